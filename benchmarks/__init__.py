@@ -1,0 +1,1 @@
+"""Measurements, each by its own command."""
