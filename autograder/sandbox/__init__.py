@@ -1,0 +1,22 @@
+"""The sandbox: one Jupyter kernel in a room of its own."""
+
+from autograder.sandbox.features import Feature, isolation, require
+from autograder.sandbox.kernel import death, kernel_manager
+from autograder.sandbox.provisioner import BubblewrapProvisioner
+from autograder.sandbox.room import Limits, Room, SandboxKind, View
+from autograder.sandbox.watchdog import Cause, Death
+
+__all__ = [
+    "BubblewrapProvisioner",
+    "Cause",
+    "Death",
+    "Feature",
+    "Limits",
+    "Room",
+    "SandboxKind",
+    "View",
+    "death",
+    "isolation",
+    "kernel_manager",
+    "require",
+]

@@ -1,0 +1,72 @@
+"""A Jupyter kernel in a room, as nbclient, nbconvert and nbgrader use any other."""
+
+import sys
+
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from traitlets import Instance
+
+from autograder.errors import GraderError
+from autograder.sandbox.bubblewrap import CONNECTION_FILE
+from autograder.sandbox.provisioner import SOCKET, BubblewrapProvisioner
+from autograder.sandbox.room import Room, SandboxKind
+from autograder.sandbox.watchdog import Death
+
+PROVISIONER = "splot-bubblewrap"
+"""The entry point's name in pyproject.toml."""
+KERNEL_NAME = "splot"
+
+
+class _RoomSpecs(KernelSpecManager):
+    """Knows one kernel spec, that of a room's kernel, wherever kernel specs may lie on this machine."""
+
+    room = Instance(Room)
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:  # noqa: ARG002 - one kernel, whatever its name
+        return kernel_spec(self.room)
+
+
+def kernel_spec(room: Room) -> KernelSpec:
+    """Describe an ordinary ipykernel that names our provisioner.
+
+    Interrupts go by message: a SIGINT sent from here would end bubblewrap, not reach the cell.
+    """
+    connection_file = "{connection_file}" if room.kind is SandboxKind.NONE else str(CONNECTION_FILE)
+    launcher = [sys.executable, "-m", "ipykernel_launcher", "-f", connection_file]
+    return KernelSpec(
+        argv=[*launcher, "--HistoryManager.hist_file=:memory:"],
+        display_name="Splot",
+        language="python",
+        interrupt_mode="message",
+        metadata={"kernel_provisioner": {"provisioner_name": PROVISIONER, "config": {"room": room}}},
+    )
+
+
+def kernel_manager(room: Room) -> AsyncKernelManager:
+    """Make a manager whose kernel runs in `room`, for `NotebookClient(notebook, km=…)`.
+
+    nbclient leaves a manager that it was handed running: call `shutdown_kernel(now=True)` before the room closes.
+    A kernel that died may be started again in the same room (`start_kernel`), with a fresh watchdog.
+    """
+    return AsyncKernelManager(
+        kernel_name=KERNEL_NAME,
+        kernel_spec_manager=_RoomSpecs(room=room),
+        transport="ipc",
+        ip=str(room.ipc / SOCKET),
+        connection_file=str(room.base / "connection.json"),
+    )
+
+
+def death(manager: AsyncKernelManager) -> Death | None:
+    """Why a manager's kernel ended; None while it lives, and where it ended because it was asked to.
+
+    Raises:
+        GraderError: the manager is not one of `kernel_manager`.
+
+    """
+    provisioner = manager.provisioner
+    if provisioner is None:
+        return None
+    if not isinstance(provisioner, BubblewrapProvisioner):
+        raise GraderError("This kernel was not started in a room.")
+    return provisioner.death()

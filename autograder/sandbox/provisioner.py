@@ -1,0 +1,106 @@
+"""The Jupyter kernel provisioner that starts a kernel in its room.
+
+jupyter_client finds it by its entry point's name, which the kernel spec's metadata gives.
+
+The kernel dies with the *thread* that started it (PR_SET_PDEATHSIG): start it from one that outlives it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from traitlets import Instance
+
+from autograder.errors import GraderError
+from autograder.sandbox.bubblewrap import IPC, entrance
+from autograder.sandbox.room import Room, SandboxKind
+from autograder.sandbox.watchdog import Death, Watchdog
+
+SOCKET = "kernel"
+"""Base name of the sockets: `kernel-1` to `kernel-5`."""
+
+
+class BubblewrapProvisioner(LocalProvisioner):
+    """Starts a kernel in its room: under bubblewrap, or, where the room's kind is `none`, merely in its directory."""
+
+    room = Instance(Room)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._watchdog: Watchdog | None = None
+        self._ended_by_us = False
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        """Start the kernel; the environment and working directory asked for give way to the room's own."""
+        own = {key: value for key, value in kwargs.items() if key not in ("env", "cwd")}
+        self._ended_by_us = False
+        with self.room.log.open("wb") as log:
+            own |= {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+            if self.room.kind is SandboxKind.NONE:
+                await self._launch(cmd, environment(self.room), cwd=str(self.room.work), **own)
+            else:
+                await self._launch_inside(cmd, **own)
+        return self.connection_info
+
+    async def _launch_inside(self, cmd: list[str], **own: Any) -> None:
+        connection = json.dumps(_readable(self.connection_info) | {"ip": str(IPC / SOCKET)}).encode()
+        with entrance(self.room, cmd, environment(self.room), connection) as way:
+            # Bubblewrap stays as the room's process 1, where its environment can be read: it gets but a PATH.
+            outside = {"PATH": os.defpath}
+            await self._launch(list(way.argv), outside, cwd="/", pass_fds=way.descriptors, **own)
+
+    async def _launch(self, cmd: list[str], env: dict[str, str], **own: Any) -> None:
+        await super().launch_kernel(cmd, env=env, **own)
+        if self.process is None:
+            raise GraderError("The sandbox could not be started.")
+        self._watchdog = Watchdog(self.process, self.room)
+
+    async def kill(self, restart: bool = False) -> None:
+        """End the kernel and everything in its room."""
+        self._note_request()
+        await super().kill(restart)
+
+    async def terminate(self, restart: bool = False) -> None:
+        """Likewise: bubblewrap has nothing to tidy up."""
+        self._note_request()
+        await super().terminate(restart)
+
+    async def shutdown_requested(self, restart: bool = False) -> None:
+        """Take note that the manager asked the kernel to end, so that its end is no death."""
+        self._note_request()
+        await super().shutdown_requested(restart)
+
+    def _note_request(self) -> None:
+        self._ended_by_us = self._ended_by_us or self.death() is None
+
+    def death(self) -> Death | None:
+        """Why the kernel ended; None while it lives, and where it ended because it was asked to."""
+        if self._watchdog is None or self._ended_by_us:
+            return None
+        return self._watchdog.death()
+
+
+def environment(room: Room) -> dict[str, str]:
+    """Make the kernel's whole environment: nothing of the host's crosses."""
+    work, threads = str(room.inside.work), str(room.limits.cores)
+    return {
+        "PATH": f"{Path(sys.prefix) / 'bin'}:/usr/bin:/bin",
+        "HOME": work,
+        "USER": "student",
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "PIP_NO_INDEX": "1",  # `!pip install …` answers at once instead of waiting for a network
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+    }
+
+
+def _readable(info: KernelConnectionInfo) -> dict[str, Any]:
+    return {key: value.decode() if isinstance(value, bytes) else value for key, value in info.items()}

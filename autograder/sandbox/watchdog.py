@@ -1,0 +1,162 @@
+"""The watchdog: a thread that measures a kernel's whole process tree, and ends it when it takes too much.
+
+RLIMIT_AS holds for one process: eight of them may take eight times as much, and shared mappings escape RLIMIT_DATA.
+A memory cgroup would hold for the tree, but an unprivileged grader can seldom make one. So the tree's memory is summed
+from outside, five times a second; what it may pass the limit by is what it can fill in that time.
+"""
+
+import os
+import re
+import signal
+import stat
+import subprocess
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from autograder.sandbox.room import Limits, Room
+from autograder.sandbox.tree import memory_in_use
+
+INTERVAL_S = 0.2
+LONGEST_PATH = 512
+"""Characters of a path in the outbox; following thousands of nested folders would take the watchdog's time."""
+MIB = 2**20
+
+
+class Cause(StrEnum):
+    """Why a kernel ended without being asked to."""
+
+    MEMORY = "memory"
+    DISK = "disk"
+    EXITED = "exited"
+    KILLED = "killed"
+    TAMPERED = "tampered"
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """One kernel's end.
+
+    Attributes:
+        cause: what ended it.
+        number: MiB measured for memory and disk (0 when the machine's own out-of-memory killer struck), the exit status
+            for exited, the signal for killed.
+
+    """
+
+    cause: Cause
+    number: int
+
+    def __str__(self) -> str:
+        """One sentence for the report's notes."""
+        match self.cause:
+            case Cause.MEMORY:
+                return "The kernel was ended because it took more memory than allowed."
+            case Cause.DISK:
+                return "The kernel was ended because it wrote more than allowed."
+            case Cause.EXITED:
+                return f"The kernel's process exited with status {self.number}."
+            case Cause.KILLED:
+                return f"The kernel's process was killed by signal {self.number}."
+            case Cause.TAMPERED:
+                return "The kernel was ended because it put something else where its sockets belong."
+
+
+class Watchdog:
+    """Watches one kernel's process from its start; `verdict` says why it had to be ended."""
+
+    def __init__(self, process: subprocess.Popen[bytes], room: Room) -> None:
+        self.verdict: Death | None = None
+        self._process = process
+        self._room = room
+        self._out_of_memory_kills = _out_of_memory_kills()
+        self._thread = threading.Thread(target=self._watch, name="splot-watchdog", daemon=True)
+        self._thread.start()
+
+    def death(self) -> Death | None:
+        """Why the process ended; None while it lives."""
+        status = self._process.poll()
+        if self.verdict is not None or status is None:
+            return self.verdict
+        number = -status if status < 0 else status - 128  # a shell and bubblewrap report a signal as 128 + n
+        if number not in set(signal.Signals):
+            return Death(Cause.EXITED, status)
+        if number == signal.SIGKILL and _out_of_memory_kills() > self._out_of_memory_kills:
+            return Death(Cause.MEMORY, 0)
+        return Death(Cause.KILLED, number)
+
+    def _watch(self) -> None:
+        while True:
+            try:
+                self._process.wait(INTERVAL_S)
+            except subprocess.TimeoutExpired:
+                pass
+            else:
+                return
+            if self._to_be_ended():
+                self._process.kill()
+                return
+
+    def _to_be_ended(self) -> bool:
+        try:
+            self.verdict = self._excess()
+        except OSError:  # the room was closed around it: what cannot be measured is not left running
+            return True
+        return self.verdict is not None
+
+    def _excess(self) -> Death | None:
+        limits = self._room.limits
+        memory = memory_in_use(self._process.pid, limits.memory_mb * MIB)
+        if memory > limits.memory_mb * MIB:
+            return Death(Cause.MEMORY, memory // MIB)
+        written = written_bytes(self._room, limits)
+        if written > limits.outbox_mb * MIB:
+            return Death(Cause.DISK, written // MIB)
+        if not only_sockets(self._room.ipc):
+            return Death(Cause.TAMPERED, 0)
+        return None
+
+
+def only_sockets(folder: Path) -> bool:
+    """Tell whether a folder holds nothing else: a link in a socket's place would lead the grader's messages astray."""
+    with os.scandir(folder) as entries:
+        return all(_is_socket(Path(entry.path)) for entry in entries)
+
+
+def _is_socket(path: Path) -> bool:
+    try:
+        return stat.S_ISSOCK(path.lstat().st_mode)
+    except FileNotFoundError:  # removed while we looked
+        return True
+
+
+def written_bytes(room: Room, limits: Limits) -> int:
+    """Sum the bytes on disk of all that the sandbox can write to the host.
+
+    Counting ends at `limits`: more files than allowed, or longer paths, count as one byte too many.
+    """
+    too_much = limits.outbox_mb * MIB + 1
+    total, files = room.log.lstat().st_blocks * 512, 0
+    folders = [room.outbox, room.ipc]
+    while folders and total < too_much:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    files += 1
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(Path(entry.path))
+                    if files > limits.outbox_files or len(entry.path) > LONGEST_PATH:
+                        return too_much
+        except FileNotFoundError:  # removed while we looked
+            continue
+        except OSError:
+            return too_much
+    return total
+
+
+def _out_of_memory_kills() -> int:
+    """Count the processes that the machine's own out-of-memory killer ended since it started."""
+    found = re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text("ascii"), re.MULTILINE)
+    return int(found[1]) if found else 0
