@@ -1,0 +1,192 @@
+"""From a graph and arrays to a lifted model.
+
+Every operation is looked up in our lists and tried on stand-ins that hold no memory before it is built; what depends on
+no image is computed once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from autograder.errors import EvidenceError
+
+from .activations import NotALayerError
+from .allowed import KINDS
+from .call import Call, refusing
+from .flow import Flow, in_place, trace_flow
+from .graph import WORDS, Graph, Operation, Ref, read_graph
+from .known import Known
+from .layers import Layers
+from .module import LiftedModel, Signature
+from .operations import functions, packet
+from .steps import Step, StepKind
+from .table import LAYERS
+from .weights import read_weights
+
+
+def lift(folder: Path, *, train: bool = False) -> LiftedModel:
+    """Rebuild the model written in `folder` from `graph.json` (or `train.json`) and `weights.npz`.
+
+    The result holds real layers of `torch.nn`; only operations of a closed list are taken, nothing is evaluated or
+    unpickled, sizes are checked before memory is taken. Raises `EvidenceError`, one sentence, for anything else.
+    """
+    name = "train.json" if train else "graph.json"
+    graph = read_graph(folder, name)
+    arrays = read_weights(folder, graph.weights)
+    with refusing(f"{name} cannot be rebuilt"), torch.no_grad():
+        flow = trace_flow(graph, functions().keys())
+        if changed := flow.changed & {weight.name for weight in graph.weights}:
+            raise EvidenceError(f"The model changes its own weight {min(changed)} when it runs.")
+        return _Builder(Known.of(graph, arrays), flow).build(graph)
+
+
+@dataclass
+class _Builder:
+    """Builds one model; `known` holds what is known of each tensor so far, `calls` what computes it."""
+
+    known: Known
+    flow: Flow
+    calls: dict[str, Call] = field(default_factory=dict)
+    layered: set[str] = field(default_factory=set)
+    shared: dict[object, nn.Module] = field(default_factory=dict)
+
+    def build(self, graph: Graph) -> LiftedModel:
+        """Go through the live operations in order, then keep what the output still needs."""
+        for operation in self.flow.operations:
+            with refusing(f"{operation.name} ({operation.op[:80]}) cannot be rebuilt"):
+                self._add(operation)
+        if self.flow.output not in self.calls:
+            raise EvidenceError("The model's output is not computed from its images.")
+        signature = Signature(
+            input=graph.input.name,
+            input_shape=graph.input.shape,
+            input_dtype=WORDS[f"torch.{graph.input.dtype}"],
+            output=self.flow.output,
+            parameters_declared=graph.declared,
+            changes_input=graph.input.name in self.flow.changed,
+        )
+        calls = self._needed()
+        steps = tuple(self._step(call) for call in calls)
+        read = (name for call in calls for name in call.references)
+        return LiftedModel(signature, calls, steps, self.known.weights(read))
+
+    def _add(self, operation: Operation) -> None:
+        if operation.op not in functions():
+            raise EvidenceError(f"{operation.name}: {operation.op[:80]!r} is not an operation the judge knows.")
+        if operation.op == "getitem" and operation.target in self.layered:
+            self._rename(operation, operation.target)
+        elif self.known.is_constant(operation, self.flow):
+            self._fold(operation)
+            self.known.trial.charge(operation)
+        else:
+            if not self._add_layers(operation):
+                self._add_function(operation)
+            self.known.trial.charge(operation)
+
+    def _rename(self, operation: Operation, target: str) -> None:
+        """Give the layer's value the name of the first of the several tensors that the operation returned."""
+        if operation.args[1:] != (0,):
+            raise EvidenceError(f"{operation.name} reads another result of {target} than its first.")
+        self.layered.remove(target)
+        call = replace(self.calls.pop(target), name=operation.name, shape=operation.shape, dtype=operation.dtype)
+        self.calls[operation.name] = call
+        self.known.trial.run(call)
+        self.known.remember(operation)
+
+    def _fold(self, operation: Operation) -> None:
+        """Compute once what no image changes: a weight cast, turned or normalised stays a weight."""
+        call = _as_call(operation, functions()[operation.op])
+        self.known.trial.run(call)
+        values = self.known.weights(operation.references)
+        result: Tensor = call(values)
+        sources = [value for value in values.values() if isinstance(value, nn.Parameter)]
+        if len(sources) == 1 and sources[0].numel() == result.numel() and result.is_floating_point():
+            result = nn.Parameter(result.detach())
+        self.known.remember(operation, result)
+
+    def _add_layers(self, operation: Operation) -> bool:
+        if operation.op not in LAYERS:
+            return False
+        args = [self.known.argument(argument) for argument in operation.args]
+        kwargs = {key: self.known.argument(argument) for key, argument in operation.kwargs.items()}
+        try:
+            found = LAYERS[operation.op](*args, **kwargs)
+        except NotALayerError:
+            return False
+        self._chain(operation, found)
+        if operation.shape is None:
+            self.layered.add(operation.name)
+        return True
+
+    def _chain(self, operation: Operation, found: Layers) -> None:
+        """Add the layers one after another; the last bears the operation's name."""
+        source = found.source.name
+        for kind, layer in found.layers[:-1]:
+            name = f"{operation.name}.{kind}"
+            inner = replace(operation, name=name, args=(Ref(source),), kwargs={}, shape=None, dtype=None)
+            self._append(_as_call(inner, self._interned(layer), kind))
+            source = name
+        kind, layer = found.layers[-1]
+        outer = replace(operation, args=(Ref(source),), kwargs={})
+        self._append(_as_call(outer, self._interned(layer), kind))
+        self.known.remember(operation)
+
+    def _interned(self, layer: nn.Module) -> nn.Module:
+        """A layer used twice with the same weights is one layer."""
+        tensors = (*layer.parameters(), *layer.buffers())
+        weights = tuple((tensor.data_ptr(), tensor.shape, tensor.dtype) for tensor in tensors)
+        if not weights:
+            return layer
+        return self.shared.setdefault((type(layer), layer.extra_repr(), layer.training, weights), layer)
+
+    def _add_function(self, operation: Operation) -> None:
+        name = packet(operation.op)
+        kind = _mask_kind(operation) if name == "bernoulli" else KINDS.get(name, StepKind.OTHER)
+        self._append(_as_call(operation, functions()[operation.op], kind))
+        if isinstance(self.known.trial.samples[operation.name], Tensor):
+            self.known.remember(operation)
+
+    def _append(self, call: Call) -> None:
+        self.known.trial.run(call)
+        self.calls[call.name] = call
+
+    def _needed(self) -> tuple[Call, ...]:
+        """Walk back from the output: building layers may have left an operation without a reader."""
+        needed = {self.flow.output}
+        kept = []
+        for call in reversed(self.calls.values()):
+            if call.name in needed or in_place(call.op):
+                kept.append(call)
+                needed.update(call.references)
+        return tuple(reversed(kept))
+
+    def _step(self, call: Call) -> Step:
+        sample = self.known.trial.samples[call.name]
+        shape = tuple(sample.shape) if isinstance(sample, Tensor) else ()
+        computed = (name for name in call.references if not self.known.is_weight(name))
+        layer = call.function if isinstance(call.function, nn.Module) else None
+        return Step(call.name, call.op, call.kind, tuple(dict.fromkeys(computed)), shape, layer)
+
+
+def _as_call(operation: Operation, function: Callable[..., Any], kind: StepKind = StepKind.OTHER) -> Call:
+    return Call(
+        name=operation.name,
+        op=operation.op,
+        kind=kind,
+        function=function,
+        args=operation.args,
+        kwargs=operation.kwargs,
+        shape=operation.shape,
+        dtype=operation.dtype,
+        autocast=operation.autocast,
+    )
+
+
+def _mask_kind(operation: Operation) -> StepKind:
+    """Below autograd dropout is multiplication by a random mask: one number an image's map, or one a pixel."""
+    shape = operation.shape or ()
+    return StepKind.DROPOUT2D if len(shape) == 4 and shape[2:] == (1, 1) else StepKind.DROPOUT

@@ -1,0 +1,79 @@
+"""How one step of a lifted model is computed, and how its failure is told."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autograder.errors import EvidenceError
+
+from .graph import Ref, names
+from .steps import StepKind
+
+
+@dataclass(frozen=True)
+class Call:
+    """How one step is computed: a layer or a function, and its arguments with references in them."""
+
+    name: str
+    op: str
+    kind: StepKind
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    shape: tuple[int, ...] | None
+    dtype: torch.dtype | None
+    autocast: torch.dtype | None
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The names it reads, in order."""
+        return tuple(names((self.args, tuple(self.kwargs.values()))))
+
+    def __call__(self, values: Mapping[str, Any]) -> Any:
+        """Compute from earlier values; raises `EvidenceError` when it fails or its result is not as declared."""
+        with refusing(f"{self.name} ({self.op}) fails"), self._casting():
+            args = [resolve(argument, values) for argument in self.args]
+            kwargs = {key: resolve(argument, values) for key, argument in self.kwargs.items()}
+            result = self.function(*args, **kwargs)
+        self._check(result)
+        return result
+
+    def _casting(self) -> AbstractContextManager[Any]:
+        return nullcontext() if self.autocast is None else torch.autocast("cpu", self.autocast)
+
+    def _check(self, result: object) -> None:
+        if not isinstance(result, Tensor | tuple | list):
+            raise EvidenceError(f"{self.name} ({self.op}) gives no tensor.")
+        if not isinstance(result, Tensor):
+            return
+        if self.shape is not None and tuple(result.shape) != self.shape:
+            raise EvidenceError(
+                f"{self.name} ({self.op}) gives {tuple(result.shape)} where the graph says {self.shape}."
+            )
+        if self.dtype is not None and result.dtype != self.dtype:
+            raise EvidenceError(f"{self.name} ({self.op}) gives {result.dtype} where the graph says {self.dtype}.")
+
+
+@contextmanager
+def refusing(what: str) -> Iterator[None]:
+    """Turn whatever a stranger's arguments make PyTorch raise into an `EvidenceError` of one sentence."""
+    try:
+        yield
+    except EvidenceError:
+        raise
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise EvidenceError(f"{what}: {lines[0][:300]}") from error
+
+
+def resolve(argument: Any, values: Mapping[str, Any]) -> Any:
+    """Put earlier values in the place of references."""
+    if isinstance(argument, Ref):
+        return values[argument.name]
+    if isinstance(argument, tuple):
+        return [resolve(item, values) for item in argument]
+    return argument

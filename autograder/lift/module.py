@@ -1,0 +1,143 @@
+"""The lifted model: a program of steps over real layers, run in batches of the size it was exported with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from autograder.errors import EvidenceError
+
+from .call import Call
+from .steps import Step, StepKind
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What goes in and comes out: names in the graph, shape with the fixed batch, dtype; parameters declared."""
+
+    input: str
+    input_shape: tuple[int, ...]
+    input_dtype: torch.dtype
+    output: str
+    parameters_declared: int
+    changes_input: bool
+
+
+class LiftedModel(nn.Module):
+    """A student's model, rebuilt of real layers; takes exactly `input_shape` and returns its scores.
+
+    The mode is the graph's: `train()` and `eval()` change nothing. Raises `EvidenceError` when a step fails or gives
+    another shape or dtype than the graph declares.
+    """
+
+    def __init__(
+        self, signature: Signature, calls: tuple[Call, ...], steps: tuple[Step, ...], weights: Mapping[str, Tensor]
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.signature = signature
+        self.steps = steps
+        self._calls = calls
+        self._weights = self._register_weights(weights)
+        self._register_layers()
+        self._spent = _last_uses(calls, signature.output)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """(B, C, H, W), with the batch the model was exported with."""
+        return self.signature.input_shape
+
+    @property
+    def input_dtype(self) -> torch.dtype:
+        """The dtype of the images the student's data set gives."""
+        return self.signature.input_dtype
+
+    @property
+    def batch_size(self) -> int:
+        """B, fixed."""
+        return self.input_shape[0]
+
+    @property
+    def parameters_declared(self) -> int:
+        """How many numbers the student's model declares as parameters, used or not."""
+        return self.signature.parameters_declared
+
+    @property
+    def output(self) -> str:
+        """The name of the step whose value is the output."""
+        return self.signature.output
+
+    def train(self, mode: bool = True) -> Self:
+        """Change nothing: each layer keeps the mode in which the graph was taken."""
+        del mode
+        return self
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Compute the scores of one batch of exactly `input_shape`, of any dtype."""
+        if tuple(images.shape) != self.input_shape:
+            raise EvidenceError(f"The model takes {self.input_shape}, not {tuple(images.shape)}.")
+        images = images.to(self.input_dtype)
+        values: dict[str, Any] = {name: getattr(self, own) for name, own in self._weights.items()}
+        values[self.signature.input] = images.clone() if self.signature.changes_input else images
+        for call, spent in zip(self._calls, self._spent, strict=True):
+            values[call.name] = call(values)
+            for name in spent:
+                del values[name]
+        scores = values[self.output]
+        if not isinstance(scores, Tensor):
+            raise EvidenceError("The model's output is not one tensor.")
+        return scores
+
+    def _register_weights(self, weights: Mapping[str, Tensor]) -> dict[str, str]:
+        own = {}
+        for position, (name, tensor) in enumerate(weights.items()):
+            own[name] = f"weight_{position}"
+            if isinstance(tensor, nn.Parameter):
+                self.register_parameter(own[name], tensor)
+            else:
+                self.register_buffer(own[name], tensor)
+        return own
+
+    def _register_layers(self) -> None:
+        """Give each layer a name of ours (`conv_1`), never the graph's; a shared one has a single name."""
+        counts: dict[StepKind, int] = {}
+        seen: set[int] = set()
+        for step in self.steps:
+            if step.layer is not None and id(step.layer) not in seen:
+                seen.add(id(step.layer))
+                counts[step.kind] = counts.get(step.kind, 0) + 1
+                self.add_module(f"{step.kind}_{counts[step.kind]}", step.layer)
+
+
+def predict(lifted: LiftedModel, images: Tensor) -> Tensor:
+    """Return the scores (N, classes) of images (N, C, H, W), in batches of the model's own size.
+
+    The last batch is filled up with the first images, again and again, and what they add is cut off.
+    Raises `EvidenceError` like the model does, also when it does not give one row an image.
+    """
+    size, count = lifted.batch_size, len(images)
+    positions = torch.arange(-(-count // size) * size).reshape(-1, size) % max(count, 1)
+    scores = []
+    with torch.inference_mode():
+        for batch in positions:
+            rows = lifted(images[batch])
+            if rows.dim() != 2 or len(rows) != size:
+                raise EvidenceError(f"The model gives {tuple(rows.shape)}, not one row of scores an image.")
+            scores.append(rows)
+    return torch.cat(scores)[:count] if scores else torch.empty(0, 0)
+
+
+def _last_uses(calls: tuple[Call, ...], output: str) -> tuple[tuple[str, ...], ...]:
+    """For each call, the earlier steps' values that no later call reads: they are let go."""
+    last: dict[str, int] = {}
+    for position, call in enumerate(calls):
+        last[call.name] = position
+        for name in call.references:
+            if name in last:
+                last[name] = position
+    spent: list[list[str]] = [[] for _ in calls]
+    for name, position in last.items():
+        if name != output:
+            spent[position].append(name)
+    return tuple(tuple(done) for done in spent)
