@@ -34,7 +34,8 @@ Values = npt.NDArray[np.float64]
 def correlate(image: Values, kernel: Values) -> Values:
     """Cross-correlate an (H, W) image with a (k, l) kernel: (H - k + 1, W - l + 1)."""
     windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
-    return (windows * kernel).sum(axis=(2, 3), dtype=np.float64)
+    result: Values = (windows * kernel).sum(axis=(2, 3))
+    return result
 
 
 def panels(count: int, size: tuple[float, float], widths: list[float] | None = None) -> tuple[Figure, list[Axes]]:
@@ -228,13 +229,13 @@ def render(name: str) -> bytes:
 
 def embed(path: Path = NOTEBOOK) -> None:
     """Replace the image in each `figure_<name>` cell of a notebook; the rest of the file stays as it is."""
-    notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
     cells = {cell.id: cell for cell in notebook.cells}
     for name in FIGURES:
         uri = "data:image/png;base64," + base64.b64encode(render(name)).decode()
         cell = cells[f"figure_{name}"]
         cell.source = IMAGE.sub(uri, cell.source, count=1)
-    nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
+    nbformat.write(notebook, path)
 
 
 if __name__ == "__main__":

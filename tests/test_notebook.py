@@ -53,7 +53,7 @@ Notebook = nbformat.NotebookNode
 
 def read(path: Path) -> Notebook:
     """Read a notebook as it is, without upgrading it."""
-    notebook: Notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)  # type: ignore[no-untyped-call]
+    notebook: Notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
     return notebook
 
 
@@ -153,7 +153,7 @@ def test_leftovers_are_found(tmp_path: Path) -> None:
     notebook = read(SOURCE)
     for cell in notebook.cells:
         cell.source = "\n".join(line for line in cell.source.split("\n") if "SOLUTION" not in line)
-    nbformat.write(notebook, copy)  # type: ignore[no-untyped-call]
+    nbformat.write(notebook, copy)
     found = leftovers(SOURCE, copy)
     assert "return (rows @ columns).reshape(h_out, w_out, q)" in found
     assert any("Global Average Pooling" in line and not line.startswith("#") for line in found)
@@ -181,7 +181,7 @@ def test_refused_by_nbgrader(tmp_path: Path) -> None:
     cell = graded(notebook)["task1_convolution"]
     notebook.cells = [cell]
     cell.source = cell.source.replace("### END SOLUTION", "")
-    nbformat.write(notebook, tmp_path / "source" / "cnn" / "cnn.ipynb")  # type: ignore[no-untyped-call]
+    nbformat.write(notebook, tmp_path / "source" / "cnn" / "cnn.ipynb")
     (tmp_path / "release" / "cnn").mkdir(parents=True)
     with pytest.raises(GraderError, match="no end solution statement found"):
         generate(tmp_path, into=tmp_path / "release")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sandbox_lab import CANARY, PROJECT, Lab, needs_bubblewrap, opened
+from tests.sandbox_lab import CANARY, PROJECT, Lab, needs_bubblewrap, opened
 
 from autograder.errors import GraderError
 from autograder.sandbox import (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from nbclient.exceptions import DeadKernelError
-from sandbox_lab import CANARY, PROJECT, SMALL, Lab, gone, needs_bubblewrap, opened
+from tests.sandbox_lab import CANARY, PROJECT, SMALL, Lab, gone, needs_bubblewrap, opened
 
 from autograder.errors import GraderError
 from autograder.sandbox import (
@@ -216,7 +216,7 @@ import os, sys
 sys.path.insert(0, {str(PROJECT / "tests")!r})
 from pathlib import Path
 from autograder.sandbox import isolation
-from sandbox_lab import opened
+from tests.sandbox_lab import opened
 print(os.geteuid(), all(feature.ok for feature in isolation()))
 with opened(Path("/mnt")) as lab:
     print(lab.run("import os; print(os.getuid(), os.path.exists('/mnt'))"))

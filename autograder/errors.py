@@ -1,0 +1,20 @@
+"""Two error families: the submission failed, or the grader failed.
+
+What a student did wrong costs points and never stops the class; what the grader broke is `ungraded`, never a zero.
+"""
+
+
+class SplotError(Exception):
+    """One clear sentence for a person: what, where, what to do."""
+
+
+class SubmissionError(SplotError):
+    """The submission cannot be read as one: not a notebook, empty, truncated, not UTF-8."""
+
+
+class EvidenceError(SplotError):
+    """Evidence that came out of the sandbox does not have the form it must have."""
+
+
+class GraderError(SplotError):
+    """The grader cannot do its work: no sandbox, no data set, a fault in a hidden grader."""

@@ -1,0 +1,373 @@
+"""Evidence: what came out of the sandbox, as data. Its reader trusts nothing of it.
+
+`evidence.json` is written by the grader about what it received; arrays are `.npy` files read without pickle. The
+types here are the whole vocabulary: whatever does not fit them is refused by `EvidenceError`.
+"""
+
+import json
+import math
+import os
+import re
+import stat
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from autograder.errors import EvidenceError
+from autograder.report import Profile, Timing
+
+SCHEMA = "splot/evidence/v1"
+MAX_JSON = 16_000_000
+MAX_ARRAY = 64_000_000
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_]{1,64}$")]
+Text = Annotated[str, msgspec.Meta(max_length=2_000)]
+Epochs = Annotated[tuple[float | None, ...], msgspec.Meta(max_length=10_000)]
+
+
+class Fault(StrEnum):
+    """Why something that was asked for is not there."""
+
+    ERROR = "error"
+    MISSING = "missing"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    DIED = "died"
+
+
+class Flavour(StrEnum):
+    """The kind of arrays a function was called with."""
+
+    NUMPY = "numpy"
+    TORCH = "torch"
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """What went wrong in the student's code: the exception's class, its message, the line in the cell."""
+
+    fault: Fault
+    type: Text = ""
+    message: Text = ""
+    line: int | None = None
+
+
+class CallRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="call"):
+    """One call of a function. `array` tells whether an array came back; what and how much it reached is a claim."""
+
+    name: Name
+    flavour: Flavour
+    array: bool = False
+    returned: Text = ""
+    inputs_kept: bool = True
+    reached: tuple[Text, ...] = ()
+    steps: int | None = None
+    failure: Failure | None = None
+
+
+class LayerRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="layer"):
+    """The declared parameters of a layer; `padding_name` is "same" or "valid" where padding was given by name."""
+
+    name: Name
+    type: Text = ""
+    is_conv2d: bool = False
+    in_channels: int = 0
+    out_channels: int = 0
+    kernel_size: tuple[int, int] = (0, 0)
+    stride: tuple[int, int] = (0, 0)
+    padding: tuple[int, int] = (0, 0)
+    padding_name: Text = ""  # not in one union with the pair: msgspec 0.22 crashes on it
+    dilation: tuple[int, int] = (0, 0)
+    groups: int = 1
+    failure: Failure | None = None
+
+
+class History(msgspec.Struct, frozen=True):
+    """A learning history, a value an epoch; None stands for a value that is not finite or not a number."""
+
+    train_loss: Epochs | None = None
+    val_loss: Epochs | None = None
+    val_accuracy: Epochs | None = None
+
+
+class Results(msgspec.Struct, frozen=True):
+    """What the notebook says it measured on its test images, as fractions, and its parameter count."""
+
+    accuracy: float | None = None
+    f1: float | None = None
+    parameters: float | None = None
+
+
+class ModelRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="model"):
+    """One of `models`: how it was exported, and the notebook's own figures for it."""
+
+    name: Name
+    type: Text = ""
+    method: Text = ""
+    export_error: Text = ""
+    parameters: int | None = None
+    train_graph: bool = False
+    outputs: bool = False
+    output_shape: Annotated[tuple[int, ...], msgspec.Meta(max_length=8)] = ()
+    finite: bool = True
+    history: History | None = None
+    results: Results | None = None
+    failure: Failure | None = None
+
+
+Parameter = bool | int | float | Text | Annotated[tuple[float, ...], msgspec.Meta(max_length=8)] | None
+
+
+class TransformStep(msgspec.Struct, frozen=True):
+    """One declared step of the image transform: its class name and its plain parameters."""
+
+    type: Text
+    parameters: dict[Name, Parameter] = {}
+
+
+class DataRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="data"):
+    """What `testset` is and does to images."""
+
+    type: Text = ""
+    length: int = 0
+    pairs: bool = False
+    repeatable: bool = True
+    steps: Annotated[tuple[TransformStep, ...], msgspec.Meta(max_length=32)] = ()
+    failure: Failure | None = None
+
+
+class MapRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="map"):
+    """What `cam` returned for visible image number `image` and the class that `models[model]` predicted for it."""
+
+    name: Name
+    model: Name
+    image: Annotated[int, msgspec.Meta(ge=0, lt=100)]
+    class_index: int
+    array: bool = False
+    returned: Text = ""
+    failure: Failure | None = None
+
+
+Record = CallRecord | LayerRecord | ModelRecord | DataRecord | MapRecord
+
+
+class CellRun(msgspec.Struct, frozen=True):
+    """How one cell of the notebook ended."""
+
+    index: int
+    grade_id: str | None
+    seconds: float
+    failure: Failure | None = None
+    images: int = 0
+
+
+class Probed(msgspec.Struct, frozen=True):
+    """What the probe took at one test cell; `failure` where the probe itself could not answer."""
+
+    cell: str
+    records: tuple[Record, ...] = ()
+    failure: Failure | None = None
+
+
+class EvidenceFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole of `evidence.json`."""
+
+    schema: str = SCHEMA
+    submission: str
+    student: str
+    assignment: str
+    digest: str
+    seed: str
+    profile: Profile
+    dataset: str | None
+    sandbox: str
+    notes: tuple[str, ...] = ()
+    runs: tuple[CellRun, ...] = ()
+    probed: tuple[Probed, ...] = ()
+    timing: Timing = Timing()
+    versions: dict[str, str] = {}
+
+
+class Evidence:
+    """Read access to an evidence folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        raw = read_beneath(folder, "evidence.json", limit=MAX_JSON)
+        try:
+            self.file = msgspec.json.decode(raw, type=EvidenceFile)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise EvidenceError(f"{folder / 'evidence.json'} is not evidence: {error}.") from error
+        if self.file.schema != SCHEMA:
+            raise EvidenceError(f"{folder} holds {self.file.schema}; this version reads {SCHEMA}.")
+
+    @cached_property
+    def probed(self) -> dict[str, Probed]:
+        """What was taken, by test cell."""
+        return {probed.cell: probed for probed in self.file.probed}
+
+    def run(self, grade_id: str) -> CellRun | None:
+        """How the cell with this id ended, if it was there."""
+        return next((run for run in self.file.runs if run.grade_id == grade_id), None)
+
+    def call(self, cell: str, name: str, flavour: Flavour) -> CallRecord | None:
+        """One call's record."""
+        return next(
+            (
+                record
+                for record in self._records(cell)
+                if isinstance(record, CallRecord) and (record.name, record.flavour) == (name, flavour)
+            ),
+            None,
+        )
+
+    def layer(self, cell: str, name: str) -> LayerRecord | None:
+        """One layer's record."""
+        return next((r for r in self._records(cell) if isinstance(r, LayerRecord) and r.name == name), None)
+
+    def model(self, name: str) -> ModelRecord | None:
+        """The record of `models[name]`, from whichever cell took it."""
+        return next((r for r in self._all() if isinstance(r, ModelRecord) and r.name == name), None)
+
+    def maps(self, cell: str) -> list[MapRecord]:
+        """Return what `cam` gave, in order of model and image."""
+        return [record for record in self._records(cell) if isinstance(record, MapRecord)]
+
+    def data(self) -> DataRecord | None:
+        """What is known of `testset`."""
+        return next((r for r in self._all() if isinstance(r, DataRecord)), None)
+
+    def array(self, *path: str) -> NDArray[Any]:
+        """Read one array below the folder."""
+        return parse_array(read_beneath(self.folder, *path, limit=MAX_ARRAY), "/".join(path))
+
+    def model_folder(self, name: str) -> Path:
+        """Where the graph and weights of `models[name]` are."""
+        return self.folder / "models" / name
+
+    @cached_property
+    def notebook(self) -> "Executed":
+        """The executed notebook."""
+        return Executed(json.loads(read_beneath(self.folder, "notebook.ipynb", limit=4 * MAX_JSON)))
+
+    def _records(self, cell: str) -> tuple[Record, ...]:
+        return self.probed[cell].records if cell in self.probed else ()
+
+    def _all(self) -> list[Record]:
+        return [record for probed in self.file.probed for record in probed.records]
+
+
+class Executed:
+    """The executed notebook as text: what each cell said in source, what it printed."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.cells: list[dict[str, Any]] = document["cells"]
+
+    def source(self, grade_id: str) -> str:
+        """The source of the cell that holds this id, or nothing."""
+        return "".join(c["source"] for c in self.cells if c["metadata"].get("grade_id") == grade_id)
+
+    @property
+    def code(self) -> list[str]:
+        """The student's code cells, in order; locked cells are not theirs."""
+        return [
+            "".join(cell["source"])
+            for cell in self.cells
+            if cell["cell_type"] == "code" and not cell["metadata"].get("locked")
+        ]
+
+    def numbered_code(self, until: str) -> list[tuple[int, str]]:
+        """The student's code cells with their numbers in the notebook, up to the cell that holds `until`."""
+        found = []
+        for number, cell in enumerate(self.cells, start=1):
+            if cell["metadata"].get("grade_id") == until:
+                break
+            if cell["cell_type"] == "code" and not cell["metadata"].get("locked"):
+                found.append((number, "".join(cell["source"])))
+        return found
+
+    @property
+    def printed(self) -> str:
+        """All text that the student's cells printed or showed."""
+        return "\n".join(
+            _text(output)
+            for cell in self.cells
+            if not cell["metadata"].get("locked")
+            for output in cell.get("outputs", ())
+        )
+
+
+def _text(output: dict[str, Any]) -> str:
+    data = output.get("data", {})
+    parts = [output.get("text", ""), data.get("text/plain", ""), data.get("text/html", "")]
+    return "\n".join("".join(part) for part in parts)
+
+
+def open_beneath(root: Path, *parts: str, limit: int) -> BinaryIO:
+    """Open a plain file of at most `limit` bytes below `root`; links, pipes and devices are refused on the way.
+
+    `root` is ours and may be trusted; every part below it was named or made by a stranger.
+    """
+    where = "/".join(parts)
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in parts[:-1]:
+            inner = os.open(part, _FOLDER, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        descriptor = os.open(parts[-1], _FILE, dir_fd=folder)
+    except OSError as error:
+        raise EvidenceError(f"{where} cannot be read: {error.strerror}.") from error
+    finally:
+        os.close(folder)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_size > limit:
+        os.close(descriptor)
+        raise EvidenceError(f"{where} is not a plain file of at most {limit} bytes.")
+    return os.fdopen(descriptor, "rb")
+
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def read_beneath(root: Path, *parts: str, limit: int) -> bytes:
+    """Read a plain file below `root`; see `open_beneath`."""
+    with open_beneath(root, *parts, limit=limit) as file:
+        raw = file.read(limit + 1)
+    if len(raw) > limit:
+        raise EvidenceError(f"{'/'.join(parts)} grew past {limit} bytes while it was read.")
+    return raw
+
+
+def parse_array(raw: bytes, name: str) -> NDArray[Any]:
+    """Parse the bytes of a `.npy` file; raises `EvidenceError` unless they are exactly one plain array."""
+    view = memoryview(raw)
+    try:
+        if bytes(view[:8]) not in {b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00"}:
+            raise EvidenceError(f"{name} is not a .npy file of version 1 or 2.")
+        width = 2 if view[6] == 1 else 4
+        start = 8 + width + int.from_bytes(view[8 : 8 + width], "little")
+        shape, fortran, dtype = _header(bytes(view[8 + width : min(start, 8 + width + 10_000)]), name)
+        expected = math.prod(shape) * dtype.itemsize
+        if len(view) - start != expected:
+            raise EvidenceError(f"{name} holds {len(view) - start} bytes where its shape needs {expected}.")
+        return np.frombuffer(view[start:], dtype).reshape(shape, order="F" if fortran else "C")
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        raise EvidenceError(f"{name} is not a readable array: {error}.") from error
+
+
+def _header(raw: bytes, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Read the header's literal without evaluating it: only the three keys NumPy writes, in its own order."""
+    pattern = rb"^\{'descr': '([<>|][biuf]\d{1,2})', 'fortran_order': (True|False), 'shape': \(([\d, ]*)\), \} *\n$"
+    match = re.match(pattern, raw)
+    if match is None:
+        raise EvidenceError(f"{name} has a header that is not that of a plain array of numbers.")
+    shape = tuple(int(part) for part in match[3].decode().replace(" ", "").split(",") if part)
+    if len(shape) > 8:
+        raise EvidenceError(f"{name} has {len(shape)} axes.")
+    return shape, match[2] == b"True", np.dtype(match[1].decode())

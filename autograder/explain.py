@@ -1,0 +1,68 @@
+"""Say what a student's exception or a limit means, in a sentence or two, with the place and the next thing to try."""
+
+from autograder.evidence import Failure, Fault
+from autograder.language import say
+
+AVAILABLE = "torch, torchvision, torchinfo, torchmetrics, numpy, scipy, pandas, sklearn, matplotlib, seaborn, tqdm, PIL"
+
+
+def explain(failure: Failure, cell: str | None, what: str) -> str:
+    """Explain why `what` could not be judged; `cell` is where it went wrong, if that is known."""
+    place = _place(failure, cell, what)
+    if failure.fault is Fault.ERROR:
+        return _exception(failure, place)
+    return _limit(failure, place)
+
+
+def _place(failure: Failure, cell: str | None, what: str) -> str:
+    line = say(pl=f", linia {failure.line}", en=f", line {failure.line}") if failure.line else ""
+    if cell:
+        return say(pl=f"Komórka {cell}{line}", en=f"Cell {cell}{line}")
+    return say(pl=f"Sprawdzanie: {what}{line}", en=f"Checking {what}{line}")
+
+
+def _exception(failure: Failure, place: str) -> str:
+    said = f"{failure.type}: {failure.message}" if failure.message else failure.type
+    return f"{place} — {said}. {_advice(failure)}"
+
+
+def _advice(failure: Failure) -> str:
+    if failure.type in {"ModuleNotFoundError", "ImportError"}:
+        return say(
+            pl=f"W środowisku oceniania są dostępne: {AVAILABLE}.",
+            en=f"The grading environment has: {AVAILABLE}.",
+        )
+    if "CUDA" in failure.message:
+        return say(
+            pl="Ocena odbywa się na komputerze bez GPU: zamiast .cuda() użyj .to(DEVICE).",
+            en="Grading runs on a machine without a GPU: use .to(DEVICE) instead of .cuda().",
+        )
+    if failure.type == "NameError":
+        return say(
+            pl="Uruchom notatnik od początku (Restart & Run All): ta nazwa nie jest jeszcze zdefiniowana w tym miejscu.",
+            en="Run the notebook from the top (Restart & Run All): the name is not defined yet at this point.",
+        )
+    return say(
+        pl="Uruchom notatnik od początku (Restart & Run All) i popraw tę komórkę.",
+        en="Run the notebook from the top (Restart & Run All) and mend this cell.",
+    )
+
+
+def _limit(failure: Failure, place: str) -> str:
+    if failure.fault is Fault.TIMEOUT:
+        return say(
+            pl=f"{place} — przekroczony limit czasu ({failure.message}). Sprawdź, czy pętla się kończy, "
+            "albo zmniejsz liczbę epok.",
+            en=f"{place} — the time limit passed ({failure.message}). Check that the loop ends, or train fewer epochs.",
+        )
+    if failure.fault is Fault.MEMORY:
+        return say(
+            pl=f"{place} — zabrakło pamięci ({failure.message}). Zmniejsz rozmiar tablic lub batcha.",
+            en=f"{place} — out of memory ({failure.message}). Use smaller arrays or batches.",
+        )
+    return say(
+        pl=f"{place} — proces notatnika zakończył się w trakcie ({failure.message}). "
+        "Usuń wywołania, które kończą interpreter, np. os._exit().",
+        en=f"{place} — the notebook's process ended midway ({failure.message}). "
+        "Remove calls that end the interpreter, such as os._exit().",
+    )

@@ -1,0 +1,284 @@
+"""What Task 1's checks share: the best flavour of a function's answers, and names for known mistakes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograder.evidence import CallRecord, Evidence, Flavour
+from autograder.language import say
+from autograder.outbox import call_array
+from autograder.probes import Arguments, Array, CallProbe, generator
+from autograder.verdicts import absent
+from reference.convolution import convolution
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one call returned, beside the inputs it was given."""
+
+    record: CallRecord
+    X: Float
+    K: Float
+    q: int
+    exact: bool  # the inputs were float64
+    returned: Array | None
+
+
+class Answers:
+    """A function's answers in the flavour that went better: NumPy or torch, whichever the student chose."""
+
+    def __init__(self, evidence: Evidence, probes: tuple[CallProbe, ...], solution: str) -> None:
+        self.evidence = evidence
+        self.probes = {probe.name: probe for probe in probes}
+        self.solution = solution
+        self.flavour = max(Flavour, key=self._successes)
+
+    def _successes(self, flavour: Flavour) -> int:
+        records = [self.evidence.call(probe.cell, probe.name, flavour) for probe in self.probes.values()]
+        return sum(record is not None and record.array for record in records)
+
+    def get(self, name: str) -> Answer:
+        """Return the answer to one probe; raises `AbsentError` where the function is missing or raised."""
+        probe = self.probes[name]
+        record = self.evidence.call(probe.cell, name, self.flavour)
+        if record is None or record.failure is not None:
+            failure = record.failure if record else self._not_taken(probe)
+            raise absent(self.evidence, failure, f"{probe.function}(X, K, q)", self.solution)
+        X, K, q = arguments(self.evidence, probe)
+        path = call_array(probe.cell, record).split("/")
+        returned = self.evidence.array(*path) if record.array else None
+        return Answer(record, X.astype(np.float64), K.astype(np.float64), q, X.dtype == np.float64, returned)
+
+    def _not_taken(self, probe: CallProbe) -> Any:
+        probed = self.evidence.probed.get(probe.cell)
+        return probed.failure if probed else None
+
+    def right(self, name: str, expected: Callable[..., Any]) -> bool:
+        """Whether the answer to one probe equals what is expected."""
+        try:
+            answer = self.get(name)
+        except Exception:  # noqa: BLE001 - absent or undecided: not right, and the check of it says why
+            return False
+        return answer.returned is not None and close(answer, expected(answer.X, answer.K, answer.q))
+
+
+def arguments(evidence: Evidence, probe: CallProbe) -> tuple[Array, Array, int]:
+    """Repeat the inputs that a probe was given."""
+    X, K, q = probe.draw(generator(evidence.file.seed, f"{probe.cell}/{probe.name}"))
+    assert isinstance(X, np.ndarray)
+    assert isinstance(K, np.ndarray)
+    assert isinstance(q, int)
+    return X, K, q
+
+
+def close(answer: Answer, expected: Float) -> bool:
+    """Equal within 1e-5 · max|expected| + 1e-6, or 1e-10 where the inputs were float64."""
+    if answer.returned is None or answer.returned.shape != expected.shape:
+        return False
+    tolerance = (
+        1e-10 * max(1.0, float(np.abs(expected).max())) if answer.exact else 1e-5 * np.abs(expected).max() + 1e-6
+    )
+    return bool(np.all(np.abs(answer.returned.astype(np.float64) - expected) <= tolerance))
+
+
+def inputs(
+    h: int, w: int, d: int, k: int, q: int, dtype: str = "float32"
+) -> Callable[[np.random.Generator], Arguments]:
+    """Draw X (h, w, d) and K (k, k, d, q) from a normal distribution."""
+
+    def draw(rng: np.random.Generator) -> Arguments:
+        return rng.normal(size=(h, w, d)).astype(dtype), rng.normal(size=(k, k, d, q)).astype(dtype), q
+
+    return draw
+
+
+def sheet(h: int, k: int, q: int) -> Callable[[np.random.Generator], Arguments]:
+    """Make the sheet's own inputs: X counts modulo 5, K modulo 3 from −1."""
+
+    def draw(_rng: np.random.Generator) -> Arguments:
+        X = np.arange(h * h * 3, dtype=np.float32).reshape(h, h, 3) % 5
+        K = np.arange(k * k * 3 * q, dtype=np.float32).reshape(k, k, 3, q) % 3 - 1
+        return X, K, q
+
+    return draw
+
+
+def mistake(answer: Answer, expected: Float) -> str:
+    """Say what is wrong with an answer: by its known name, else by what it looks like."""
+    if answer.returned is None:
+        return say(
+            pl=f"Funkcja zwróciła {answer.record.returned}, a powinna zwrócić tablicę NumPy lub tensor PyTorch z liczbami.",
+            en=f"The function returned {answer.record.returned}; it should return a NumPy array or torch tensor of numbers.",
+        )
+    if answer.returned.shape != expected.shape:
+        return _wrong_shape(answer, expected)
+    given = answer.returned.astype(np.float64)
+    if not np.all(np.isfinite(given)):
+        return say(
+            pl="Wynik zawiera NaN lub nieskończoność: sprawdź, czy tablica wynikowa jest wypełniona zerami na początku.",
+            en="The result holds NaN or infinity: check that the output array starts filled with zeros.",
+        )
+    if not given.any():
+        return say(
+            pl="Wynik to same zera: funkcja zwraca jeszcze tablicę z szablonu albo nic do niej nie zapisuje.",
+            en="The result is all zeros: the function still returns the template's array, or writes nothing to it.",
+        )
+    for known in MISTAKES:
+        if _matches(known, answer, given):
+            return known.message()
+    return say(
+        pl=f"Kształt {answer.returned.shape} jest dobry, ale wartości się nie zgadzają "
+        f"(w {_share(given, expected)} pól). Policz ręcznie jeden element wyniku dla obrazu 3×3 i filtra 2×2.",
+        en=f"The shape {answer.returned.shape} is right but the values are not (in {_share(given, expected)} of "
+        "the entries). Work out one entry by hand for a 3×3 image and a 2×2 kernel.",
+    )
+
+
+def _share(given: Float, expected: Float) -> str:
+    wrong = np.abs(given - expected) > 1e-5 * np.abs(expected).max() + 1e-6
+    return f"{100 * float(wrong.mean()):.0f}%"
+
+
+def _wrong_shape(answer: Answer, expected: Float) -> str:
+    assert answer.returned is not None
+    got, (h, w, d), k = answer.returned.shape, answer.X.shape, answer.K.shape[0]
+    oh, ow, q = expected.shape
+    head = say(
+        pl=f"Dla X {answer.X.shape} i K {answer.K.shape} wynik ma kształt {got}.",
+        en=f"For X {answer.X.shape} and K {answer.K.shape} the result has shape {got}.",
+    )
+    hints = {
+        (q, oh, ow): say(pl="Oś filtrów powinna być ostatnia.", en="The filters' axis should come last."),
+        (ow, oh, q): say(pl="Wysokość i szerokość są zamienione.", en="Height and width are swapped."),
+        (oh, ow, d): say(
+            pl="Ostatnia oś ma tyle elementów, ile jest kanałów, a powinna mieć tyle, ile filtrów (q).",
+            en="The last axis has as many entries as channels; it should have as many as filters (q).",
+        ),
+        (oh, ow): say(pl="Brakuje osi filtrów.", en="The filters' axis is missing."),
+        (oh, ow, d, q): say(
+            pl="Kanały wejścia nie zostały zsumowane: wzór sumuje także po d.",
+            en="The input's channels were not summed: the formula sums over d as well.",
+        ),
+        (h, w, q): say(
+            pl="To rozmiar wejścia: w tym zadaniu filtr nie wychodzi poza obraz (bez paddingu).",
+            en="That is the input's size: in this task the kernel never leaves the image (no padding).",
+        ),
+    }
+    off_by_one = {(oh + a, ow + b, q) for a in (-1, 0, 1) for b in (-1, 0, 1)}
+    if got in hints:
+        return f"{head} {hints[got]}"
+    if got in off_by_one:
+        return head + say(
+            pl=f" Rozmiar różni się o jeden: ile położeń ma filtr o boku {k} na odcinku długości {h}?",
+            en=f" The size is off by one: how many positions does a kernel of side {k} have on a length of {h}?",
+        )
+    return head + say(
+        pl=" Porównaj go ze wzorem na rozmiar wyniku z sekcji 1.",
+        en=" Compare it with the formula for the output size in section 1.",
+    )
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A known wrong convolution, and what to tell the student who wrote it."""
+
+    wrong: Callable[[Float, Float, int], Float]
+    pl: str
+    en: str
+
+    def message(self) -> str:
+        """The message in the language in force."""
+        return say(pl=self.pl, en=self.en)
+
+
+def _matches(known: Mistake, answer: Answer, given: Float) -> bool:
+    try:
+        wrong = known.wrong(answer.X, answer.K, answer.q)
+    except ValueError:
+        return False
+    tolerance = 1e-4 * np.abs(wrong).max() + 1e-6
+    return wrong.shape == given.shape and bool(np.all(np.abs(given - wrong) <= tolerance))
+
+
+def _without(X: Float, K: Float, q: int, *, row: bool = False, column: bool = False) -> Float:
+    """Leave the last row or column of the right result at zero."""
+    result: Float = np.array(convolution(X, K, q))
+    if row:
+        result[-1] = 0
+    if column:
+        result[:, -1] = 0
+    return result
+
+
+MISTAKES = (
+    Mistake(
+        lambda X, K, q: convolution(X, K[::-1, ::-1], q),
+        "Filtr jest obrócony o 180°: wzór z sekcji 1 to korelacja wzajemna, K(a, b) mnoży I(i+a, j+b) bez odwracania.",
+        "The kernel is rotated by 180°: section 1's formula is cross-correlation, K(a, b) times I(i+a, j+b), not flipped.",
+    ),
+    Mistake(
+        lambda X, K, q: convolution(X, K.transpose(1, 0, 2, 3), q),
+        "W filtrze zamieniono wysokość z szerokością: pierwszy indeks filtra idzie w dół obrazu, drugi w prawo.",
+        "The kernel's height and width are swapped: its first index goes down the image, its second to the right.",
+    ),
+    Mistake(
+        lambda X, K, q: convolution(X, K, q).transpose(1, 0, 2),
+        "Wysokość i szerokość wyniku są zamienione: element (i, j) powinien powstać z okna o rogu w wierszu i, kolumnie j.",
+        "The result's height and width are swapped: entry (i, j) comes from the window at row i, column j.",
+    ),
+    Mistake(
+        lambda X, K, q: convolution(X, K.reshape(*K.shape[:2], q, -1).transpose(0, 1, 3, 2), q),
+        "Osie kanałów i filtrów są pomylone: w K o wymiarach (k, k, d, q) ostatnia oś numeruje filtry.",
+        "The channels' and filters' axes are mixed up: in K of shape (k, k, d, q) the last axis numbers the filters.",
+    ),
+    Mistake(
+        lambda X, K, q: convolution(X[..., :1], K[:, :, :1], q),
+        "Policzono tylko pierwszy kanał obrazu: wzór sumuje po wszystkich d.",
+        "Only the image's first channel was used: the formula sums over all d.",
+    ),
+    Mistake(
+        lambda X, K, q: convolution(X[..., -1:], K[:, :, -1:], q),
+        "Został tylko ostatni kanał obrazu: wynik kolejnych kanałów trzeba dodawać, a nie nadpisywać.",
+        "Only the image's last channel is left: add each channel's result instead of overwriting it.",
+    ),
+    Mistake(
+        lambda X, K, q: np.repeat(convolution(X, K[..., :1], 1), q, axis=2),
+        "Wszystkie mapy są takie same jak pierwsza: każdy filtr q ma własne wagi K[:, :, :, q].",
+        "All maps equal the first: each filter q has weights of its own, K[:, :, :, q].",
+    ),
+    Mistake(
+        lambda X, K, q: convolution(X, K, q) / X.shape[2],
+        "Wynik jest średnią po kanałach, a wzór każe je zsumować.",
+        "The result is the mean over channels; the formula sums them.",
+    ),
+    Mistake(
+        lambda X, K, q: np.trunc(convolution(X, K, q)),
+        "Wynik jest obcięty do liczb całkowitych: utwórz tablicę wynikową z typem zmiennoprzecinkowym.",
+        "The result is truncated to integers: create the output array with a floating-point type.",
+    ),
+    Mistake(
+        lambda X, K, q: np.round(convolution(X, K, q)),
+        "Wynik jest zaokrąglony do liczb całkowitych: utwórz tablicę wynikową z typem zmiennoprzecinkowym.",
+        "The result is rounded to integers: create the output array with a floating-point type.",
+    ),
+    Mistake(
+        lambda X, K, q: _without(X, K, q, row=True),
+        "Brakuje ostatniego wiersza wyniku: sprawdź górną granicę pętli po wierszach.",
+        "The result's last row is missing: check the upper bound of the loop over rows.",
+    ),
+    Mistake(
+        lambda X, K, q: _without(X, K, q, column=True),
+        "Brakuje ostatniej kolumny wyniku: sprawdź górną granicę pętli po kolumnach.",
+        "The result's last column is missing: check the upper bound of the loop over columns.",
+    ),
+    Mistake(
+        lambda X, K, q: _without(X, K, q, row=True, column=True),
+        "Brakuje ostatniego wiersza i ostatniej kolumny wyniku: sprawdź górne granice pętli.",
+        "The result's last row and column are missing: check the upper bounds of the loops.",
+    ),
+)

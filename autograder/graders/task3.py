@@ -1,0 +1,126 @@
+"""Task 3: the baseline's architecture, its training, its accuracy."""
+
+import pytest
+
+from autograder.evidence import Evidence, ModelRecord
+from autograder.graders.flow import Flow, spatial
+from autograder.graders.training import agree, complete, curves_shown, fell, parameters_printed
+from autograder.language import number, say
+from autograder.measure import Measurements
+from autograder.probes import DataProbe, ModelProbe
+from autograder.thresholds import threshold
+
+ARCHITECTURE = "task3_architecture_tests"
+TRAINING = "task3_training_tests"
+ACCURACY = "task3_accuracy_tests"
+NAME = "baseline"
+SOLUTIONS = ("task3_model", "task3_training", "task3_baseline")
+
+PROBES = (DataProbe(ARCHITECTURE, "testset"), ModelProbe(ARCHITECTURE, NAME))
+
+
+@pytest.fixture(scope="module")
+def flow(measured: Measurements) -> Flow:
+    """The baseline's data flow."""
+    return Flow(measured.lifted(NAME, *SOLUTIONS))
+
+
+@pytest.fixture(scope="module")
+def record(measured: Measurements) -> ModelRecord:
+    """What the notebook says of the baseline."""
+    return measured.record(NAME, *SOLUTIONS)
+
+
+@pytest.mark.cell(
+    ARCHITECTURE,
+    weight=2,
+    pl="Co najmniej dwa bloki: konwolucje i funkcja aktywacji",
+    en="At least two blocks of convolutions, each ended by an activation",
+)
+def test_groups(flow: Flow) -> None:
+    groups = flow.groups()
+    assert groups >= 2, say(
+        pl=f"Na drodze od wejścia do wyjścia znaleziono bloków „konwolucje + aktywacja”: {groups}; potrzebne są co "
+        "najmniej dwa. Liczą się tylko warstwy używane w forward(), a po konwolucjach musi stać np. ReLU.",
+        en=f"On the way from input to output there are {groups} blocks of convolutions with an activation; at least "
+        "two are needed. Only layers used in forward() count, and an activation such as ReLU must follow.",
+    )
+
+
+@pytest.mark.cell(
+    ARCHITECTURE,
+    weight=2,
+    pl="Mapa spłaszczona (Flatten) do warstwy liniowej",
+    en="The map flattened into a linear layer",
+)
+def test_flatten(flow: Flow) -> None:
+    classifiers = flow.classifiers()
+    assert classifiers, say(
+        pl="Po konwolucjach nie ma warstwy liniowej, która czyta ich mapę: dodaj nn.Flatten i nn.Linear.",
+        en="No linear layer reads the convolutions' map: add nn.Flatten and nn.Linear.",
+    )
+    assert not flow.averaged(classifiers[0]), say(
+        pl="Mapa jest uśredniana (Global Average Pooling), a na tym etapie ma być spłaszczona: użyj Flatten. "
+        "Uśrednianie przyda się w eksperymencie 2.",
+        en="The map is averaged (global average pooling); at this stage it should be flattened: use Flatten. "
+        "Averaging comes in experiment 2.",
+    )
+    source = flow.flattened(classifiers[0])
+    assert source is not None and classifiers[0].layer is not None, say(  # noqa: PT018
+        pl="Warstwa liniowa nie dostaje spłaszczonej mapy (B, C·H·W).",
+        en="The linear layer does not get the flattened map (B, C·H·W).",
+    )
+    c, h, w = spatial(source)
+    features = getattr(classifiers[0].layer, "in_features", None)
+    assert features == c * h * w, say(
+        pl=f"Warstwa liniowa czyta {features} cech, a spłaszczona mapa {c}×{h}×{w} ma ich {c * h * w}: "
+        "spłaszcz wszystkie trzy osie (C, H, W).",
+        en=f"The linear layer reads {features} features; the flattened {c}×{h}×{w} map has {c * h * w}: "
+        "flatten all three axes (C, H, W).",
+    )
+
+
+@pytest.mark.cell(ARCHITECTURE, weight=1, pl="Dziesięć wyników dla każdego obrazu", en="Ten scores for each image")
+def test_ten_outputs(record: ModelRecord) -> None:
+    shape = record.output_shape
+    assert len(shape) == 2 and shape[1] == 10, say(  # noqa: PT018
+        pl=f"Model zwraca tensor o kształcie {shape}, a powinien (B, 10): jedna liczba na klasę.",
+        en=f"The model returns a tensor of shape {shape}; it should be (B, 10): one score a class.",
+    )
+
+
+@pytest.mark.cell(TRAINING, weight=1, data=True, pl="Kompletna historia uczenia", en="A complete learning history")
+def test_history(record: ModelRecord) -> None:
+    complete(record)
+
+
+@pytest.mark.cell(TRAINING, weight=1, data=True, pl="Funkcja straty zmalała", en="The loss fell")
+def test_loss_fell(record: ModelRecord) -> None:
+    fell(record)
+
+
+@pytest.mark.cell(TRAINING, weight=1, pl="Narysowane krzywe uczenia", en="Learning curves plotted")
+def test_curves(record: ModelRecord, evidence: Evidence) -> None:
+    curves_shown(record, evidence, *SOLUTIONS)
+
+
+@pytest.mark.cell(TRAINING, weight=1, pl="Wypisana liczba parametrów", en="Parameter count printed")
+def test_parameters(record: ModelRecord, measured: Measurements, evidence: Evidence) -> None:
+    parameters_printed(record, measured, evidence, *SOLUTIONS)
+
+
+@pytest.mark.cell(TRAINING, weight=1, data=True, pl="Wyniki zgodne z pomiarem", en="Results agree with the measurement")
+def test_results(record: ModelRecord, measured: Measurements) -> None:
+    agree(record, measured.of(NAME, *SOLUTIONS))
+
+
+@pytest.mark.cell(ACCURACY, data=True, pl="Dokładność na nieznanych obrazach", en="Accuracy on unseen images")
+def test_accuracy(evidence: Evidence, measured: Measurements) -> None:
+    reached = measured.of(NAME, *SOLUTIONS).held_out.accuracy
+    wanted = threshold(measured.dataset, evidence.file.profile)
+    assert reached >= wanted, say(
+        pl=f"Na obrazach, których model nie widział, dokładność wynosi {number(reached)}, a próg to {number(wanted)}. "
+        "Pomaga zwykle więcej epok, inna szybkość uczenia albo więcej filtrów.",
+        en=f"On images the model never saw its accuracy is {number(reached)}; the threshold is {number(wanted)}. "
+        "More epochs, another learning rate or more filters usually help.",
+    )

@@ -1,0 +1,140 @@
+"""Judge stored evidence: run the hidden graders on it and put their verdicts into a report.
+
+No student code runs here. The graders are plain pytest; what they raise becomes checks, cells and points.
+"""
+
+import contextlib
+import io
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import autograder.graders
+from autograder import plugin
+from autograder.assignment import Assignment, Item
+from autograder.errors import GraderError
+from autograder.evidence import Evidence, EvidenceFile
+from autograder.language import Lang, speaking
+from autograder.plugin import FAULTS, MEASUREMENTS, VERDICTS, Verdict
+from autograder.report import (
+    CellReport,
+    Check,
+    Kind,
+    ModelReport,
+    Outcome,
+    Report,
+    Status,
+    Timing,
+    totals,
+)
+
+GRADERS = Path(autograder.graders.__file__).parent
+
+
+def judge(folder: Path, assignment: Assignment, lang: Lang = Lang.PL) -> Report:
+    """Return the report of one evidence folder; raises `GraderError` where a grader broke."""
+    started = time.monotonic()
+    file = Evidence(folder).file
+    with speaking(lang):
+        config = _run_graders(folder, lang)
+        cells = tuple(_cell(item, config.stash[VERDICTS]) for item in assignment.items)
+        models = _models(config)
+    timing = msgspec.structs.replace(file.timing, judge_s=round(time.monotonic() - started, 3))
+    return _report(file, cells, models, timing)
+
+
+class _Session:
+    """Keeps pytest's configuration, where the plugin leaves the verdicts."""
+
+    config: pytest.Config
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        self.config = config
+
+
+def _run_graders(folder: Path, lang: Lang) -> pytest.Config:
+    session = _Session()
+    said = io.StringIO()
+    arguments = [str(GRADERS), "--evidence", str(folder), "--lang", str(lang), "--capture=no", "-p", "no:faulthandler"]
+    with _quiet_pytest(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = pytest.main(arguments, plugins=[plugin, session])
+    faults = session.config.stash[FAULTS] if hasattr(session, "config") else []
+    if faults or code not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
+        detail = faults[0] if faults else said.getvalue()[-500:].strip()
+        raise GraderError(f"A hidden grader broke on {folder}: {detail}")
+    return session.config
+
+
+@contextlib.contextmanager
+def _quiet_pytest() -> Iterator[None]:
+    """Keep other plugins of this Python, and whatever options the caller's environment sets, out of the judge."""
+    ours = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _cell(item: Item, verdicts: list[Verdict]) -> CellReport:
+    mine = [verdict for verdict in verdicts if verdict.cell == item.grade_id]
+    if item.kind is Kind.MANUAL:
+        return CellReport(item.grade_id, item.title, item.kind, item.points, None, Status.MANUAL)
+    if not mine:
+        raise GraderError(f"No hidden grader checks the cell {item.grade_id}; add one or take its points away.")
+    checks = tuple(Check(v.name, v.weight, v.passed, v.message) for v in mine)
+    status = _status(mine)
+    total = sum(v.weight for v in mine)
+    passed = sum(v.weight for v in mine if v.passed)
+    score = None if status is Status.UNDECIDED else round(item.points * passed / total, 4)
+    return CellReport(item.grade_id, item.title, item.kind, item.points, score, status, checks)
+
+
+def _status(verdicts: list[Verdict]) -> Status:
+    """Undecided before anything: no points are final while a check is open. Then what stopped a check, then the sum."""
+    said = [verdict.status for verdict in verdicts if verdict.status is not None]
+    for status in (Status.UNDECIDED, Status.MEMORY, Status.TIMEOUT, Status.ERROR, Status.MISSING):
+        if status in said:
+            return status
+    passed = [bool(verdict.passed) for verdict in verdicts]
+    return Status.PASSED if all(passed) else Status.PARTIAL if any(passed) else Status.FAILED
+
+
+def _models(config: pytest.Config) -> dict[str, ModelReport]:
+    measurements = config.stash.get(MEASUREMENTS, None)
+    return measurements.reports() if measurements else {}
+
+
+def _report(
+    file: EvidenceFile, cells: tuple[CellReport, ...], models: dict[str, ModelReport], timing: Timing
+) -> Report:
+    score, max_score = totals(cells, Kind.AUTO)
+    bonus, max_bonus = totals(cells, Kind.BONUS)
+    return Report(
+        submission=file.submission,
+        student=file.student,
+        assignment=file.assignment,
+        profile=file.profile,
+        dataset=file.dataset,
+        sandbox=file.sandbox,
+        status=Outcome.GRADED,
+        notes=file.notes,
+        score=score,
+        max_score=max_score,
+        bonus=bonus,
+        max_bonus=max_bonus,
+        needs_manual=tuple(cell.id for cell in cells if cell.score is None),
+        cells=cells,
+        models=models,
+        versions=file.versions,
+        timing=timing,
+    )

@@ -1,0 +1,101 @@
+"""The pytest plugin of the hidden graders: `--evidence`, the `cell` marker, and how each check ended."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from autograder.evidence import Evidence
+from autograder.language import Lang, say, speaking
+from autograder.measure import Measurements
+from autograder.report import Profile, Status
+from autograder.verdicts import AbsentError, SettledError, UndecidedError
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How one check ended. `status` is set where more than passed or failed is to be said."""
+
+    cell: str
+    name: str
+    weight: float
+    passed: bool | None
+    message: str = ""
+    status: Status | None = None
+
+
+VERDICTS = pytest.StashKey[list[Verdict]]()
+FAULTS = pytest.StashKey[list[str]]()
+MEASUREMENTS = pytest.StashKey[Measurements]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--evidence` and `--lang`."""
+    group = parser.getgroup("splot")
+    group.addoption("--evidence", type=Path, help="the evidence folder to judge")
+    group.addoption("--lang", choices=list(Lang), default=Lang.PL, help="language of the messages")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker and start with no verdicts."""
+    config.addinivalue_line(
+        "markers",
+        "cell(grade_id, weight=1, pl, en, data=False): the graded cell a check belongs to, its weight, its name; "
+        "data=True: on `quick` less data may be why it fails, so failing is no verdict yet",
+    )
+    config.stash[VERDICTS] = []
+    config.stash[FAULTS] = []
+
+
+@pytest.fixture(scope="session")
+def evidence(request: pytest.FixtureRequest) -> Evidence:
+    """Give the evidence under judgement."""
+    return Evidence(request.config.getoption("--evidence"))
+
+
+@pytest.fixture(scope="session")
+def measured(request: pytest.FixtureRequest, evidence: Evidence) -> Measurements:
+    """Give what the judge measures of the models, each measured once."""
+    request.config.stash[MEASUREMENTS] = Measurements(evidence)
+    return request.config.stash[MEASUREMENTS]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item):  # type: ignore[no-untyped-def]
+    """Make every message of a check in the language asked for."""
+    with speaking(Lang(item.config.getoption("--lang"))):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
+    """Note how each check ended."""
+    mark = item.get_closest_marker("cell")
+    raised = call.excinfo.value if call.excinfo else None
+    if mark is None:
+        item.config.stash[FAULTS].append(f"{item.nodeid} has no `cell` marker")
+    elif raised is not None or call.when == "call":
+        verdict = _verdict(item, mark, raised)
+        if verdict is None:
+            item.config.stash[FAULTS].append(f"{item.nodeid}: {type(raised).__name__}: {raised}")
+        else:
+            item.config.stash[VERDICTS].append(verdict)
+    return (yield)
+
+
+def _verdict(item: pytest.Item, mark: pytest.Mark, raised: BaseException | None) -> Verdict | None:
+    """Return how a check ended, or None where the grader itself broke."""
+    cell, weight = str(mark.args[0]), float(mark.kwargs.get("weight", 1))
+    name = say(pl=mark.kwargs["pl"], en=mark.kwargs["en"])
+    if raised is None:
+        return Verdict(cell, name, weight, passed=True)
+    if isinstance(raised, UndecidedError):
+        return Verdict(cell, name, weight, None, str(raised), Status.UNDECIDED)
+    if isinstance(raised, AbsentError):
+        return Verdict(cell, name, weight, passed=False, message=raised.message, status=raised.status)
+    if isinstance(raised, AssertionError) and raised.args:
+        quick = Evidence(item.config.getoption("--evidence")).file.profile is Profile.QUICK
+        if quick and mark.kwargs.get("data") and not isinstance(raised, SettledError):
+            return Verdict(cell, name, weight, None, str(raised.args[0]), Status.UNDECIDED)
+        return Verdict(cell, name, weight, passed=False, message=str(raised.args[0]))
+    return None

@@ -1,0 +1,152 @@
+"""A model as data: one list of tensor operations, and the weights beside it as plain arrays.
+
+`folder/graph.json` holds the operations of the model in evaluation mode, `folder/train.json` (where there is one) those
+in training mode, `folder/weights.npz` the arrays that either of them names. No pickle, no code.
+"""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .weights import ExportError, WeightEntry, Weights, type_names
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class InputEntry:
+    """The tensor that the model takes: name in the graph, shape with its fixed batch, dtype."""
+
+    name: str
+    shape: list[int]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class NodeEntry:
+    """One operation; `shape` and `dtype` are null where it returns several tensors."""
+
+    name: str
+    op: str
+    args: list[object]
+    kwargs: dict[str, object]
+    shape: list[int] | None
+    dtype: str | None
+    autocast: str | None
+
+
+@dataclass(frozen=True)
+class DeclaredEntry:
+    """A parameter the model declares, used or not."""
+
+    name: str
+    shape: list[int]
+
+
+@dataclass
+class Graph:
+    """The operations of one tracing, in the order in which they ran."""
+
+    weights: Weights
+    inputs: list[InputEntry] = field(default_factory=list)
+    entries: dict[str, WeightEntry] = field(default_factory=dict)
+    nodes: list[NodeEntry] = field(default_factory=list)
+    output: str = ""
+
+    def add_input(self, name: str, tensor: Tensor) -> None:
+        """Note the tensor that the model takes."""
+        self.inputs.append(InputEntry(name, list(tensor.shape), type_names[tensor.dtype]))
+
+    def add_weight(self, name: str, tensor: Tensor) -> None:
+        """Note a tensor that is not computed from the input."""
+        if tensor.device.type == "meta":
+            raise ExportError(f"The tensor {name} holds no values.")
+        self.entries[name] = self.weights.entry(name, tensor)
+
+    def close(self, output: str) -> None:
+        """Name the output, drop weights nothing reads, refuse an output that is not computed from the input."""
+        self.output = output
+        reached = {entry.name for entry in self.inputs}
+        read: set[str] = {output}
+        first: dict[str, str] = {}
+        for node in self.nodes:
+            references = _references([node.args, node.kwargs])
+            read |= references
+            if isinstance(node.args[0] if node.args else None, dict):
+                first[node.name] = next(iter(_references(node.args[:1])))
+            if references & reached:
+                reached.add(node.name)
+                if _in_place(node.op):
+                    reached |= _chain(node.name, first)
+        if output not in reached:
+            raise ExportError("The model's output is not computed from its input by tensor operations.")
+        self.entries = {name: entry for name, entry in self.entries.items() if name in read}
+
+    def write(self, path: Path, method: str) -> None:
+        """Write the graph as JSON."""
+        declared = [
+            DeclaredEntry(name, list(parameter.shape)) for name, parameter in self.weights.model.named_parameters()
+        ]
+        document = {
+            "version": VERSION,
+            "method": method,
+            "inputs": [asdict(entry) for entry in self.inputs],
+            "weights": [asdict(entry) for entry in self.entries.values()],
+            "declared": [asdict(entry) for entry in declared],
+            "nodes": [vars(node) for node in self.nodes],
+            "output": self.output,
+        }
+        path.write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
+
+
+def encode(value: object, name_of: Callable[[object], str | None]) -> object:
+    """Turn an operation's argument into JSON: tensors by name, dtypes and formats as text.
+
+    Devices, layouts and generators become null: the judge chooses its own.
+    """
+    name = name_of(value)
+    if name is not None:
+        return {"node": name}
+    if isinstance(value, list | tuple):
+        return [encode(item, name_of) for item in value]
+    return _encode_plain(value)
+
+
+def _encode_plain(value: object) -> object:
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int | torch.SymInt):
+        return int(value)
+    if isinstance(value, float | torch.SymFloat):
+        return float(value) if math.isfinite(value) else str(float(value))
+    if isinstance(value, torch.dtype | torch.memory_format):
+        return str(value)
+    if not isinstance(value, torch.device | torch.layout | torch.Generator):
+        raise ExportError(f"An operation takes a {type(value).__name__}, which cannot be written down.")
+    return None
+
+
+def _references(value: object) -> set[str]:
+    if isinstance(value, dict):
+        return {value["node"]} if "node" in value else _references(list(value.values()))
+    if isinstance(value, list):
+        return set().union(*(_references(item) for item in value)) if value else set()
+    return set()
+
+
+def _in_place(op: str) -> bool:
+    return op.startswith("aten.") and op.split(".")[1].endswith("_")
+
+
+def _chain(name: str, first: dict[str, str]) -> set[str]:
+    """Follow first arguments up: what an in-place operation on a view may have changed."""
+    chain = set()
+    while name in first:
+        name = first[name]
+        chain.add(name)
+    return chain

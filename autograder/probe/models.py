@@ -1,0 +1,121 @@
+"""Write down one of `models`: its graph and weights, its outputs on visible images, its history and results."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from .data import VisibleImages
+from .export import export_model
+from .failures import TEXT, AbsentError, deadline, failure
+
+SECONDS = 60.0
+CURVES = ("train_loss", "val_loss", "val_accuracy")
+FIGURES = ("accuracy", "f1", "parameters")
+
+
+def record_model(namespace: dict[str, Any], name: str, images: VisibleImages, target: Path) -> dict[str, Any]:
+    """Take `models[name]` and what `histories` and `results` say of it."""
+    record: dict[str, Any] = {"kind": "model", "name": name}
+    record["history"] = _curves(_entry(namespace, "histories", name))
+    record["results"] = _figures(_entry(namespace, "results", name))
+    try:
+        model = _model(namespace, name)
+        record["type"] = type(model).__name__[:TEXT]
+        record["parameters"] = sum(parameter.numel() for parameter in model.parameters())
+        batch = images.of(namespace)
+        with deadline(SECONDS):
+            record |= _outputs(model, batch, target / name)
+        with deadline(SECONDS):
+            record |= _export(model, batch, target / name)
+    except BaseException as error:  # noqa: BLE001 - a student's model may raise anything
+        record["failure"] = failure(error)
+    return record
+
+
+def _model(namespace: dict[str, Any], name: str) -> nn.Module:
+    models = namespace.get("models")
+    if not isinstance(models, dict):
+        raise AbsentError("models" if models is None else f"models: {type(models).__name__}")
+    if name not in models:
+        raise AbsentError(f'models["{name}"]')
+    model = models[name]
+    if not isinstance(model, nn.Module):
+        raise AbsentError(f'models["{name}"]: {type(model).__name__}')
+    return model
+
+
+def _outputs(model: nn.Module, batch: torch.Tensor, folder: Path) -> dict[str, Any]:
+    """Run the live model once, in eval mode, and save its scores."""
+    with evaluating(model), torch.no_grad():
+        scores = model(batch)
+    if not isinstance(scores, torch.Tensor):
+        raise AbsentError(f"model(x): {type(scores).__name__}")
+    scores = scores.detach().cpu()
+    scores = scores.float() if scores.dtype in {torch.bfloat16, torch.float16} else scores
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "outputs.npy", scores.contiguous().numpy(), allow_pickle=False)
+    return {
+        "outputs": True,
+        "output_shape": list(scores.shape)[:8],
+        "finite": bool(torch.isfinite(scores).all()),
+    }
+
+
+def _export(model: nn.Module, batch: torch.Tensor, folder: Path) -> dict[str, Any]:
+    try:
+        exported = export_model(model, batch, folder)
+    except Exception as error:  # noqa: BLE001 - that no method exports is itself what the grader must know
+        return {"export_error": f"{type(error).__name__}: {error}"[:TEXT]}
+    return {"method": exported.method, "train_graph": exported.train_graph}
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put every module of the model in eval mode, and back in the mode it was in."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def _entry(namespace: dict[str, Any], table: str, name: str) -> dict[str, Any] | None:
+    values = namespace.get(table)
+    entry = values.get(name) if isinstance(values, dict) else None
+    return entry if isinstance(entry, dict) else None
+
+
+def _curves(history: dict[str, Any] | None) -> dict[str, Any] | None:
+    if history is None:
+        return None
+    return {curve: _numbers(history.get(curve)) for curve in CURVES}
+
+
+def _figures(results: dict[str, Any] | None) -> dict[str, Any] | None:
+    if results is None:
+        return None
+    return {figure: _number(results.get(figure)) for figure in FIGURES}
+
+
+def _numbers(values: Any) -> list[float | None] | None:
+    try:
+        return [_number(value) for value in list(values)[:10_000]]
+    except Exception:  # noqa: BLE001 - not a sequence of numbers
+        return None
+
+
+def _number(value: Any) -> float | None:
+    """Return a finite float, or None."""
+    try:
+        number = float(value)
+    except Exception:  # noqa: BLE001 - not a number
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,144 @@
+"""A report as a person reads it in the terminal.
+
+Everything of a student's is printed as plain text: no markup, no control characters.
+"""
+
+import unicodedata
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from autograder.language import number, say
+from autograder.report import CellReport, Kind, Outcome, Report, Status
+
+COLOURS = {
+    Status.PASSED: "green",
+    Status.PARTIAL: "yellow",
+    Status.MANUAL: "cyan",
+    Status.UNDECIDED: "cyan",
+}
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print one report."""
+    if report.status is Outcome.UNGRADED:
+        console.print(Panel(plain(report.reason or ""), title=_title(report), border_style="red"))
+        return
+    parts: list[RenderableType] = [_table(report), *_messages(report), *_footer(report)]
+    console.print(Panel(Group(*parts), title=_title(report), border_style="blue"))
+
+
+def print_summary(reports: list[Report], console: Console) -> None:
+    """Print one line a submission."""
+    table = Table(box=None)
+    for name in (say(pl="zgłoszenie", en="submission"), say(pl="punkty", en="points"), "bonus"):
+        table.add_column(name)
+    table.add_column(say(pl="do oceny przez osobę", en="for a person"))
+    for report in reports:
+        table.add_row(
+            plain(report.student),
+            f"{points(report.score)} / {points(report.max_score)}",
+            f"{points(report.bonus)} / {points(report.max_bonus)}",
+            plain(report.reason or ", ".join(report.needs_manual)),
+        )
+    console.print(table)
+
+
+def plain(text: str) -> Text:
+    """Return a stranger's text without control characters, and without meaning to the terminal or to rich."""
+    safe = "".join(
+        c if c == "\n" or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"} else "\ufffd" for c in text
+    )
+    return Text(safe)
+
+
+def points(value: float | None) -> str:
+    """Return points without needless zeros, a dash where there are none yet."""
+    if value is None:
+        return "–"
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return text.replace(".", ",") if number(0.5, 1) == "0,5" else text
+
+
+def _title(report: Report) -> Text:
+    score = f"{points(report.score)} / {points(report.max_score)}"
+    bonus = f" + {points(report.bonus)} / {points(report.max_bonus)} bonus" if report.max_bonus else ""
+    graded = report.status is Outcome.GRADED
+    text = f"{report.student} · {score}{bonus}" if graded else f"{report.student} · {report.status}"
+    return plain(text)
+
+
+def _table(report: Report) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(say(pl="zadanie", en="task"))
+    table.add_column(say(pl="punkty", en="points"), justify="right")
+    table.add_column(say(pl="wynik", en="result"))
+    for cell in report.cells:
+        worth = f"{points(cell.score)} / {points(cell.points)}"
+        bonus = " ★" if cell.kind is Kind.BONUS else ""
+        table.add_row(plain(cell.title + bonus), worth, Text(_status(cell.status), COLOURS.get(cell.status, "red")))
+    return table
+
+
+def _messages(report: Report) -> list[Text]:
+    lines = []
+    for cell in report.cells:
+        for message, names in _grouped(cell).items():
+            lines.append(Text("\n") + Text(", ".join(names), "bold") + Text(f" ({cell.id})\n", "dim") + plain(message))
+    return lines
+
+
+def _grouped(cell: CellReport) -> dict[str, list[str]]:
+    """Return each thing that is to be said of a cell once, with the checks that say it."""
+    said: dict[str, list[str]] = {}
+    for check in cell.checks:
+        if not check.passed and check.message:
+            said.setdefault(check.message, []).append(check.name)
+    return said
+
+
+def _footer(report: Report) -> list[Text]:
+    lines = [Text("\n") + plain(note) for note in report.notes]
+    for name, model in report.models.items():
+        accuracy = number(model.accuracy) if model.accuracy is not None else "–"
+        lines.append(
+            Text("\n")
+            + plain(f"{name}: ")
+            + Text(
+                say(
+                    pl=f"dokładność {accuracy}, parametrów {model.parameters}, warstwy: {' → '.join(model.layers)}",
+                    en=f"accuracy {accuracy}, {model.parameters} parameters, layers: {' → '.join(model.layers)}",
+                )
+            )
+        )
+    time = report.timing
+    lines.append(
+        Text(
+            "\n"
+            + say(
+                pl=f"profil {report.profile}, {report.dataset}; notatnik {time.notebook_s:.1f} s, "
+                f"ocenianie {time.ours_s:.1f} s",
+                en=f"profile {report.profile}, {report.dataset}; notebook {time.notebook_s:.1f} s, "
+                f"grading {time.ours_s:.1f} s",
+            ),
+            "dim",
+        )
+    )
+    return lines
+
+
+def _status(status: Status) -> str:
+    names = {
+        Status.PASSED: say(pl="zaliczone", en="passed"),
+        Status.PARTIAL: say(pl="częściowo", en="partial"),
+        Status.FAILED: say(pl="niezaliczone", en="failed"),
+        Status.ERROR: say(pl="wyjątek", en="error"),
+        Status.MISSING: say(pl="brak", en="missing"),
+        Status.TIMEOUT: say(pl="limit czasu", en="time limit"),
+        Status.MEMORY: say(pl="limit pamięci", en="memory limit"),
+        Status.MANUAL: say(pl="oceni osoba", en="by hand"),
+        Status.UNDECIDED: say(pl="nierozstrzygnięte", en="undecided"),
+    }
+    return names[status]

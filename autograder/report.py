@@ -1,0 +1,152 @@
+"""The report of one submission: what `report.json` holds, field by field (`splot/report/v1`)."""
+
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+SCHEMA = "splot/report/v1"
+
+
+class Status(StrEnum):
+    """How a graded cell ended."""
+
+    PASSED = "passed"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    ERROR = "error"
+    MISSING = "missing"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    MANUAL = "manual"
+    UNDECIDED = "undecided"
+
+
+class Kind(StrEnum):
+    """Who decides a graded cell, and whether it counts into the 20 points."""
+
+    AUTO = "auto"
+    MANUAL = "manual"
+    BONUS = "bonus"
+
+
+class Outcome(StrEnum):
+    """How a whole submission ended: with points, or without because the grader could not do its work."""
+
+    GRADED = "graded"
+    UNGRADED = "ungraded"
+
+
+class Profile(StrEnum):
+    """How much data a submission is run on."""
+
+    AUTO = "auto"
+    QUICK = "quick"
+    FULL = "full"
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One check of a cell. `passed` is None where it could not be measured fairly."""
+
+    name: str
+    weight: float
+    passed: bool | None
+    message: str
+
+
+class CellReport(msgspec.Struct, frozen=True):
+    """One graded cell. `score` is None until somebody decides: written answers, undecided checks."""
+
+    id: str
+    title: str
+    kind: Kind
+    points: float
+    score: float | None
+    status: Status
+    checks: tuple[Check, ...] = ()
+
+
+class ModelReport(msgspec.Struct, frozen=True):
+    """What the judge measured of one model. `accuracy` is a fraction on held-out images."""
+
+    accuracy: float | None
+    threshold: float | None
+    parameters: int | None
+    layers: tuple[str, ...]
+    verified: bool
+
+
+class Timing(msgspec.Struct, frozen=True):
+    """Wall time in seconds: the sandbox's start, the notebook, the probe, the judge."""
+
+    start_s: float = 0.0
+    notebook_s: float = 0.0
+    probe_s: float = 0.0
+    judge_s: float = 0.0
+
+    @property
+    def ours_s(self) -> float:
+        """What grading adds to the time the notebook itself takes."""
+        return self.start_s + self.probe_s + self.judge_s
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """The report of one submission."""
+
+    schema: str = SCHEMA
+    submission: str
+    student: str
+    assignment: str
+    profile: Profile
+    dataset: str | None
+    sandbox: str
+    status: Outcome
+    reason: str | None = None
+    notes: tuple[str, ...] = ()
+    score: float | None = None
+    max_score: float | None = None
+    bonus: float | None = None
+    max_bonus: float | None = None
+    needs_manual: tuple[str, ...] = ()
+    cells: tuple[CellReport, ...] = ()
+    models: dict[str, ModelReport] = {}
+    timing: Timing = Timing()
+    versions: dict[str, str] = {}
+
+    @property
+    def percent(self) -> float | None:
+        """The score in percent of what the grader decided, or None where nothing was decided."""
+        if self.score is None or not self.max_score:
+            return None
+        return 100 * self.score / self.max_score
+
+    @property
+    def undecided(self) -> tuple[CellReport, ...]:
+        """The cells that could not be measured fairly on this profile."""
+        return tuple(cell for cell in self.cells if cell.status is Status.UNDECIDED)
+
+
+def totals(cells: tuple[CellReport, ...], kind: Kind) -> tuple[float, float]:
+    """Sum score and points over the decided cells of `kind`."""
+    decided = [cell for cell in cells if cell.kind is kind and cell.score is not None]
+    return (
+        round(sum(cell.score or 0.0 for cell in decided), 4),
+        round(sum(cell.points for cell in decided), 4),
+    )
+
+
+def encode(report: Report) -> bytes:
+    """Return the report as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+
+
+def encode_all(reports: list[Report]) -> bytes:
+    """Return one report as it stands in `report.json`, several as a list of them."""
+    if len(reports) == 1:
+        return encode(reports[0])
+    return msgspec.json.format(msgspec.json.encode(reports), indent=2) + b"\n"
+
+
+def read_report(path: Path) -> Report:
+    """Read a `report.json`; raises `msgspec.ValidationError` where it does not fit the schema."""
+    return msgspec.json.decode(path.read_bytes(), type=Report)

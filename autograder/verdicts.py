@@ -1,0 +1,95 @@
+"""How a hidden grader says that it cannot simply pass or fail: what it needs is absent, or cannot be measured fairly."""
+
+from autograder.evidence import CellRun, Evidence, Failure, Fault
+from autograder.explain import explain
+from autograder.language import say
+from autograder.report import Profile, Status
+
+# What the amount of data cannot cause: such an exception on `quick` would be the same on `full`.
+SIZE_INDEPENDENT = frozenset(
+    {
+        "AttributeError",
+        "ImportError",
+        "IndentationError",
+        "KeyboardInterrupt",
+        "ModuleNotFoundError",
+        "NameError",
+        "NotImplementedError",
+        "SyntaxError",
+        "SystemExit",
+        "TabError",
+        "TypeError",
+        "UnboundLocalError",
+    }
+)
+
+
+class AbsentError(Exception):
+    """Something a check needs is not there; `status` says how that came."""
+
+    def __init__(self, status: Status, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class SettledError(AssertionError):
+    """A check failed in a way that more data would not change: a missing list, percent for a fraction."""
+
+
+def settled(condition: object, message: str) -> None:
+    """Fail for good unless the condition holds, also in a check that is otherwise open on `quick`."""
+    if not condition:
+        raise SettledError(message)
+
+
+class UndecidedError(Exception):
+    """Something could not be measured fairly; the message is the reason, for the student and for a person to decide."""
+
+
+def absent(evidence: Evidence, failure: Failure | None, what: str, *cells: str) -> Exception:
+    """Say why `what` is not there, blaming the first of the solution `cells` that did not end well.
+
+    On `quick` an exception that less data can cause is no verdict yet.
+    """
+    run = _culprit(evidence, cells) if failure is None or failure.fault is Fault.MISSING else None
+    cause = run.failure if run else failure
+    if cause is None or cause.fault is Fault.MISSING:
+        return AbsentError(Status.MISSING, _missing(what, cause))
+    message = explain(cause, run.grade_id if run else None, what)
+    if evidence.file.profile is Profile.QUICK and run and _may_be_size(cause):
+        return UndecidedError(message)
+    return AbsentError(_STATUS[cause.fault], message)
+
+
+_STATUS = {
+    Fault.ERROR: Status.ERROR,
+    Fault.MISSING: Status.MISSING,
+    Fault.TIMEOUT: Status.TIMEOUT,
+    Fault.MEMORY: Status.MEMORY,
+    Fault.DIED: Status.ERROR,
+}
+
+
+def _culprit(evidence: Evidence, cells: tuple[str, ...]) -> CellRun | None:
+    runs = [evidence.run(cell) for cell in cells]
+    return next((run for run in runs if run is not None and run.failure is not None), None)
+
+
+def _may_be_size(cause: Failure) -> bool:
+    return cause.fault is Fault.ERROR and cause.type not in SIZE_INDEPENDENT and "CUDA" not in cause.message
+
+
+def _missing(what: str, cause: Failure | None) -> str:
+    found = cause.message.partition(": ")[2] if cause else ""
+    if found:
+        return say(
+            pl=f"{what} ma typ {found}, a to nie jest to, o co prosi zadanie; sprawdź opis na początku notatnika.",
+            en=f"{what} is of type {found}, which is not what the task asks for; see the top of the notebook.",
+        )
+    return say(
+        pl=f"Nie znaleziono {what}: po wykonaniu notatnika ta nazwa nie istnieje. "
+        "Uzupełnij komórkę z rozwiązaniem i sprawdź, czy nazwa jest napisana dokładnie tak jak w treści.",
+        en=f"{what} was not found: after the notebook ran, the name does not exist. "
+        "Fill in the solution cell and check that the name is spelt exactly as in the text.",
+    )

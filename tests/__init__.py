@@ -1,0 +1,1 @@
+"""Tests, one file a module; `submissions` builds notebooks as students hand them in."""

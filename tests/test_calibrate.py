@@ -1,0 +1,115 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from autograder.calibrate import Run, accuracy, conclude
+from autograder.errors import GraderError
+from autograder.profiles import Split
+from autograder.report import Profile
+from autograder.thresholds import PATH, Kind, Measured, read, render, threshold, write
+from autograder.variants import VARIANTS, Subject
+from reference.data import Dataset, Images
+from reference.recipe import Recipe
+
+REFERENCE = next(subject for subject in VARIANTS if subject.kind is Kind.REFERENCE)
+SLOW = next(subject for subject in VARIANTS if subject.name == "learns slowly")
+MEASURED = Measured("splot calibrate FashionMNIST", "a machine", "2026-01-02", "2.14.1")
+
+
+def _runs(subject: Subject, full: list[float], quick: list[float]) -> list[Run]:
+    pairs = ((Profile.FULL, full), (Profile.QUICK, quick))
+    return [Run(subject, profile, seed, x) for profile, xs in pairs for seed, x in enumerate(xs)]
+
+
+def test_full_is_nine_tenths_of_the_reference_rounded_down() -> None:
+    """0.9 of a mean of 0.895 is 0.8055, and the threshold 0.80."""
+    found = conclude(_runs(REFERENCE, [0.89, 0.90], [0.80, 0.80]), MEASURED)
+    assert found.full == 0.80
+
+
+def test_quick_is_never_below_nine_tenths_of_the_reference_on_quick() -> None:
+    """Where no run failed on full, 0.9 of 0.80 is what quick asks, exactly 0.72."""
+    assert conclude(_runs(REFERENCE, [0.90, 0.90], [0.80, 0.80]), MEASURED).quick == 0.72
+
+
+def test_quick_lies_above_every_run_that_failed_on_full() -> None:
+    """A seed at 0.79 on full reached 0.74 on quick: the level is 0.74 and a margin of 0.02."""
+    runs = _runs(REFERENCE, [0.90, 0.90], [0.80, 0.80])
+    runs += _runs(SLOW, [0.79, 0.85, 0.85], [0.74, 0.75, 0.74])
+    assert conclude(runs, MEASURED).quick == 0.76
+
+
+def test_a_variants_spread_widens_the_margin() -> None:
+    """With a standard deviation of 0.03 on quick, the margin is three of them."""
+    runs = _runs(REFERENCE, [0.90, 0.90], [0.80, 0.80])
+    runs += _runs(SLOW, [0.79, 0.79, 0.79], [0.70, 0.73, 0.76])
+    assert conclude(runs, MEASURED).quick == 0.85
+
+
+def test_the_file_reads_back_as_written(tmp_path: Path) -> None:
+    """What `write` puts down, quotes and non-ASCII letters included, `read` gives back equal."""
+    odd = replace(SLOW, name='a "quoted" \\ naïve name')
+    calibration = conclude([*_runs(REFERENCE, [0.9], [0.8]), *_runs(odd, [0.5, 0.1], [0.4, 0.2])], MEASURED)
+    both = {"FashionMNIST": calibration, "CIFAR10": calibration}
+    write(tmp_path / "thresholds.toml", both)
+    assert read(tmp_path / "thresholds.toml") == both
+    assert list(tmp_path.iterdir()) == [tmp_path / "thresholds.toml"]
+
+
+@pytest.mark.parametrize("text", ["full = ", "[FashionMNIST]\nfull = 'high'\n", "full = 1"])
+def test_a_damaged_file_is_a_graders_fault(tmp_path: Path, text: str) -> None:
+    """Broken TOML and wrong fields raise GraderError that names the file."""
+    path = tmp_path / "thresholds.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(GraderError, match=r"thresholds\.toml cannot be read"):
+        read(path)
+
+
+def test_the_shipped_thresholds_follow_from_the_shipped_runs() -> None:
+    """The file regenerates byte for byte; full is 0.9 of its reference; ten seeds, five students."""
+    shipped = read(PATH)
+    assert render(shipped) == PATH.read_text(encoding="utf-8")
+    for calibration in shipped.values():
+        kinds = [variant.kind for variant in calibration.variants]
+        reference = calibration.variants[kinds.index(Kind.REFERENCE)]
+        assert reference.n >= 10
+        assert kinds.count(Kind.STUDENT) >= 5
+        assert 0 <= 0.9 * reference.full.mean - calibration.full < 0.01
+
+
+def test_every_measured_student_passes_and_none_that_does_not_learn() -> None:
+    """On full, all students' worst seeds reach the threshold, and the untrained one's best fails."""
+    for calibration in read(PATH).values():
+        lowest = {v.name: v.full.lowest for v in calibration.variants if v.kind is Kind.STUDENT}
+        assert min(lowest.values()) >= calibration.full, lowest
+        untrained = next(v for v in calibration.variants if v.name == "untrained")
+        assert max(untrained.full.highest, untrained.quick.highest) < calibration.quick
+
+
+def test_passing_early_never_passes_what_full_would_fail() -> None:
+    """No measured variant whose mean is below the threshold on full reaches quick's level."""
+    for calibration in read(PATH).values():
+        failing = [v for v in calibration.variants if v.full.mean < calibration.full]
+        assert failing
+        assert all(variant.quick.highest < calibration.quick for variant in failing)
+
+
+def test_a_threshold_is_found_by_data_set_and_profile() -> None:
+    """`threshold` gives the file's own figures."""
+    shipped = read(PATH)["FashionMNIST"]
+    assert threshold(Dataset.FASHION_MNIST, Profile.FULL) == shipped.full
+    assert threshold(Dataset.FASHION_MNIST, Profile.QUICK) == shipped.quick
+
+
+def test_a_run_is_measured_on_the_held_out_images_alone() -> None:
+    """Held-out images all of one class: an untrained model scores 1 or 0 there as its bias says."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (40, 28, 28), generator=generator, dtype=torch.uint8)
+    seen = Images(images, torch.arange(40) % 10)
+    untrained = replace(REFERENCE, recipe=Recipe(epochs=0))
+    scores = [
+        accuracy(untrained, Split(seen, seen, Images(images, torch.full((40,), label))), seed=0) for label in range(10)
+    ]
+    assert sum(scores) == pytest.approx(1.0)

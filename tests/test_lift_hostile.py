@@ -1,0 +1,341 @@
+"""Whatever stands in a graph or an archive, `lift` refuses it with one sentence or builds a model: it never breaks."""
+
+import copy
+import json
+import os
+import random
+import resource
+import shutil
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from autograder.errors import EvidenceError
+from autograder.lift import lift
+from autograder.lift.operations import functions
+from autograder.lift.table import LAYERS
+from autograder.probe.export import export_model
+from tests import student_models as styles
+
+Document = dict[str, Any]
+STYLES = ("sequential", "Residual", "Regularized", "Attention", "WritesIntoSlices", "Shared")
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Honest models as written by the probe, by style."""
+    torch.manual_seed(0)
+    folders = {style: tmp_path_factory.mktemp(style) for style in STYLES}
+    for style, folder in folders.items():
+        export_model(styles.STYLES[style](), torch.rand(2, 1, 28, 28), folder)
+    return folders
+
+
+@pytest.fixture
+def model(originals: dict[str, Path], tmp_path: Path) -> Path:
+    """A copy of the plain sequential model, to be spoilt: conv, relu, pool, conv, relu, flatten, linear."""
+    return Path(shutil.copytree(originals["sequential"], tmp_path / "model"))
+
+
+def edit(folder: Path, change: Callable[[Document], object]) -> None:
+    """Change the graph in place."""
+    document = json.loads((folder / "graph.json").read_text())
+    change(document)
+    (folder / "graph.json").write_text(json.dumps(document))
+
+
+def node(op: str, *args: object, shape: list[int] | None = None, name: str = "evil") -> Document:
+    """One operation as it stands in the file."""
+    return {"name": name, "op": op, "args": list(args), "kwargs": {}, "shape": shape, "dtype": None, "autocast": None}
+
+
+LAST, MAP = {"node": "linear"}, {"node": "relu"}
+
+
+def end_with(op: str, *args: object) -> Callable[[Document], object]:
+    """Let the model end in one more operation."""
+
+    def change(document: Document) -> None:
+        document["nodes"].append(node(op, *args))
+        document["output"] = "evil"
+
+    return change
+
+
+def split_wide(document: Document) -> None:
+    """Cut a wide tensor into a million parts."""
+    document["nodes"] += [node("aten.expand.default", LAST, [100_000, 2, 10], name="wide"),
+                          node("aten.unbind.int", {"node": "wide"}, name="parts"),
+                          node("getitem", {"node": "parts"}, 0)]  # fmt: skip
+    document["output"] = "evil"
+
+
+def change_weight(document: Document) -> None:
+    """Add the images to a weight in place, through a view of it that is read again later."""
+    weight = {"node": document["weights"][-1]["name"]}
+    document["nodes"] += [node("aten.view.default", weight, [-1], name="flat"),
+                          node("aten.sum.default", LAST, name="total"),
+                          node("aten.add_.Tensor", weight, {"node": "total"}, name="changed"),
+                          node("aten.add.Tensor", LAST, {"node": "flat"})]  # fmt: skip
+    document["output"] = "evil"
+
+
+EDITS: dict[str, tuple[Callable[[Document], object], str]] = {
+    "unknown operation": (end_with("aten.system.default", LAST), "'aten.system.default' is not an operation"),
+    "python path": (end_with("os.system", "ls"), "'os.system' is not an operation"),
+    "dunder": (end_with("aten.__class__.default", LAST), "is not an operation"),
+    "as_strided": (end_with("aten.as_strided.default", LAST, [9], [1], 99), "is not an operation"),
+    "file": (end_with("aten.from_file.default", "/etc/passwd"), "is not an operation"),
+    "unknown name": (end_with("aten.relu.default", {"node": "ghost"}), "reads 'ghost' before it is there"),
+    "itself": (end_with("aten.relu.default", {"node": "evil"}), "reads 'evil' before it is there"),
+    "name twice": (lambda d: d["nodes"].append(d["nodes"][0]), "is given twice"),
+    "no output": (lambda d: d.update(output="ghost"), "its output is never computed"),
+    "output is the input": (lambda d: d.update(output=d["inputs"][0]["name"]), "not computed from its images"),
+    "two inputs": (lambda d: d["inputs"].append(d["inputs"][0]), "of length <= 1"),
+    "extra field": (lambda d: d.update(code="1"), "unknown field"),
+    "other version": (lambda d: d.update(version=2), "version"),
+    "negative size": (lambda d: d["inputs"][0].update(shape=[-1, 1, 28, 28]), "Expected `int` >= 0"),
+    "huge value": (lambda d: d["nodes"][0].update(shape=[2**20, 2**20]), "more than 268435456 elements"),
+    "empty batch": (lambda d: d["inputs"][0].update(shape=[0, 1, 28, 28]), "takes no batch"),
+    "false shape": (lambda d: d["nodes"][0].update(shape=[2, 8, 1, 1]), r"gives \(2, 8, 26, 26\) where the graph says"),
+    "false dtype": (lambda d: d["nodes"][0].update(dtype="float64"), "where the graph says torch.float64"),
+    "deep": (end_with("aten.relu.default", json.loads("[" * 50 + "]" * 50)), "nested too deep"),
+    "odd argument": (end_with("aten.relu.default", {"eval": "1"}), "neither a number, a word, a list nor a reference"),
+    "long word": (end_with("aten.relu.default", "x" * 100), "a text too long"),
+    "wrong argument": (end_with("aten.add.Tensor", LAST, "same"), "fails"),
+    "huge padding": (lambda d: d["nodes"][0]["args"].extend([[1, 1], [10**9, 10**9]]), "a kernel's sizes"),
+    "huge pad": (end_with("aten.constant_pad_nd.default", MAP, [2**20, 2**20, 2**20, 2**20]), "too much memory"),
+    "huge zeros": (end_with("aten.zeros.default", [2**40]), "too much memory"),
+    "huge range": (end_with("aten.arange.start_step", 0, 10**15, 1e-3), "evil"),
+    "huge outer product": (end_with("aten.repeat.default", LAST, [2**20, 2**20]), "too much memory"),
+    "huge pooling": (end_with("aten.adaptive_avg_pool2d.default", MAP, [4096, 4096]), "too much"),
+    "huge upsampling": (end_with("aten.upsample_nearest2d.default", MAP, [2**20, 2**20]), "too much memory"),
+    "many parts": (split_wide, "more than 1024 parts"),
+    "huge einsum": (end_with("aten.einsum.default", "abcd,efgh,ijkl->a", [MAP] * 3), "its product is too large"),
+    "changed weight": (change_weight, "changes its own weight"),
+    "division by zero": (lambda d: d["nodes"][0]["args"].extend([[0, 0]]), "a kernel's sizes"),
+    "zero groups": (lambda d: d["nodes"][0]["args"].extend([[1, 1], [0, 0], [1, 1], 0]), "does not fit"),
+    "two results": (end_with("getitem", {"node": "max_pool2d"}, 1), "getitem takes one of several tensors"),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_a_hostile_graph_is_refused_in_one_sentence(name: str, model: Path) -> None:
+    """Each edit is refused at once, by its own sentence, without the memory it asks for."""
+    change, message = EDITS[name]
+    edit(model, change)
+    before, start = peak(), time.monotonic()
+    with pytest.raises(EvidenceError, match=message):
+        lift(model)
+    assert time.monotonic() - start < 10
+    assert peak() - before < 500
+
+
+def peak() -> float:
+    """The most memory this process has held so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00", "[" * 100_000, '{"version": 1e999}', "\ud800"])
+def test_what_is_not_a_graph_at_all_is_refused(text: str, model: Path) -> None:
+    """Empty, truncated, another type, endlessly nested, not UTF-8."""
+    (model / "graph.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(EvidenceError, match="is not a model's graph"):
+        lift(model)
+
+
+def members(folder: Path) -> dict[str, bytes]:
+    """The archive's members as bytes."""
+    with zipfile.ZipFile(folder / "weights.npz") as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def rewrite(folder: Path, content: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> None:
+    """Write the archive anew."""
+    with zipfile.ZipFile(folder / "weights.npz", "w", method) as archive:
+        for name, raw in content.items():
+            archive.writestr(name, raw)
+
+
+def pickled(folder: Path) -> None:
+    """Store an array of objects, which NumPy would unpickle."""
+    np.savez(folder / "weights.npz", **{name[:-4]: np.array([print], dtype=object) for name in members(folder)})  # type: ignore[arg-type]
+
+
+def linked(folder: Path) -> None:
+    """Put a link in the archive's place."""
+    (folder / "weights.npz").rename(folder / "elsewhere.npz")
+    (folder / "weights.npz").symlink_to("elsewhere.npz")
+
+
+def a_pipe(folder: Path) -> None:
+    """Put a pipe in the archive's place: reading it would wait for ever."""
+    (folder / "weights.npz").unlink()
+    os.mkfifo(folder / "weights.npz")
+
+
+def too_large(folder: Path) -> None:
+    """Make one member larger than the graph says."""
+    content = members(folder)
+    rewrite(folder, content | {"w0.npy": content["w0.npy"] + bytes(10**7)})
+
+
+def truncated(folder: Path) -> None:
+    """Cut the archive's end off."""
+    raw = (folder / "weights.npz").read_bytes()
+    (folder / "weights.npz").write_bytes(raw[: len(raw) // 2])
+
+
+def false_header(folder: Path) -> None:
+    """Let a header promise an array of a terabyte."""
+    content = members(folder)
+    rewrite(folder, content | {"w0.npy": content["w0.npy"].replace(b"(8, 1, 3, 3)", b"(8, 9**9,3)")})
+
+
+ARCHIVES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "pickled": (pickled, "not that of a plain array of numbers"),
+    "compressed": (lambda folder: rewrite(folder, members(folder), zipfile.ZIP_DEFLATED), "is packed"),
+    "missing member": (lambda folder: rewrite(folder, {}), "lacks w0"),
+    "missing": (lambda folder: (folder / "weights.npz").unlink(), "cannot be read"),
+    "empty": (lambda folder: (folder / "weights.npz").write_bytes(b""), "not a readable archive"),
+    "truncated": (truncated, "not a readable archive"),
+    "link": (linked, "cannot be read"),
+    "pipe": (a_pipe, "not a plain file"),
+    "too large": (too_large, "larger than the graph says"),
+    "false header": (false_header, "not that of a plain array of numbers"),
+    "declared huge": (lambda f: edit(f, lambda d: d["weights"][0].update(shape=[2**14, 2**14, 2])), "more than"),
+    "other dtype": (lambda f: edit(f, lambda d: d["weights"][0].update(dtype="int32")), "has not the shape and type"),
+    "other shape": (lambda f: edit(f, lambda d: d["weights"][0].update(shape=[8, 9])), "has not the shape and type"),
+}
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_a_hostile_archive_is_refused_in_one_sentence(name: str, model: Path) -> None:
+    """Pickles, bombs, links, pipes, lies about size: refused before anything is unpacked or unpickled."""
+    change, message = ARCHIVES[name]
+    change(model)
+    with pytest.raises(EvidenceError, match=message):
+        lift(model)
+
+
+def test_a_member_that_stands_twice_is_refused(model: Path) -> None:
+    """Two members of one name could be read as either."""
+    with zipfile.ZipFile(model / "weights.npz", "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("w0.npy", b"")
+    with pytest.raises(EvidenceError, match="or one twice"):
+        lift(model)
+
+
+def test_every_layer_has_a_plain_function_beside_it() -> None:
+    """Where a layer's weights are computed from the images, the operation itself stands in: both lists agree."""
+    assert LAYERS.keys() - functions().keys() == set()
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8)
+    | st.sampled_from(["same", "inf", "nan", "torch.float64", "torch.int64", "relu", "evil"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["node", "name"]), inner, max_size=1),
+    max_leaves=6,
+)  # fmt: skip
+
+
+@settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_value_anywhere_is_refused_or_built(data: st.DataObject, originals: dict[str, Path]) -> None:
+    """Any JSON value put at any place of an honest graph leads to a model that runs, or to an `EvidenceError`."""
+    origin = originals[data.draw(st.sampled_from(STYLES))]
+    document = json.loads((origin / "graph.json").read_text())
+    place = data.draw(st.sampled_from(sorted(places(document), key=str)))
+    put(document, place, data.draw(VALUES))
+    survives(document, origin)
+
+
+def places(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a JSON document but the root, by its path."""
+    items: list[tuple[Any, Any]] = []
+    if isinstance(value, dict):
+        items = list(value.items())
+    elif isinstance(value, list):
+        items = list(enumerate(value))
+    return ([path] if path else []) + [place for key, item in items for place in places(item, (*path, key))]
+
+
+def put(document: Any, path: tuple[Any, ...], value: object) -> None:
+    """Set the value at a place."""
+    for key in path[:-1]:
+        document = document[key]
+    document[path[-1]] = value
+
+
+def survives(document: Document, origin: Path) -> bool:
+    """Lift and run a changed document; anything but success or an `EvidenceError` propagates."""
+    folder = origin.parent / "changed"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(origin, folder)
+    (folder / "graph.json").write_text(json.dumps(document))
+    try:
+        lifted = lift(folder)
+        lifted(torch.zeros(lifted.input_shape))
+    except EvidenceError as error:
+        sentence = str(error)
+    else:
+        return True
+    assert sentence
+    assert "\n" not in sentence
+    return False
+
+
+NUMBERS = [0, -1, 1, 2, 3, 7, 2**20, 2**31, 2**63 - 1, -(2**63), 0.5, -1.5, 1e308, None, True, "same", "nan", [], [0],
+           [1, 1], [-1], [2**40], "torch.float64"]  # fmt: skip
+
+
+def mutate(document: Document, chance: random.Random) -> None:
+    """Swap operations, arguments, references and order; drop declared shapes, so that mistakes get deep."""
+    nodes = document["nodes"]
+    for _ in range(chance.choice([1, 1, 2, 3, 6])):
+        entry, other = chance.choice(nodes), chance.choice(nodes)
+        kind = chance.randrange(5)
+        if kind == 0:
+            entry["op"] = chance.choice(sorted(functions()))
+        elif kind == 1 and entry["args"]:
+            entry["args"][chance.randrange(len(entry["args"]))] = chance.choice(NUMBERS)
+        elif kind == 2:
+            entry["args"].append(chance.choice(NUMBERS))
+        elif kind == 3 and entry["args"]:
+            entry["args"][0] = {"node": other["name"]}
+        else:
+            nodes.insert(chance.randrange(len(nodes)), copy.deepcopy(entry) | {"name": f"copy{chance.random()}"[2:]})
+    for entry in nodes if chance.random() < 0.5 else ():
+        entry["shape"] = entry["dtype"] = None
+
+
+def run_mutations(originals: dict[str, Path], seed: int, count: int) -> int:
+    """Lift that many mutated graphs; return how many still made a model."""
+    chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
+    built = 0
+    for _ in range(count):
+        origin = originals[chance.choice(STYLES)]
+        document = json.loads((origin / "graph.json").read_text())
+        mutate(document, chance)
+        built += survives(document, origin)
+    return built
+
+
+def test_mutated_graphs_are_refused_or_built(originals: dict[str, Path]) -> None:
+    """Graphs with swapped operations, arguments and references never do worse than an `EvidenceError`."""
+    assert 0 < run_mutations(originals, seed=1, count=150) < 150
+
+
+@pytest.mark.soak
+def test_many_mutated_graphs_are_refused_or_built(originals: dict[str, Path]) -> None:
+    """The same for some thousands, within two gigabytes."""
+    assert 0 < run_mutations(originals, seed=2, count=5_000) < 5_000
+    assert peak() < 2_000
