@@ -26,13 +26,18 @@ def _exception(failure: Failure, place: str) -> str:
     return f"{place} — {said}. {_advice(failure)}"
 
 
+def wants_gpu(failure: Failure) -> bool:
+    """Whether the code asked for a GPU where there is none."""
+    return "CUDA" in failure.message or "NVIDIA" in failure.message
+
+
 def _advice(failure: Failure) -> str:
     if failure.type in {"ModuleNotFoundError", "ImportError"}:
         return say(
             pl=f"W środowisku oceniania są dostępne: {AVAILABLE}.",
             en=f"The grading environment has: {AVAILABLE}.",
         )
-    if "CUDA" in failure.message:
+    if wants_gpu(failure):
         return say(
             pl="Ocena odbywa się na komputerze bez GPU: zamiast .cuda() użyj .to(DEVICE).",
             en="Grading runs on a machine without a GPU: use .to(DEVICE) instead of .cuda().",

@@ -20,10 +20,11 @@ PATH = Path(__file__).with_name("thresholds.toml")
 
 
 class Kind(StrEnum):
-    """What a variant stands for."""
+    """What a variant stands for: only a doubtful one may fall on either side of a threshold."""
 
     REFERENCE = "reference"
     STUDENT = "student"
+    DOUBTFUL = "doubtful"
     UNSOUND = "unsound"
 
 
@@ -128,10 +129,10 @@ _HEADER = """\
 # full:  0.90 of the reference's mean accuracy on `full`, rounded down to two decimals. A student's
 #        model is sound when it reaches nine tenths of what the reference reaches.
 # quick: a model at or above it on `quick` passes without a run on `full`; one below it is run on
-#        `full`, and only that costs points. It lies above every run on `quick` whose twin on `full`
-#        (same variant, same seed) fell below the threshold of `full`, by three standard deviations
-#        of that variant on `quick` and at least 0.02; and never below 0.90 of the reference's mean
-#        on `quick`, so that it also stands where no run fell in between. Rounded up to two decimals.
+#        `full`, and only that costs points. Of each variant with a seed that fell below the threshold
+#        of `full`, it lies above the mean on `quick` by three standard deviations, and above those
+#        seeds' accuracies on `quick` by 0.02; and it is never below 0.90 of the reference's mean on
+#        `quick`, so that it also stands where no seed fell. Rounded up to two decimals.
 #
 # Accuracies are fractions of the grader's 5,000 held-out images; `std` is over n seeds. To measure
 # again: the command below, on any machine; it replaces the data set's own table only.

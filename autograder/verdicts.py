@@ -1,7 +1,7 @@
 """How a hidden grader says that it cannot simply pass or fail: what it needs is absent, or cannot be measured fairly."""
 
 from autograder.evidence import CellRun, Evidence, Failure, Fault
-from autograder.explain import explain
+from autograder.explain import explain, wants_gpu
 from autograder.language import say
 from autograder.report import Profile, Status
 
@@ -77,7 +77,7 @@ def _culprit(evidence: Evidence, cells: tuple[str, ...]) -> CellRun | None:
 
 
 def _may_be_size(cause: Failure) -> bool:
-    return cause.fault is Fault.ERROR and cause.type not in SIZE_INDEPENDENT and "CUDA" not in cause.message
+    return cause.fault is Fault.ERROR and cause.type not in SIZE_INDEPENDENT and not wants_gpu(cause)
 
 
 def _missing(what: str, cause: Failure | None) -> str:

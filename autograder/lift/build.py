@@ -70,6 +70,7 @@ class _Builder:
             changes_input=graph.input.name in self.flow.changed,
         )
         calls = self._needed()
+        self.known.trial.check_memory(calls)
         steps = tuple(self._step(call) for call in calls)
         read = (name for call in calls for name in call.references)
         return LiftedModel(signature, calls, steps, self.known.weights(read))

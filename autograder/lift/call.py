@@ -1,6 +1,6 @@
 """How one step of a lifted model is computed, and how its failure is told."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -77,3 +77,17 @@ def resolve(argument: Any, values: Mapping[str, Any]) -> Any:
     if isinstance(argument, tuple):
         return [resolve(item, values) for item in argument]
     return argument
+
+
+def last_uses(calls: Sequence[Call]) -> tuple[tuple[str, ...], ...]:
+    """For each call, the earlier calls' values that nothing reads after it: they may go. The last one's is the output."""
+    last: dict[str, int] = {}
+    for position, call in enumerate(calls):
+        last[call.name] = position
+        for name in call.references:
+            if name in last:
+                last[name] = position
+    spent: list[list[str]] = [[] for _ in calls]
+    for name, position in last.items():
+        spent[position].append(name)
+    return tuple(tuple(name for name in done if name != calls[-1].name) for done in spent)

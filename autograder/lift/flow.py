@@ -30,12 +30,12 @@ def trace_flow(graph: Graph, twins: Container[str]) -> Flow:
         memory.begin(name)
     operations = [memory.follow(operation) for operation in graph.operations]
     output = memory.resolve(graph.output)
-    last = _last_uses(operations, output)
+    kept = _read_through_other_names(operations, _last_uses(operations, output), memory)
     resolved = [
         replace(operation, op=_twin(operation.op))
-        if in_place(operation.op) and _twin(operation.op) in twins and not memory.read_later(operation, position, last)
+        if in_place(operation.op) and _twin(operation.op) in twins and operation.name not in kept
         else operation
-        for position, operation in enumerate(operations)
+        for operation in operations
     ]
     return Flow(_live(resolved, output, memory), output, _changed(resolved, memory), memory.roots)
 
@@ -52,16 +52,14 @@ def _twin(op: str) -> str:
 
 @dataclass
 class _Memory:
-    """Which names share memory (`roots`, `members`), and what an in-place operation renamed (`renamed`)."""
+    """Which names share memory (`roots`), and what an in-place operation renamed (`renamed`)."""
 
     roots: dict[str, str] = field(default_factory=dict)
-    members: dict[str, list[str]] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
-    before: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def begin(self, name: str, root: str | None = None) -> None:
+        """Note a value, and the first name of the memory it shows."""
         self.roots[name] = root or name
-        self.members.setdefault(self.roots[name], []).append(name)
 
     def follow(self, operation: Operation) -> Operation:
         """Give the operation with renamed arguments, and note whose memory its result shows."""
@@ -69,7 +67,6 @@ class _Memory:
         operation = replace(operation, args=args, kwargs=kwargs)
         target = operation.target
         if target is not None and in_place(operation.op):
-            self.before[operation.name] = tuple(self.members[self.roots[target]])
             self.renamed[target] = operation.name
             self.begin(operation.name, self.roots[target])
         elif target is not None and returns_alias(operation.op):
@@ -78,14 +75,13 @@ class _Memory:
             self.begin(operation.name)
         return operation
 
-    def read_later(self, operation: Operation, position: int, last: dict[str, int]) -> bool:
-        """Whether another name for the memory that this operation changes is read after it."""
-        others = self.before.get(operation.name, ())
-        return any(last.get(name, -1) > position for name in others if name != operation.target)
-
     def resolve(self, name: str) -> str:
+        """Give the name that now stands for a value; the way there is remembered, however long."""
+        passed = []
         while name in self.renamed:
+            passed.append(name)
             name = self.renamed[name]
+        self.renamed.update(dict.fromkeys(passed, name))
         return name
 
     def _renamed(self, value: Any) -> Any:
@@ -97,6 +93,21 @@ class _Memory:
 def _last_uses(operations: list[Operation], output: str) -> dict[str, int]:
     last = {name: position for position, operation in enumerate(operations) for name in operation.references}
     return {**last, output: len(operations)}
+
+
+def _read_through_other_names(operations: list[Operation], last: dict[str, int], memory: _Memory) -> set[str]:
+    """The operations in place whose memory is read later under a name that is older than they are and not renamed."""
+    latest: dict[str, list[tuple[int, str]]] = {}
+    for name in memory.roots.keys() - {operation.name for operation in operations}:
+        latest[name] = [(last.get(name, -1), name)]
+    found = set()
+    for position, operation in enumerate(operations):
+        readers = latest.setdefault(memory.roots[operation.name], [])
+        if in_place(operation.op) and any(use > position and name != operation.target for use, name in readers):
+            found.add(operation.name)
+        # The two latest uses are enough: one of them may be the operation's own target.
+        readers[:] = sorted([*readers, (last.get(operation.name, -1), operation.name)])[-2:]
+    return found
 
 
 def _changed(operations: list[Operation], memory: _Memory) -> frozenset[str]:

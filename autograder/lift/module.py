@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from autograder.errors import EvidenceError
 
-from .call import Call
+from .call import Call, last_uses
 from .steps import Step, StepKind
 
 
@@ -41,7 +41,7 @@ class LiftedModel(nn.Module):
         self._calls = calls
         self._weights = self._register_weights(weights)
         self._register_layers()
-        self._spent = _last_uses(calls, signature.output)
+        self._spent = last_uses(calls)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -126,18 +126,3 @@ def predict(lifted: LiftedModel, images: Tensor) -> Tensor:
                 raise EvidenceError(f"The model gives {tuple(rows.shape)}, not one row of scores an image.")
             scores.append(rows)
     return torch.cat(scores)[:count] if scores else torch.empty(0, 0)
-
-
-def _last_uses(calls: tuple[Call, ...], output: str) -> tuple[tuple[str, ...], ...]:
-    """For each call, the earlier steps' values that no later call reads: they are let go."""
-    last: dict[str, int] = {}
-    for position, call in enumerate(calls):
-        last[call.name] = position
-        for name in call.references:
-            if name in last:
-                last[name] = position
-    spent: list[list[str]] = [[] for _ in calls]
-    for name, position in last.items():
-        if name != output:
-            spent[position].append(name)
-    return tuple(tuple(done) for done in spent)

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,13 +15,14 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from autograder.errors import EvidenceError
 
 from .allowed import KINDS
-from .call import Call
+from .call import Call, last_uses
 from .graph import Operation, Ref
 from .operations import packet
 from .schema import MAX_ELEMENTS
 from .steps import StepKind
 
-MAX_TOTAL = 2**31  # elements that all values of one batch hold together
+MAX_LIVE = 2**29  # elements that the values of one batch hold at one time
+MAX_TOTAL = 2**35  # elements that are computed for one batch
 MAX_WORK = 2**42  # multiplications of one batch, roughly
 PRODUCTS = {"matmul", "bmm", "baddbmm", "scaled_dot_product_attention"}
 
@@ -64,10 +65,21 @@ class Trial:
                 raise EvidenceError(f"The model's values up to {call.name} take too much memory.")
         return result
 
+    def check_memory(self, calls: Sequence[Call]) -> None:
+        """Refuse a model whose values, each let go after its last use, together take too much memory."""
+        live = 0
+        for call, spent in zip(calls, last_uses(calls), strict=True):
+            live += self._size(call.name)
+            if live > MAX_LIVE:
+                raise EvidenceError(f"The model's values at {call.name} take too much memory together.")
+            live -= sum(self._size(name) for name in spent)
+
+    def _size(self, name: str) -> int:
+        return sum(tensor.numel() for tensor in _tensors(self.samples[name]))
+
     def charge(self, operation: Operation) -> None:
         """Count the multiplications of an operation that was tried."""
-        outputs = sum(tensor.numel() for tensor in _tensors(self.samples[operation.name]))
-        self.work += outputs * self._work_an_output(operation)
+        self.work += self._size(operation.name) * self._work_an_output(operation)
         if self.work > MAX_WORK:
             raise EvidenceError(f"The model's work up to {operation.name} is too much.")
 

@@ -76,7 +76,9 @@ def convolution(X, K, q):
     windows = np.lib.stride_tricks.sliding_window_view(np.asarray(X), K.shape[:2], axis=(0, 1))
     return np.einsum("ijdab,abdq->ijdq", windows, np.asarray(K))
 """,
-    "axes are mixed up": LOOPS.replace("k = K.shape[0]", "k = K.shape[0]; K = K.reshape(k, k, q, -1).transpose(0, 1, 3, 2)"),
+    "axes are mixed up": LOOPS.replace(
+        "k = K.shape[0]", "k = K.shape[0]; K = K.reshape(k, k, q, -1).transpose(0, 1, 3, 2)"
+    ),
     "should come last": LOOPS.replace("return M", "return M.transpose(2, 0, 1)"),
     "off by one": LOOPS.replace("X.shape[0] - k + 1", "X.shape[0] - k"),
     "truncated to integers": LOOPS.replace("np.zeros((h, w, q))", "np.zeros((h, w, q), dtype=int)"),
