@@ -91,7 +91,7 @@ def _epoch(bench: Bench, data: Images, optimiser: torch.optim.Optimizer, schedul
         inputs = _mirrored(bench.inputs(data.images[batch]), bench.recipe)
         loss = F.cross_entropy(bench.scores(inputs), data.labels[batch])
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         if schedule is not None:
             schedule.step()

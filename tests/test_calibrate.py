@@ -35,10 +35,10 @@ def test_quick_is_never_below_nine_tenths_of_the_reference_on_quick() -> None:
 
 
 def test_quick_lies_above_every_run_that_failed_on_full() -> None:
-    """A seed at 0.79 on full reached 0.74 on quick: the level is 0.74 and a margin of 0.02."""
+    """A seed at 0.79 on full reached 0.76 on quick: the level is 0.76 and a margin of 0.02."""
     runs = _runs(REFERENCE, [0.90, 0.90], [0.80, 0.80])
-    runs += _runs(SLOW, [0.79, 0.85, 0.85], [0.74, 0.75, 0.74])
-    assert conclude(runs, MEASURED).quick == 0.76
+    runs += _runs(SLOW, [0.79, 0.85, 0.85], [0.76, 0.75, 0.76])
+    assert conclude(runs, MEASURED).quick == 0.78
 
 
 def test_a_variants_spread_widens_the_margin() -> None:

@@ -60,7 +60,7 @@ def test_one_epoch_is_the_textbooks() -> None:
     for batch in order.reshape(-1, 32):
         loss = F.cross_entropy(plain(inputs[batch]), TRAIN.labels[batch])
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         losses.append(loss.item())
     for ours, theirs in zip(fast.parameters(), plain.parameters(), strict=True):

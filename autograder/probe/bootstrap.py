@@ -9,7 +9,7 @@ import importlib.abc
 import importlib.util
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -45,26 +45,31 @@ class _Lazy(ModuleType):
 
 
 def _limit_printing(shell: Any) -> None:
-    """Drop what a cell prints past a million characters, with one line that says so."""
-    printed = 0
-    stream = type(sys.stdout)
-    write = stream.write
+    """Drop what a cell prints past a million characters, with one line that says so.
 
-    def limited(self: Any, text: str) -> int | None:
-        nonlocal printed
-        before, printed = printed, printed + len(text)
-        if printed <= MAX_PRINTED:
-            return write(self, text)
-        if before <= MAX_PRINTED:
-            write(self, text[: MAX_PRINTED - before] + "\n[…]\n")
-        return len(text)
+    IPython puts a `write` of its own on the streams for each cell, and keeps all it is given: so ours goes on top of it,
+    for each cell anew.
+    """
 
     def start_anew(*_: object) -> None:
-        nonlocal printed
-        printed = 0
+        for stream in (sys.stdout, sys.stderr):
+            stream.write = _limited(stream.write)  # type: ignore[method-assign]
 
-    stream.write = limited  # type: ignore[method-assign]
     shell.events.register("pre_run_cell", start_anew)
+
+
+def _limited(write: Callable[[str], int]) -> Callable[[str], int]:
+    left = MAX_PRINTED
+
+    def limited(text: str) -> int:
+        nonlocal left
+        if left <= 0:
+            return len(text)
+        shown = text if len(text) <= left else text[:left] + "\n[…]\n"
+        left -= len(text)
+        return write(shown)
+
+    return limited
 
 
 class _RelaxedCifar(importlib.abc.MetaPathFinder):

@@ -1,0 +1,153 @@
+"""Collecting evidence from misbehaving notebooks, in the real sandbox: a cell's end costs that cell alone."""
+
+from pathlib import Path
+
+import pytest
+
+from autograder.collect import Collection, TimeLimits, collect
+from autograder.evidence import CellRun, Evidence, Failure, Fault, Flavour
+from autograder.profiles import data_folder
+from autograder.report import Profile
+from autograder.sandbox import Limits
+from autograder.submission import Cell, Submission
+from tests.submissions.convolutions import LOOPS
+
+TEST = "task1_convolution_tests"
+SAME = "task1_same_tests"
+
+
+def collected(folder: Path, *sources: str, seconds: float = 20.0, memory_mb: int = 2048) -> Evidence:
+    """Run cells in the sandbox; one that holds only an id is the test cell of that id."""
+    cells = tuple(
+        Cell("code", "pass", source, locked=True) if source.endswith("_tests") else Cell("code", source)
+        for source in sources
+    )
+    submission = Submission(folder / "cnn.ipynb", "someone", "0" * 64, cells, ())
+    how = Collection(
+        profile=Profile.QUICK,
+        data=data_folder(Profile.QUICK),
+        time=TimeLimits(seconds, 90.0),
+        limits=Limits(memory_mb=memory_mb),
+        dataset="FashionMNIST",
+    )
+    collect(submission, "cnn", how, folder / "evidence")
+    return Evidence(folder / "evidence")
+
+
+def run_of(evidence: Evidence, index: int) -> CellRun:
+    """Return how the cell at this place ended."""
+    return next(run for run in evidence.file.runs if run.index == index)
+
+
+def failure_of(evidence: Evidence, index: int) -> Failure:
+    """Return what went wrong in the cell at this place."""
+    failure = run_of(evidence, index).failure
+    assert failure is not None
+    return failure
+
+
+def answered(evidence: Evidence) -> bool:
+    """Whether the convolution was asked and gave an array."""
+    record = evidence.call(TEST, "real", Flavour.NUMPY)
+    return record is not None and record.array
+
+
+NUMPY = "import numpy as np"
+
+
+def test_exceptions_and_limits_cost_their_cell_alone(tmp_path: Path) -> None:
+    """A cell that raises, one that never ends, one that exits by name: the next ones run in the same kernel."""
+    evidence = collected(
+        tmp_path,
+        NUMPY,
+        "x = 1\n1 / 0",
+        "while True: pass",
+        "exit()",
+        "import sys; sys.exit(3)",
+        LOOPS,
+        TEST,
+        seconds=4,
+    )
+    assert failure_of(evidence, 1) == Failure(Fault.ERROR, "ZeroDivisionError", "division by zero", 2)
+    assert failure_of(evidence, 2).fault is Fault.TIMEOUT
+    assert run_of(evidence, 3).failure is None
+    assert failure_of(evidence, 4).type == "SystemExit"
+    assert answered(evidence)
+
+
+def test_a_killed_kernel_is_replayed_without_the_killer(tmp_path: Path) -> None:
+    """After os._exit the earlier cells run again and later ones are judged; what was taken before stays taken."""
+    evidence = collected(
+        tmp_path, NUMPY, "def convolution_same(X, K, q):\n    return X", SAME, "import os; os._exit(7)", LOOPS, TEST
+    )
+    assert failure_of(evidence, 3).fault is Fault.DIED
+    assert "7" in failure_of(evidence, 3).message
+    assert run_of(evidence, 4).failure is None
+    assert answered(evidence)
+    assert evidence.call(SAME, "same_3", Flavour.NUMPY) is not None
+
+
+def test_a_function_that_kills_the_kernel_costs_its_probe_alone(tmp_path: Path) -> None:
+    """When the probe's call ends the process, the next test cell is asked all the same."""
+    evidence = collected(
+        tmp_path,
+        NUMPY,
+        "def convolution_same(X, K, q):\n    import os\n    os._exit(1)",
+        SAME,
+        LOOPS,
+        TEST,
+    )
+    probed = evidence.probed[SAME].failure
+    assert probed is not None
+    assert probed.fault is Fault.DIED
+    assert answered(evidence)
+
+
+def test_a_function_that_never_ends_is_stopped(tmp_path: Path) -> None:
+    """A call has ten seconds; then its record says so, and the others are taken."""
+    evidence = collected(
+        tmp_path,
+        NUMPY,
+        LOOPS
+        + "    \nreal = convolution\ndef convolution(X, K, q):\n    while q == 10: pass\n    return real(X, K, q)",
+        TEST,
+    )
+    record = evidence.call(TEST, "sheet_3", Flavour.NUMPY)
+    assert record is not None
+    assert record.failure is not None
+    assert record.failure.fault is Fault.TIMEOUT
+    assert answered(evidence)
+
+
+@pytest.mark.parametrize("source", ["hog = np.ones(10**11 // 8)", "hog = [np.ones(10**8) for _ in range(1000)]"])
+def test_memory_is_bounded(source: str, tmp_path: Path) -> None:
+    """Allocating 100 GB, at once or piece by piece, is a memory fault of that cell, and the rest is judged."""
+    evidence = collected(tmp_path, NUMPY, source, LOOPS, TEST, memory_mb=1024)
+    assert failure_of(evidence, 1).fault is Fault.MEMORY
+    assert answered(evidence)
+
+
+def test_printing_a_gigabyte_keeps_a_megabyte(tmp_path: Path) -> None:
+    """What a cell prints is cut off; the cell itself ends well."""
+    evidence = collected(tmp_path, NUMPY, "for _ in range(1000): print('x' * 10**6)", LOOPS, TEST)
+    assert run_of(evidence, 1).failure is None
+    assert len(evidence.notebook.printed) < 1_100_000
+    assert answered(evidence)
+
+
+def test_nothing_of_the_graders_is_inside(tmp_path: Path) -> None:
+    """A notebook that looks finds no grader, no reference, no secret, and only the data it is given."""
+    evidence = collected(
+        tmp_path,
+        """
+import importlib.util, os, sys
+found = [name for name in ("autograder", "reference", "tests") if importlib.util.find_spec(name) and
+         importlib.util.find_spec(name).origin]
+files = [os.path.join(root, name) for root, _, names in os.walk("/") for name in names
+         if not root.startswith(("/proc", "/sys")) and ("task1.py" in name or name == "thresholds.toml" or name == "secret")]
+words = [text for text in (str(sys.modules), str(os.environ)) if "autograder" in text or "SPLOT" in text]
+frames = [name for name in dir(sys.modules.get("splot_probe")) if "expected" in name]
+print("FOUND", found, files, words, frames, os.path.exists("/usr/share/datasets"))
+""",
+    )
+    assert "FOUND [] [] [] [] False" in evidence.notebook.printed
