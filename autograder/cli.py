@@ -139,10 +139,14 @@ def calibrate(
         raise SplotError(f"There is no data set {unknown[0]}; the grader knows {', '.join(Dataset)}.")
     console = Console()
     for dataset in map(Dataset, datasets or [dataset for dataset in Dataset if available(dataset)]):
-        found = measure(dataset, report=lambda run: console.print(run.subject.name, run.profile, run.seed, run.accuracy))
+        found = measure(
+            dataset, report=lambda run: console.print(run.subject.name, run.profile, run.seed, run.accuracy)
+        )
         path = out or PATH
         write(path, (read(path) if path.exists() else {}) | {dataset.value: found})
-        console.print(f"{dataset}: full {found.full}, quick {found.quick}; {path} written.", markup=False, highlight=False)
+        console.print(
+            f"{dataset}: full {found.full}, quick {found.quick}; {path} written.", markup=False, highlight=False
+        )
 
 
 def _watched(reports: Iterator[Report], total: int) -> list[Report]:

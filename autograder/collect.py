@@ -5,14 +5,12 @@ before stays taken.
 """
 
 import asyncio
-import importlib
 import importlib.metadata
 import json
-import pkgutil
 import platform
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +19,6 @@ import nbformat
 import numpy as np
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
-import autograder.graders
 import autograder.probe
 from autograder.evidence import CellRun, EvidenceFile, Failure, Fault, Probed
 from autograder.outbox import take
@@ -70,16 +67,7 @@ class Collection:
     time: TimeLimits = TIME_LIMITS[Profile.QUICK]
     dataset: str | None = None
     notes: tuple[str, ...] = ()
-
-
-def gather_probes() -> dict[str, list[Probe]]:
-    """Return what the grader modules ask for, by test cell."""
-    probes: dict[str, list[Probe]] = {}
-    for info in pkgutil.iter_modules(autograder.graders.__path__):
-        module = importlib.import_module(f"autograder.graders.{info.name}")
-        for probe in getattr(module, "PROBES", ()):
-            probes.setdefault(probe.cell, []).append(probe)
-    return probes
+    probes: Mapping[str, Sequence[Probe]] = field(default_factory=dict)  # by test cell
 
 
 def collect(submission: Submission, assignment: str, how: Collection, folder: Path) -> None:
@@ -118,7 +106,7 @@ class _Visit:
         self.room = room
         self.folder = folder
         self.seed = seed_for(submission.digest)
-        self.probes: dict[str, list[Probe]] = {}
+        self.probes = how.probes
         self.notebook = new_notebook(cells=[_as_node(cell) for cell in submission.cells])
         self.runs: dict[int, CellRun] = {}
         self.probed: dict[str, Probed] = {}
@@ -141,23 +129,23 @@ class _Visit:
     async def _start(self) -> None:
         started = time.monotonic()
         await self.runner.start(self._bootstrap())
-        if not self.probes:  # while a kernel is up and idle is as good a time as any
-            self.probes = gather_probes()
         self._spend("start_s", started)
 
     async def _step(self, index: int, cell: Cell) -> None:
         """Run one cell and, at a test cell, the probe."""
+        asked = cell.grade_id if cell.grade_id in self.probes else None
         if not await self._ready(index):
-            self.runs[index] = CellRun(index, cell.grade_id, 0.0, self._out_of_reach())
-            if cell.grade_id in self.probes:
-                self.probed[cell.grade_id] = Probed(cell.grade_id, failure=self.runs[index].failure)
+            failure = self._out_of_reach()
+            self.runs[index] = CellRun(index, cell.grade_id, 0.0, failure)
+            if asked:
+                self.probed[asked] = Probed(asked, failure=failure)
             return
         run = await self._run(index)
         self.runs[index] = run
         if not await self.runner.alive():
             self.killers.add(index)
-        if cell.grade_id in self.probes:
-            self.probed[cell.grade_id] = await self._probe(index, cell.grade_id, run)
+        if asked:
+            self.probed[asked] = await self._probe(index, asked, run)
 
     async def _run(self, index: int) -> CellRun:
         started = time.monotonic()
@@ -219,7 +207,7 @@ class _Visit:
         self.timing = msgspec.structs.replace(self.timing, **{what: round(spent, 3)})
 
 
-def write_requests(probes: list[Probe], seed: str, folder: Path) -> None:
+def write_requests(probes: Sequence[Probe], seed: str, folder: Path) -> None:
     """Write what is asked at one test cell, and the inputs that go with it, where the probe reads it."""
     folder.mkdir(parents=True, exist_ok=True)
     requests = []

@@ -13,7 +13,7 @@ from autograder.assignment import Assignment
 from autograder.collect import TIME_LIMITS, Collection, TimeLimits, collect
 from autograder.errors import GraderError, SplotError
 from autograder.evidence import Evidence
-from autograder.judge import judge
+from autograder.judge import gather_probes, judge
 from autograder.language import Lang, say, speaking
 from autograder.profiles import available, data_folder
 from autograder.publish.files import write_report
@@ -79,6 +79,7 @@ def _once(submission: Submission, assignment: Assignment, how: Grading, profile:
         time=time,
         dataset=dataset,
         notes=_weaknesses(how.sandbox),
+        probes=gather_probes(),
     )
     collect(submission, assignment.name, collection, folder)
     return judge(folder, assignment, how.lang)

@@ -4,8 +4,10 @@ No student code runs here. The graders are plain pytest; what they raise becomes
 """
 
 import contextlib
+import importlib
 import io
 import os
+import pkgutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,7 @@ from autograder.errors import GraderError
 from autograder.evidence import Evidence, EvidenceFile
 from autograder.language import Lang, speaking
 from autograder.plugin import FAULTS, MEASUREMENTS, VERDICTS, Verdict
+from autograder.probes import Probe
 from autograder.report import (
     CellReport,
     Check,
@@ -45,6 +48,16 @@ def judge(folder: Path, assignment: Assignment, lang: Lang = Lang.PL) -> Report:
         models = _models(config)
     timing = msgspec.structs.replace(file.timing, judge_s=round(time.monotonic() - started, 3))
     return _report(file, cells, models, timing)
+
+
+def gather_probes() -> dict[str, list[Probe]]:
+    """Return what the hidden graders ask for, by test cell."""
+    probes: dict[str, list[Probe]] = {}
+    for info in pkgutil.iter_modules(autograder.graders.__path__):
+        module = importlib.import_module(f"autograder.graders.{info.name}")
+        for probe in getattr(module, "PROBES", ()):
+            probes.setdefault(probe.cell, []).append(probe)
+    return probes
 
 
 class _Session:

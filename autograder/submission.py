@@ -53,14 +53,14 @@ def read_submission(path: Path, assignment: Assignment) -> Submission:
     cells, returned = _put_back(cells, assignment)
     return Submission(
         path=path,
-        student=_student(path, assignment.name),
+        student=student_of(path, assignment.name),
         digest=hashlib.sha256(raw).hexdigest(),
         cells=tuple(cells),
         notes=tuple(notes + doubled + restored + returned),
     )
 
 
-def _student(path: Path, assignment: str) -> str:
+def student_of(path: Path, assignment: str) -> str:
     """Name the student after nbgrader's layout, submitted/<student>/<assignment>/<notebook>, else after the file."""
     resolved = path.resolve()
     return resolved.parent.parent.name if resolved.parent.name == assignment else path.stem

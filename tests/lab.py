@@ -11,9 +11,9 @@ import msgspec
 import nbformat
 
 from autograder.assignment import load_assignment
-from autograder.collect import gather_probes, write_requests
+from autograder.collect import write_requests
 from autograder.evidence import CellRun, EvidenceFile, Failure
-from autograder.judge import judge
+from autograder.judge import gather_probes, judge
 from autograder.language import Lang
 from autograder.outbox import take
 from autograder.probe.failures import failure

@@ -40,7 +40,7 @@ class Lab:
         self.manager = kernel_manager(room)
         self._runner = asyncio.Runner()
         self._client = NotebookClient(
-            new_notebook(),  # type: ignore[no-untyped-call]
+            new_notebook(),
             km=self.manager,
             allow_errors=True,
             interrupt_on_timeout=True,
@@ -52,7 +52,7 @@ class Lab:
     def run(self, code: str, timeout: int = 60) -> str:
         """Run a cell; return what it printed, then its exception."""
         self._client.timeout = timeout
-        cell = new_code_cell(textwrap.dedent(code))  # type: ignore[no-untyped-call]
+        cell = new_code_cell(textwrap.dedent(code))
         self._client.nb.cells.append(cell)
         self._runner.run(self._client.async_execute_cell(cell, len(self._client.nb.cells) - 1))
         return "".join(output.get("text", "") or output.get("ename", "") for output in cell.outputs).strip()

@@ -6,6 +6,7 @@ import pytest
 
 from autograder.collect import Collection, TimeLimits, collect
 from autograder.evidence import CellRun, Evidence, Failure, Fault, Flavour
+from autograder.judge import gather_probes
 from autograder.profiles import data_folder
 from autograder.report import Profile
 from autograder.sandbox import Limits
@@ -29,6 +30,7 @@ def collected(folder: Path, *sources: str, seconds: float = 20.0, memory_mb: int
         time=TimeLimits(seconds, 90.0),
         limits=Limits(memory_mb=memory_mb),
         dataset="FashionMNIST",
+        probes=gather_probes(),
     )
     collect(submission, "cnn", how, folder / "evidence")
     return Evidence(folder / "evidence")

@@ -40,7 +40,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[int, str], d
     answers = [(case, text) for case, text in RIGHT] + [(case, text) for case, text, _ in WRONG]
     found = {}
     while answers:
-        batch = {case: text for case, text in reversed(answers)}
+        batch = dict(reversed(answers))
         cells = {f"task2_case_{case}": CASE[case].format(text) for case, text in batch.items()}
         report = judged(cells, tmp_path_factory.mktemp("task2"))
         for case, text in batch.items():

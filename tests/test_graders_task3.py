@@ -32,7 +32,7 @@ def test_a_wrong_architecture_fails_its_check_alone(way: str, tmp_path: Path) ->
     """What is missing on the way from input to output fails the check of it, and no other."""
     wrong = failed(report_of(HEAD + WRONG_WAYS[way], tmp_path), ARCHITECTURE)
     (name,) = wrong
-    assert name.startswith(CHECKS[way.split(":")[0]])
+    assert name.startswith(CHECKS[way.split(":", maxsplit=1)[0]])
 
 
 def test_an_untrained_model_never_reaches_the_threshold(tmp_path: Path) -> None:
@@ -152,7 +152,8 @@ def test_any_usual_transform_is_recovered(name: str, tmp_path: Path) -> None:
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
-        self.layers = nn.Sequential(nn.LazyConv2d(4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(10))
+        self.layers = nn.Sequential(
+            nn.LazyConv2d(4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(10))
     def forward(self, x):
         return self.layers(x)
 net = Net().eval()

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.sandbox_lab import CANARY, PROJECT, Lab, needs_bubblewrap, opened
 
 from autograder.errors import GraderError
 from autograder.sandbox import (
@@ -20,6 +19,7 @@ from autograder.sandbox import (
 from autograder.sandbox.features import PROGRAMS
 from autograder.sandbox.seccomp import filter_program
 from autograder.sandbox.tree import host_uid
+from tests.sandbox_lab import CANARY, PROJECT, Lab, needs_bubblewrap, opened
 
 pytestmark = needs_bubblewrap
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from nbclient.exceptions import DeadKernelError
-from tests.sandbox_lab import CANARY, PROJECT, SMALL, Lab, gone, needs_bubblewrap, opened
 
 from autograder.errors import GraderError
 from autograder.sandbox import (
@@ -20,6 +19,7 @@ from autograder.sandbox import (
     SandboxKind,
 )
 from autograder.sandbox.watchdog import written_bytes
+from tests.sandbox_lab import CANARY, PROJECT, SMALL, Lab, gone, needs_bubblewrap, opened
 
 pytestmark = needs_bubblewrap
 

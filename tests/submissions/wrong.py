@@ -23,8 +23,10 @@ def convolution_matrix(X, K, q: int):
     "task2_case_1": "case_1 = nn.Conv2d(in_channels=3, out_channels=64, padding=0, dilation=1, kernel_size=8, stride=4)",
     # One pixel off.
     "task2_case_2": "case_2 = nn.Conv2d(in_channels=1, out_channels=1, padding=0, dilation=1, kernel_size=(3, 3), stride=(1, 2))",
-    # Global average pooling already in the baseline, and percent for a fraction.
-    "task3_model": RIGHT["task3_model"].replace("gap=False", "gap=True"),
+    # No activation after the second convolution, and percent for a fraction.
+    "task3_model": RIGHT["task3_model"].replace(
+        "F.relu(norm(conv(x)))", "F.relu(norm(conv(x))) if i == 0 else norm(conv(x))"
+    ),
     "task3_training": RIGHT["task3_training"].replace(
         '"accuracy": accuracy_score(labels, scores.argmax(1)),',
         '"accuracy": 100 * accuracy_score(labels, scores.argmax(1)),',

@@ -1,0 +1,103 @@
+"""Imports point one way: the house's plan in ARCHITECTURE.md, proved from the source."""
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("autograder", "reference")
+MAY_USE_REFERENCE = {
+    "autograder.calibrate",
+    "autograder.doctor",
+    "autograder.cli",
+    "autograder.grading",
+    "autograder.measure",
+    "autograder.profiles",
+    "autograder.thresholds",
+    "autograder.variants",
+}
+LAYERS = (
+    {"errors", "language", "report"},
+    {"evidence", "explain", "assignment", "probes", "paths"},
+    {"sandbox", "submission", "lift", "transform", "outbox", "verdicts", "profiles", "thresholds", "release"},
+    {"runner", "measure", "variants"},
+    {"collect", "calibrate", "plugin", "publish"},
+    {"graders", "judge", "doctor"},
+    {"grading"},
+    {"batch", "proof"},
+    {"cli"},
+)
+
+
+def modules() -> dict[str, Path]:
+    """Return the project's modules by dotted name."""
+    files = (path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py")))
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in files}
+
+
+def imports(name: str, path: Path) -> set[str]:
+    """Return the modules of the project that one imports, anywhere in its text."""
+    found = set()
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            found |= {f"{module}.{alias.name}" for alias in node.names} | {module}
+    known = modules()
+    return {module for module in found if module in known and module != name}
+
+
+def layer(name: str) -> int:
+    """Return the number of the layer that a module of `autograder` belongs to."""
+    part = name.split(".")[1]
+    return next(number for number, parts in enumerate(LAYERS) if part in parts)
+
+
+def test_imports_form_a_dag() -> None:
+    """No module imports itself through others."""
+    graph = {name: {m for m in imports(name, path) if not name.startswith(f"{m}.")} for name, path in modules().items()}
+    assert list(TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("name", [name for name in modules() if name.count(".") and name.startswith("autograder.")])
+def test_a_module_imports_only_what_lies_below(name: str) -> None:
+    """Every import of `autograder` points to the same layer or a lower one."""
+    if name.startswith("autograder.probe."):
+        return
+    used = {m for m in imports(name, modules()[name]) if m.startswith("autograder.") and ".probe" not in m}
+    assert {m for m in used if layer(m) > layer(name)} == set()
+
+
+def test_reference_imports_nothing_of_the_autograder() -> None:
+    """The reference stands alone."""
+    used = {m for name, path in modules().items() if name.startswith("reference") for m in imports(name, path)}
+    assert {m for m in used if m.startswith("autograder")} == set()
+
+
+def test_only_graders_judge_and_data_import_the_reference() -> None:
+    """Nothing between notebook and evidence can carry an answer."""
+    users = {
+        name
+        for name, path in modules().items()
+        if name.startswith("autograder") and any(m.startswith("reference") for m in imports(name, path))
+    }
+    assert {name for name in users if not name.startswith("autograder.graders.")} <= MAY_USE_REFERENCE
+
+
+def test_the_probe_imports_standard_library_numpy_and_torch_only() -> None:
+    """What is bound into the sandbox needs nothing of ours beside it."""
+    import sys  # noqa: PLC0415
+
+    allowed = set(sys.stdlib_module_names) | {"numpy", "torch"}
+    for name, path in modules().items():
+        if name.startswith("autograder.probe"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                if isinstance(node, ast.ImportFrom) and node.level == 0:
+                    names.append(node.module or "")
+                assert {n.split(".")[0] for n in names} <= allowed, name
