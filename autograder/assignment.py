@@ -65,11 +65,20 @@ def load_assignment(name: str = "cnn", course: Path | None = None) -> Assignment
     for root in roots:
         path = root / "source" / name / f"{name}.ipynb"
         if path.is_file():
-            return _parse(name, nbformat.read(path, as_version=4))
+            return _read(name, path)
     looked = ", ".join(str(root) for root in roots)
     raise GraderError(
         f"No instructor's notebook source/{name}/{name}.ipynb under {looked}; run from the course's folder."
     )
+
+
+def _read(name: str, path: Path) -> Assignment:
+    try:
+        return _parse(name, nbformat.read(path, as_version=4))
+    except OSError as error:
+        raise GraderError(f"The instructor's notebook {path} cannot be read: {error.strerror}.") from error
+    except Exception as error:  # nbformat raises whatever a malformed document makes it trip over
+        raise GraderError(f"The instructor's notebook {path} is damaged ({type(error).__name__}: {error}).") from error
 
 
 def _parse(name: str, notebook: Any) -> Assignment:

@@ -5,29 +5,32 @@ types here are the whole vocabulary: whatever does not fit them is refused by `E
 """
 
 import json
-import math
-import os
-import re
-import stat
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 import msgspec
-import numpy as np
 from numpy.typing import NDArray
 
 from autograder.errors import EvidenceError
+from autograder.executed import Executed
+from autograder.plainfile import open_beneath as open_beneath  # noqa: PLC0414 - for those who read evidence
+from autograder.plainfile import parse_array as parse_array  # noqa: PLC0414 - for those who read evidence
+from autograder.plainfile import read_beneath as read_beneath  # noqa: PLC0414 - for those who read evidence
 from autograder.report import Profile, Timing
 
 SCHEMA = "splot/evidence/v1"
-MAX_JSON = 16_000_000
+MAX_JSON = 64_000_000
 MAX_ARRAY = 64_000_000
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_]{1,64}$")]
+Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_]{1,64}\Z")]
 Text = Annotated[str, msgspec.Meta(max_length=2_000)]
 Epochs = Annotated[tuple[float | None, ...], msgspec.Meta(max_length=10_000)]
+
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises on bytes that are not the JSON they should be."""
 
 
 class Fault(StrEnum):
@@ -200,7 +203,7 @@ class Evidence:
         raw = read_beneath(folder, "evidence.json", limit=MAX_JSON)
         try:
             self.file = msgspec.json.decode(raw, type=EvidenceFile)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise EvidenceError(f"{folder / 'evidence.json'} is not evidence: {error}.") from error
         if self.file.schema != SCHEMA:
             raise EvidenceError(f"{folder} holds {self.file.schema}; this version reads {SCHEMA}.")
@@ -250,124 +253,16 @@ class Evidence:
         return self.folder / "models" / name
 
     @cached_property
-    def notebook(self) -> "Executed":
+    def notebook(self) -> Executed:
         """The executed notebook."""
-        return Executed(json.loads(read_beneath(self.folder, "notebook.ipynb", limit=4 * MAX_JSON)))
+        raw = read_beneath(self.folder, "notebook.ipynb", limit=MAX_JSON)
+        try:
+            return Executed(json.loads(raw))
+        except (ValueError, RecursionError, KeyError, TypeError) as error:
+            raise EvidenceError(f"{self.folder / 'notebook.ipynb'} is not the executed notebook: {error!r}.") from error
 
     def _records(self, cell: str) -> tuple[Record, ...]:
         return self.probed[cell].records if cell in self.probed else ()
 
     def _all(self) -> list[Record]:
         return [record for probed in self.file.probed for record in probed.records]
-
-
-class Executed:
-    """The executed notebook as text: what each cell said in source, what it printed."""
-
-    def __init__(self, document: dict[str, Any]) -> None:
-        self.cells: list[dict[str, Any]] = document["cells"]
-
-    def source(self, grade_id: str) -> str:
-        """The source of the cell that holds this id, or nothing."""
-        return "".join(c["source"] for c in self.cells if c["metadata"].get("grade_id") == grade_id)
-
-    @property
-    def code(self) -> list[str]:
-        """The student's code cells, in order; locked cells are not theirs."""
-        return [
-            "".join(cell["source"])
-            for cell in self.cells
-            if cell["cell_type"] == "code" and not cell["metadata"].get("locked")
-        ]
-
-    def numbered_code(self, until: str) -> list[tuple[int, str]]:
-        """The student's code cells with their numbers in the notebook, up to the cell that holds `until`."""
-        found = []
-        for number, cell in enumerate(self.cells, start=1):
-            if cell["metadata"].get("grade_id") == until:
-                break
-            if cell["cell_type"] == "code" and not cell["metadata"].get("locked"):
-                found.append((number, "".join(cell["source"])))
-        return found
-
-    @property
-    def printed(self) -> str:
-        """All text that the student's cells printed or showed."""
-        return "\n".join(
-            _text(output)
-            for cell in self.cells
-            if not cell["metadata"].get("locked")
-            for output in cell.get("outputs", ())
-        )
-
-
-def _text(output: dict[str, Any]) -> str:
-    data = output.get("data", {})
-    parts = [output.get("text", ""), data.get("text/plain", ""), data.get("text/html", "")]
-    return "\n".join("".join(part) for part in parts)
-
-
-def open_beneath(root: Path, *parts: str, limit: int) -> BinaryIO:
-    """Open a plain file of at most `limit` bytes below `root`; links, pipes and devices are refused on the way.
-
-    `root` is ours and may be trusted; every part below it was named or made by a stranger.
-    """
-    where = "/".join(parts)
-    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for part in parts[:-1]:
-            inner = os.open(part, _FOLDER, dir_fd=folder)
-            os.close(folder)
-            folder = inner
-        descriptor = os.open(parts[-1], _FILE, dir_fd=folder)
-    except OSError as error:
-        raise EvidenceError(f"{where} cannot be read: {error.strerror}.") from error
-    finally:
-        os.close(folder)
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_size > limit:
-        os.close(descriptor)
-        raise EvidenceError(f"{where} is not a plain file of at most {limit} bytes.")
-    return os.fdopen(descriptor, "rb")
-
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-
-def read_beneath(root: Path, *parts: str, limit: int) -> bytes:
-    """Read a plain file below `root`; see `open_beneath`."""
-    with open_beneath(root, *parts, limit=limit) as file:
-        raw = file.read(limit + 1)
-    if len(raw) > limit:
-        raise EvidenceError(f"{'/'.join(parts)} grew past {limit} bytes while it was read.")
-    return raw
-
-
-def parse_array(raw: bytes, name: str) -> NDArray[Any]:
-    """Parse the bytes of a `.npy` file; raises `EvidenceError` unless they are exactly one plain array."""
-    view = memoryview(raw)
-    try:
-        if bytes(view[:8]) not in {b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00"}:
-            raise EvidenceError(f"{name} is not a .npy file of version 1 or 2.")
-        width = 2 if view[6] == 1 else 4
-        start = 8 + width + int.from_bytes(view[8 : 8 + width], "little")
-        shape, fortran, dtype = _header(bytes(view[8 + width : min(start, 8 + width + 10_000)]), name)
-        expected = math.prod(shape) * dtype.itemsize
-        if len(view) - start != expected:
-            raise EvidenceError(f"{name} holds {len(view) - start} bytes where its shape needs {expected}.")
-        return np.frombuffer(view[start:], dtype).reshape(shape, order="F" if fortran else "C")
-    except (ValueError, TypeError, IndexError, OverflowError) as error:
-        raise EvidenceError(f"{name} is not a readable array: {error}.") from error
-
-
-def _header(raw: bytes, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Read the header's literal without evaluating it: only the three keys NumPy writes, in its own order."""
-    pattern = rb"^\{'descr': '([<>|][biuf]\d{1,2})', 'fortran_order': (True|False), 'shape': \(([\d, ]*)\), \} *\n$"
-    match = re.match(pattern, raw)
-    if match is None:
-        raise EvidenceError(f"{name} has a header that is not that of a plain array of numbers.")
-    shape = tuple(int(part) for part in match[3].decode().replace(" ", "").split(",") if part)
-    if len(shape) > 8:
-        raise EvidenceError(f"{name} has {len(shape)} axes.")
-    return shape, match[2] == b"True", np.dtype(match[1].decode())

@@ -7,7 +7,10 @@ AVAILABLE = "torch, torchvision, torchinfo, torchmetrics, numpy, scipy, pandas, 
 
 
 def explain(failure: Failure, cell: str | None, what: str) -> str:
-    """Explain why `what` could not be judged; `cell` is where it went wrong, if that is known."""
+    """Explain why `what` could not be judged; `cell` is where it went wrong, if that is known.
+
+    The exception's own words stay on one line: they are the student's, and must not look like ours.
+    """
     place = _place(failure, cell, what)
     if failure.fault is Fault.ERROR:
         return _exception(failure, place)
@@ -22,7 +25,7 @@ def _place(failure: Failure, cell: str | None, what: str) -> str:
 
 
 def _exception(failure: Failure, place: str) -> str:
-    said = f"{failure.type}: {failure.message}" if failure.message else failure.type
+    said = " ".join((f"{failure.type}: {failure.message}" if failure.message else failure.type).split())
     return f"{place} — {said}. {_advice(failure)}"
 
 

@@ -19,7 +19,7 @@ from autograder.profiles import available, data_folder
 from autograder.publish.files import write_report
 from autograder.report import Outcome, Profile, Report, Timing
 from autograder.sandbox import Limits, SandboxKind, require
-from autograder.submission import Submission, read_submission
+from autograder.submission import Submission, read_submission, student_of
 from reference.data import Dataset
 
 
@@ -38,11 +38,9 @@ class Grading:
 def grade(path: Path, assignment: Assignment, how: Grading) -> Report:
     """Grade the notebook at `path` and write its report below `how.out`; never raises for what is in the notebook."""
     with speaking(how.lang):
-        student = path.stem
+        student = student_of(path, assignment.name)
         try:
-            submission = read_submission(path, assignment)
-            student = submission.student
-            report = _graded(submission, assignment, how)
+            report = _graded(read_submission(path, assignment), assignment, how)
         except SplotError as error:
             report = ungraded(path, student, assignment, how, str(error))
         write_report(report, folder_of(how.out, student, assignment))

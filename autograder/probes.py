@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from autograder.errors import GraderError
+
 Array = NDArray[np.generic]
 IMAGE_SHAPES = {"grey": (16, 28, 28), "colour": (16, 32, 32, 3)}
 Arguments = tuple[Array | int, ...]
+SECRET_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -89,12 +93,27 @@ def _secret() -> bytes:
         return given.encode()
     home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     path = home / "splot" / "secret"
+    try:
+        if not path.exists():
+            _make_secret(path)
+        secret = path.read_bytes()
+    except OSError as error:
+        raise GraderError(
+            f"The course's secret {path} cannot be kept: {error.strerror}; set SPLOT_SECRET instead."
+        ) from error
+    if len(secret) < SECRET_BYTES:
+        raise GraderError(f"The course's secret {path} is damaged; delete it, and a new one is made.")
+    return secret
+
+
+def _make_secret(path: Path) -> None:
+    """Write it aside, then link it: whoever comes first, and never half a secret."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        aside = path.with_name(f".secret-{os.getpid()}")
-        aside.touch(mode=0o600)
-        aside.write_bytes(secrets.token_bytes(32))
+    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=".secret-")  # mode 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(SECRET_BYTES))
         with contextlib.suppress(FileExistsError):
-            path.hardlink_to(aside)  # whoever comes first; never half a secret
-        aside.unlink()
-    return path.read_bytes()
+            path.hardlink_to(aside)
+    finally:
+        Path(aside).unlink()

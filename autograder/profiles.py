@@ -77,6 +77,8 @@ def data_folder(profile: Profile, datasets: tuple[Dataset, ...] = tuple(Dataset)
         if not (folder / _NAMES[dataset]).exists() and available(dataset):
             _write(load_split(dataset, profile), dataset, folder)
     folder.mkdir(parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o005 != 0o005:
+        folder.chmod(0o755)  # the sandbox's user is another, whatever the umask
     return folder
 
 

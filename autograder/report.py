@@ -2,10 +2,11 @@
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Any, Final, Literal
 
 import msgspec
 
-SCHEMA = "splot/report/v1"
+SCHEMA: Final = "splot/report/v1"
 
 
 class Status(StrEnum):
@@ -93,7 +94,7 @@ class Timing(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The report of one submission."""
 
-    schema: str = SCHEMA
+    schema: Literal["splot/report/v1"] = SCHEMA
     submission: str
     student: str
     assignment: str
@@ -137,14 +138,29 @@ def totals(cells: tuple[CellReport, ...], kind: Kind) -> tuple[float, float]:
 
 def encode(report: Report) -> bytes:
     """Return the report as indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+    return _json(report)
 
 
 def encode_all(reports: list[Report]) -> bytes:
     """Return one report as it stands in `report.json`, several as a list of them."""
-    if len(reports) == 1:
-        return encode(reports[0])
-    return msgspec.json.format(msgspec.json.encode(reports), indent=2) + b"\n"
+    return _json(reports[0] if len(reports) == 1 else reports)
+
+
+def _json(value: Report | list[Report]) -> bytes:
+    try:
+        raw = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # a file name that is not UTF-8, or half a surrogate pair in a student's own words
+        raw = msgspec.json.encode(_valid(msgspec.to_builtins(value)))
+    return msgspec.json.format(raw, indent=2) + b"\n"
+
+
+def _valid(value: Any) -> Any:
+    """Replace what UTF-8 cannot hold by question marks, however deep it stands."""
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {_valid(key): _valid(inner) for key, inner in value.items()}
+    return [_valid(inner) for inner in value] if isinstance(value, list) else value
 
 
 def read_report(path: Path) -> Report:

@@ -6,6 +6,7 @@ declared geometric steps (Resize, Pad, CenterCrop, Grayscale) or none, then an a
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ from torch import Tensor
 
 from autograder.evidence import DataRecord, TransformStep
 
-TOLERANCE = 1e-4
+TOLERANCE = {"float16": 1e-3}  # half precision keeps eleven bits
+OTHERWISE = 1e-4
 MAX_SIDE = 256
+MAX_CHANNELS = 16
 CHUNK = 500
 GEOMETRIC = ("Resize", "Pad", "CenterCrop", "Grayscale")
 DTYPES = {np.dtype(name): getattr(torch, name) for name in ("uint8", "int64", "float16", "float32", "float64")}
@@ -27,12 +30,21 @@ class UnknownTransformError(Exception):
     """No map that the judge may apply reproduces what the student's transform did."""
 
 
+class Stage(StrEnum):
+    """What the image is when the geometric steps come: they round differently on each."""
+
+    PIL = "PIL"
+    FLOATS = "floats"
+    BYTES = "bytes"
+    BYTES_V2 = "bytes, transforms.v2"
+
+
 @dataclass(frozen=True)
 class Geometry:
-    """Declared geometric steps, and whether they come after the image has become a tensor."""
+    """Declared geometric steps, and what they are applied to."""
 
     steps: tuple[TransformStep, ...] = ()
-    on_tensors: bool = False
+    stage: Stage = Stage.FLOATS
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,8 @@ class ImageTransform:
     def _chunk(self, images: Tensor) -> Tensor:
         pixels = _pixels(images, self.geometry)
         scale, shift = self.scale.to(pixels.dtype), self.shift.to(pixels.dtype)
-        return (pixels * scale[:, None, None] + shift[:, None, None]).to(self.dtype)
+        mapped = pixels * scale[:, None, None] + shift[:, None, None]
+        return (mapped if self.dtype.is_floating_point else mapped.round()).to(self.dtype)
 
     def describe(self) -> str:
         """Say it in one line, for the report."""
@@ -61,26 +74,40 @@ class ImageTransform:
 
 
 def recover(record: DataRecord, raw: Tensor, seen: NDArray[Any]) -> ImageTransform:
-    """Find the map from `raw`, uint8 (N, H, W) or (N, H, W, 3), to `seen`, (N, C, H', W')."""
+    """Find the map from `raw`, uint8 (N, H, W) or (N, H, W, 3), to `seen`, (N, C, H', W').
+
+    Raises `UnknownTransformError`, whatever the record and `seen` hold.
+    """
     if not record.repeatable:
         raise UnknownTransformError("the test transform is random")
-    if seen.ndim != 4 or len(seen) != len(raw) or max(seen.shape[2:]) > MAX_SIDE or seen.dtype not in DTYPES:
+    if seen.ndim != 4 or len(seen) != len(raw) or seen.dtype not in DTYPES or not _image_sized(seen.shape[1:]):
         raise UnknownTransformError(f"images come out as {seen.dtype} of shape {seen.shape[1:]}")
     target = torch.from_numpy(seen.astype(np.float64))
+    tolerance = TOLERANCE.get(seen.dtype.name, OTHERWISE)
     declared = tuple(step for step in record.steps if step.type in GEOMETRIC)
-    candidates = (Geometry(), Geometry(declared), Geometry(declared, on_tensors=True))
-    for geometry in candidates[: 3 if declared else 1]:
-        found = _fit(raw, target, geometry)
+    why = "its steps are not among those the judge knows"
+    for geometry in (Geometry(), *(Geometry(declared, stage) for stage in Stage if declared)):
+        try:
+            found = _fit(raw, target, geometry, tolerance)
+        except UnknownTransformError as error:
+            why = str(error)
+            continue
         if found is not None:
             return ImageTransform(geometry, *found, DTYPES[seen.dtype])
-    raise UnknownTransformError("its steps are not among those the judge knows")
+    raise UnknownTransformError(why)
 
 
-def _fit(raw: Tensor, target: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor] | None:
+def _image_sized(shape: tuple[int, ...]) -> bool:
+    channels, height, width = shape
+    return 1 <= channels <= MAX_CHANNELS and 1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE
+
+
+def _fit(raw: Tensor, target: Tensor, geometry: Geometry, tolerance: float) -> tuple[Tensor, Tensor] | None:
     """Least squares per channel; None unless the map reproduces every pixel."""
-    pixels = _pixels(raw, geometry).double()
-    if pixels.shape[2:] != target.shape[2:] or pixels.shape[1] not in {1, target.shape[1]}:
-        return None
+    for images in (raw[:1], raw):  # one first: what does not fit costs one image's time and memory
+        pixels = _pixels(images, geometry).double()
+        if pixels.shape[2:] != target.shape[2:] or pixels.shape[1] not in {1, target.shape[1]}:
+            return None
     pixels = pixels.expand(-1, target.shape[1], -1, -1)
     mean_x, mean_y = pixels.mean((0, 2, 3)), target.mean((0, 2, 3))
     dx, dy = pixels - mean_x[:, None, None], target - mean_y[:, None, None]
@@ -88,24 +115,33 @@ def _fit(raw: Tensor, target: Tensor, geometry: Geometry) -> tuple[Tensor, Tenso
     shift = mean_y - scale * mean_x
     error = (pixels * scale[:, None, None] + shift[:, None, None] - target).abs().max()
     spread = 1 + target.abs().max()
-    if not bool(error <= TOLERANCE * spread):
+    if not bool(error <= tolerance * spread):
         return None
     return scale, shift
 
 
 def _pixels(images: Tensor, geometry: Geometry) -> Tensor:
     """Return (N, C, H, W) in [0, 1], each raw image taken through the declared geometry on the way."""
-    steps = [_build(step) for step in geometry.steps]
-    if steps and not geometry.on_tensors:
+    steps = [_build(step, geometry.stage) for step in geometry.steps]
+    if steps and geometry.stage is Stage.PIL:
         return torch.stack([_as_tensor(_apply(steps, Image.fromarray(image))) for image in images.numpy()])
     stacked = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2)
-    pixels: Tensor = _apply(steps, stacked.float() / 255)
-    return pixels
+    if geometry.stage is Stage.FLOATS:
+        pixels: Tensor = _apply(steps, stacked.float() / 255)
+        return pixels
+    return _apply(steps, stacked).float() / 255  # type: ignore[no-any-return]
 
 
 def _apply(steps: list[Callable[[Any], Any]], image: Any) -> Any:
+    """Apply the steps one by one, within the size that any image may have on the way."""
     for step in steps:
-        image = step(image)
+        try:
+            image = step(image)
+        except Exception as error:  # torchvision and PIL raise whatever strange parameters make them trip over
+            raise UnknownTransformError(f"a step cannot be repeated ({type(error).__name__})") from error
+        size = image.size if isinstance(image, Image.Image) else image.shape[-2:]
+        if max(size) > 2 * MAX_SIDE:
+            raise UnknownTransformError(f"a step makes images of {size[0]}×{size[1]}")
     return image
 
 
@@ -114,24 +150,26 @@ def _as_tensor(image: Image.Image) -> Tensor:
     return (pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)).float() / 255
 
 
-def _build(step: TransformStep) -> Callable[[Any], Any]:
+def _build(step: TransformStep, stage: Stage) -> Callable[[Any], Any]:
     """Build torchvision's own transform from declared parameters, after checking each."""
     from torchvision import transforms  # noqa: PLC0415 - slow to import, seldom needed
+    from torchvision.transforms import v2  # noqa: PLC0415
 
+    library = v2 if stage is Stage.BYTES_V2 else transforms
     given = step.parameters
     try:
         if step.type == "Resize":
             mode = transforms.InterpolationMode(str(given.get("interpolation", "bilinear")))
-            return transforms.Resize(_sizes(given["size"]), mode)  # type: ignore[no-any-return]
+            longest = None if given.get("max_size") is None else _sizes(given["max_size"])
+            return library.Resize(_sizes(given["size"]), mode, longest, given.get("antialias", True))  # type: ignore[no-any-return]
         if step.type == "Pad":
-            padding = _sizes(given["padding"])
-            fill = int(float(str(given.get("fill", 0))))
-            return transforms.Pad(padding, fill, str(given.get("padding_mode", "constant")))  # type: ignore[no-any-return]
+            mode = str(given.get("padding_mode", "constant"))
+            return library.Pad(_sizes(given["padding"]), _fill(given.get("fill", 0)), mode)  # type: ignore[no-any-return]
         if step.type == "CenterCrop":
-            return transforms.CenterCrop(_sizes(given["size"]))  # type: ignore[no-any-return]
-        return transforms.Grayscale(int(float(str(given.get("num_output_channels", 1)))))  # type: ignore[no-any-return]
-    except (KeyError, ValueError, TypeError) as error:
-        raise UnknownTransformError(f"{step.type} with {dict(given)}") from error
+            return library.CenterCrop(_sizes(given["size"]))  # type: ignore[no-any-return]
+        return library.Grayscale(_sizes(given.get("num_output_channels", 1)))  # type: ignore[no-any-return]
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
+        raise UnknownTransformError(f"{step.type} with {str(dict(given))[:200]}") from error
 
 
 def _sizes(value: Any) -> int | list[int]:
@@ -139,3 +177,11 @@ def _sizes(value: Any) -> int | list[int]:
     if not sizes or len(sizes) > 4 or not all(0 <= size <= MAX_SIDE for size in sizes):
         raise ValueError(value)
     return sizes[0] if len(sizes) == 1 else sizes
+
+
+def _fill(value: Any) -> int | float:
+    """Return what is padded with: PIL wants a whole number, tensors take any."""
+    number = float(value)
+    if not 0 <= number <= 255:
+        raise ValueError(value)
+    return int(number) if number.is_integer() else number

@@ -50,16 +50,17 @@ class UndecidedError(Exception):
 def absent(evidence: Evidence, failure: Failure | None, what: str, *cells: str) -> Exception:
     """Say why `what` is not there, blaming the first of the solution `cells` that did not end well.
 
-    On `quick` an exception that less data can cause is no verdict yet.
+    On `quick` an exception that less data can cause is no verdict yet, nor is what follows from it in later cells.
     """
-    run = _culprit(evidence, cells) if failure is None or failure.fault is Fault.MISSING else None
+    by_cell = failure is None or failure.fault is Fault.MISSING
+    run = _culprit(evidence, cells) if by_cell else None
     cause = run.failure if run else failure
+    first = _first_of_size(evidence, cells) if by_cell and evidence.file.profile is Profile.QUICK else None
+    if first is not None and first.failure is not None:
+        return UndecidedError(explain(first.failure, first.grade_id or str(first.index + 1), what))
     if cause is None or cause.fault is Fault.MISSING:
         return AbsentError(Status.MISSING, _missing(what, cause))
-    message = explain(cause, run.grade_id if run else None, what)
-    if evidence.file.profile is Profile.QUICK and run and _may_be_size(cause):
-        return UndecidedError(message)
-    return AbsentError(_STATUS[cause.fault], message)
+    return AbsentError(_STATUS[cause.fault], explain(cause, run.grade_id if run else None, what))
 
 
 _STATUS = {
@@ -76,8 +77,21 @@ def _culprit(evidence: Evidence, cells: tuple[str, ...]) -> CellRun | None:
     return next((run for run in runs if run is not None and run.failure is not None), None)
 
 
+def _first_of_size(evidence: Evidence, cells: tuple[str, ...]) -> CellRun | None:
+    """Return the first of the student's cells, up to the blamed ones, whose exception less data can cause."""
+    blamed = [run.index for cell in cells if (run := evidence.run(cell)) is not None]
+    for run in evidence.file.runs:
+        if blamed and run.index > max(blamed):
+            break
+        if run.failure is not None and _may_be_size(run.failure) and not evidence.notebook.locked(run.index):
+            return run
+    return None
+
+
 def _may_be_size(cause: Failure) -> bool:
-    return cause.fault is Fault.ERROR and cause.type not in SIZE_INDEPENDENT and not wants_gpu(cause)
+    """Whether more data may avert it: a best model that no epoch was good enough for is None, and None fails anyhow."""
+    never = cause.type in SIZE_INDEPENDENT and "NoneType" not in cause.message
+    return cause.fault is Fault.ERROR and not never and not wants_gpu(cause)
 
 
 def _missing(what: str, cause: Failure | None) -> str:

@@ -25,12 +25,12 @@ def test_every_right_way_earns_all_points(way: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mistake", WRONG_WAYS)
 def test_a_known_mistake_is_named(mistake: str, tmp_path: Path) -> None:
-    """Each known mistake is told by its name, and never earns all points."""
+    """Each known mistake is told by its name, and earns the sheet's cases at most."""
     report = judged({"task1_convolution": WRONG_WAYS[mistake]}, tmp_path)
     assert any(mistake in message for message in failed(report, CELL).values()), failed(report, CELL)
     score = cell_of(report, CELL).score
     assert score is not None
-    assert score <= 2.25
+    assert score <= 1
 
 
 LIBRARY = {

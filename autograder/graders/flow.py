@@ -7,6 +7,8 @@ from autograder.lift import LiftedModel, Step, StepKind
 
 # Elementwise nonlinearities that are written as plain arithmetic rather than as a layer.
 NONLINEAR = ("aten.clamp", "aten.clamp_min", "aten.maximum", "aten.threshold", "aten.where", "aten.exp", "aten.abs")
+# How a mean over height and width may be written besides a pooling layer.
+AVERAGING = ("aten.mean", "aten.sum", "aten.einsum", "aten.avg_pool1d", "aten.adaptive_avg_pool1d")
 
 
 class Flow:
@@ -47,22 +49,37 @@ class Flow:
             for step in activations
         )
 
-    def bare_convolutions(self) -> int:
-        """Count convolutions that no activation follows anywhere on the way to the output."""
-        covered = {inner.name for step in self.activations() for inner in self.behind(step)}
-        return sum(step.name not in covered for step in self.of(StepKind.CONV))
-
     def classifiers(self) -> list[Step]:
-        """Return the linear layers that read a spatial map, flattened or not."""
-        return [
-            step for step in self.of(StepKind.LINEAR) if any(inner.kind is StepKind.CONV for inner in self.behind(step))
-        ]
+        """Return the linear layers that read a spatial map, flattened or not, and that no convolution follows."""
+        inside = {inner.name for conv in self.of(StepKind.CONV) for inner in self.behind(conv)}
+        return [step for step in self.after_convolutions(StepKind.LINEAR) if step.name not in inside]
+
+    def after_convolutions(self, kind: StepKind) -> list[Step]:
+        """Return the steps of this kind that read what a convolution gave."""
+        return [step for step in self.of(kind) if any(inner.kind is StepKind.CONV for inner in self.behind(step))]
 
     def averaged(self, step: Step) -> bool:
-        """Whether a global pooling stands between the last convolutions and `step`."""
-        return any(
-            inner.kind is StepKind.GLOBAL_POOL for inner in self.behind(step, stop=lambda s: s.kind is StepKind.CONV)
-        )
+        """Whether a map is averaged over its height and width just before it reaches `step`."""
+        return self.averaging(step) is not None
+
+    def averaging(self, step: Step) -> Step | None:
+        """Return the step that averages the map over height and width before `step` reads it, if one does."""
+        return next((inner for inner in self.behind(step, stop=_is_map) if self._averages(inner)), None)
+
+    def mapped(self, average: Step) -> Step | None:
+        """Return the step whose map (B, C, H, W) `average` reads; None where that is the image itself."""
+        if average.kind is StepKind.GLOBAL_POOL:
+            return self.by_name.get(average.inputs[0])
+        maps = (inner for inner in self.behind(average) if inner.kind is not StepKind.OTHER)
+        return next((inner for inner in maps if len(inner.output_shape) == 4), None)
+
+    def _averages(self, step: Step) -> bool:
+        """Whether a step leaves a number a channel, the sum or mean over the pixels, whichever way it is written."""
+        if step.kind is StepKind.GLOBAL_POOL:
+            return True
+        source = self.mapped(step) if step.op.startswith(AVERAGING) else None
+        shape = step.output_shape[1:]
+        return source is not None and shape[:1] == spatial(source)[:1] and prod(shape) == shape[0]
 
     def flattened(self, step: Step) -> Step | None:
         """Return the spatial map (B, C, H, W) that reaches `step` flattened, if one does."""
@@ -78,6 +95,6 @@ def spatial(step: Step) -> tuple[int, int, int]:
     return c, h, w
 
 
-def width(step: Step) -> int:
-    """Return how many features the flattened map has."""
-    return prod(spatial(step))
+def _is_map(step: Step) -> bool:
+    """Whether a step ends what stands between a linear layer and the map it reads."""
+    return step.kind is StepKind.CONV or (len(step.output_shape) == 4 and prod(spatial(step)[1:]) > 1)

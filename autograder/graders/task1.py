@@ -95,8 +95,11 @@ def test_own_implementation(answers: Answers, evidence: Evidence) -> None:
 
 
 def works(answers: Answers) -> None:
-    """Fail unless some case of the sheet is right: how it is done counts only where it is done."""
-    assert any(answers.right(probe.name, convolution) for probe in (*SHEET, *RANDOM)), say(
+    """Fail unless random reals come out right: how it is done counts only where it is done.
+
+    The sheet's own kernels are the same at every position, so a rotated one passes its cases.
+    """
+    assert answers.right("real", convolution), say(
         pl="Ta część liczy się dopiero wtedy, gdy funkcja zwraca poprawny wynik.",
         en="This part counts only once the function returns the right result.",
     )

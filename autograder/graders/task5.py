@@ -4,149 +4,134 @@ A map may have any resolution and any positive scale and offset, with or without
 right one by correlation, at its own resolution, under the usual ways of resizing.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from autograder.evidence import Evidence, MapRecord
-from autograder.graders.flow import Flow
-from autograder.language import say
-from autograder.lift import StepKind
-from autograder.measure import Measured, Measurements
+from autograder.evidence import Evidence, Fault, MapRecord
+from autograder.graders.activations import Activations, activations
+from autograder.graders.maps import alike, flat, likeness
+from autograder.language import number, say
+from autograder.measure import Measurements
 from autograder.outbox import map_array
 from autograder.probes import MapProbe, ModelProbe
 from autograder.verdicts import AbsentError, UndecidedError, absent
 
 CELL = "task5_cam_tests"
 SOLUTION = "task5_cam"
+FUNCTION = "cam(model, image, class_index)"
 PROBES = (ModelProbe(CELL, "cam"), MapProbe(CELL, "maps"))
-AGREEMENT = 0.98
-MODES = ("nearest", "bilinear", "bicubic")
+COARSEST = 3  # pixels a side: on fewer, any map resembles any other
 
 
 @pytest.mark.cell(CELL, pl="Mapa aktywacji przewidzianej klasy", en="Activation map of the predicted class")
 def test_cam(evidence: Evidence, measured: Measurements) -> None:
-    records = evidence.maps(CELL)
     probed = evidence.probed.get(CELL)
     if probed is None or probed.failure is not None:
-        raise absent(evidence, probed.failure if probed else None, "cam(model, image, class_index)", SOLUTION)
-    name, model = mapped_model(records, measured)
-    rights = activation_maps(model, [record for record in records if record.model == name])
-    for record, right in rights:
-        agrees(evidence, record, right)
+        raise absent(evidence, probed.failure if probed else None, FUNCTION, SOLUTION)
+    records = evidence.maps(CELL)
+    for failure in (record.failure for record in records if record.failure):
+        if failure.fault is Fault.MISSING:
+            raise absent(evidence, failure, FUNCTION, SOLUTION)
+    name, right = mapped_model(records, measured)
+    returned = [agreeing(evidence, record, right) for record in records if record.model == name]
+    if all(map(flat, returned)):
+        raise UndecidedError(
+            say(
+                pl="Na wszystkich sprawdzonych obrazach prawidłowa mapa nie ma dodatnich wartości, więc po ReLU nie da "
+                "się jej odróżnić od stałej; oceni ją osoba prowadząca.",
+                en="On all images looked at the right map has no positive values, so after a ReLU it cannot be told "
+                "from a constant; a person will judge it.",
+            )
+        )
 
 
-def mapped_model(records: list[MapRecord], measured: Measurements) -> tuple[str, Measured]:
+def mapped_model(records: list[MapRecord], measured: Measurements) -> tuple[str, Activations]:
     """Return the first model, `cam` before all, that ends in global average pooling and a single linear layer."""
-    for name in dict.fromkeys(record.model for record in records):
+    names = list(dict.fromkeys(record.model for record in records))
+    refusals: list[AbsentError | UndecidedError] = []
+    for name in names:
         try:
-            candidate = measured.of(name, SOLUTION)
-        except (AbsentError, UndecidedError):
+            found = activations(measured.of(name, SOLUTION))
+        except (AbsentError, UndecidedError) as refusal:
+            refusals.append(refusal)
             continue
-        flow = Flow(candidate.model)
-        linear = flow.of(StepKind.LINEAR)
-        if len(linear) == 1 and flow.averaged(linear[0]):
-            return name, candidate
+        if found is not None:
+            return name, found
+    undecided = [refusal for refusal in refusals if isinstance(refusal, UndecidedError)]
+    only = names == ["cam"]
+    if undecided or (only and refusals):
+        raise [*undecided, *refusals][0]
+    pl, en = "Żadna z sieci w models nie kończy", "No network in models ends"
+    if only:
+        pl, en = 'Sieć models["cam"] nie kończy', 'The network models["cam"] does not end'
     raise AssertionError(
         say(
-            pl="Żadna z sieci w models nie kończy się warstwą Global Average Pooling i jedną warstwą liniową, "
-            'a tylko dla takiej CAM ma sens; możesz dodać osobną jako models["cam"].',
-            en="No network in models ends in global average pooling and a single linear layer, and only such a one has "
-            'a CAM; you may add another as models["cam"].',
+            pl=f"{pl} się uśrednianiem globalnym (GAP) i jedną warstwą liniową, a tylko dla takiej sieci CAM ma sens; "
+            'możesz ją dodać jako models["cam"].',
+            en=f"{en} in global average pooling and a single linear layer, and only such a network has a CAM; "
+            'you may add one as models["cam"].',
         )
     )
 
 
-def activation_maps(measured: Measured, records: list[MapRecord]) -> list[tuple[MapRecord, Tensor]]:
-    """Compute the right map (h, w) for each record."""
-    model = measured.model
-    flow = Flow(model)
-    pool = flow.of(StepKind.GLOBAL_POOL)[-1].layer
-    linear = flow.of(StepKind.LINEAR)[0].layer
-    assert isinstance(pool, nn.Module)
-    assert isinstance(linear, nn.Linear)
-    with inputs_of(pool) as seen, torch.inference_mode():
-        model(measured.visible_batch())
-    maps = seen[-1].double()
-    weights = linear.weight.detach().double()
-    return [(r, torch.einsum("k,khw->hw", weights[r.class_index], maps[r.image])) for r in records if known(r, weights)]
-
-
-def known(record: MapRecord, weights: Tensor) -> bool:
-    """Whether the record names a class there is."""
-    return 0 <= record.class_index < len(weights)
-
-
-@contextmanager
-def inputs_of(layer: nn.Module) -> Iterator[list[Tensor]]:
-    """Collect what a layer reads while the block runs."""
-    seen: list[Tensor] = []
-    hook = layer.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0].detach()))
-    try:
-        yield seen
-    finally:
-        hook.remove()
-
-
-def agrees(evidence: Evidence, record: MapRecord, right: Tensor) -> None:
-    """Fail unless the returned map shows what the right one shows."""
+def agreeing(evidence: Evidence, record: MapRecord, right: Activations) -> Tensor:
+    """Return the map that `cam` gave; fail unless it shows what the right one shows."""
     if record.failure is not None:
-        raise absent(evidence, record.failure, "cam(model, image, class_index)", SOLUTION)
+        raise absent(evidence, record.failure, FUNCTION, SOLUTION)
     returned = torch.from_numpy(evidence.array("arrays", map_array(record)).astype("float64")) if record.array else None
-    assert returned is not None and returned.ndim == 2, say(  # noqa: PT018
+    shape = () if returned is None else tuple(returned.shape)
+    assert returned is not None and len(shape) == 2, say(  # noqa: PT018
         pl=f"cam zwraca {record.returned}"
-        + (f" o kształcie {tuple(returned.shape)}" if returned is not None else "")
+        + (f" o kształcie {shape}" if returned is not None else "")
         + ", a powinna zwrócić mapę dwuwymiarową (bez osi batcha i kanału).",
         en=f"cam returns {record.returned}"
-        + (f" of shape {tuple(returned.shape)}" if returned is not None else "")
+        + (f" of shape {shape}" if returned is not None else "")
         + "; it should return a two-dimensional map (no batch or channel axis).",
     )
     assert torch.isfinite(returned).all(), say(
         pl="Mapa zawiera NaN lub nieskończoność: przy normalizacji uważaj na dzielenie przez zero.",
         en="The map holds NaN or infinity: mind division by zero when normalising.",
     )
-    best = likeness(returned, right)
-    assert best >= AGREEMENT, say(
-        pl=f"Mapa obrazu {record.image} nie odpowiada sumie Σ_k w_ck·f_k(x, y) (korelacja {best:.2f}). {hint(returned, right)}",
-        en=f"The map of image {record.image} is not the sum Σ_k w_ck·f_k(x, y) (correlation {best:.2f}). "
-        f"{hint(returned, right)}",
+    expected = right.of(record)
+    size = "×".join(map(str, expected.shape))
+    assert all(side >= min(COARSEST, own) for side, own in zip(shape, expected.shape, strict=True)), say(
+        pl=f"Mapa ma tylko {shape[0]}×{shape[1]} pikseli, a mapy przed uśrednianiem {size}: zwróć mapę tej wielkości "
+        "albo powiększoną do wielkości obrazu.",
+        en=f"The map has only {shape[0]}×{shape[1]} pixels, the maps before averaging {size}: return a map of that size "
+        "or enlarged to the image's.",
     )
+    reached = likeness(returned, expected)
+    assert alike(returned, expected), say(
+        pl=f"Mapa obrazu {record.image} nie odpowiada sumie Σ_k w_ck·f_k(x, y) (korelacja {number(reached, 2)}). "
+        f"{hint(returned, record, right)}",
+        en=f"The map of image {record.image} is not the sum Σ_k w_ck·f_k(x, y) (correlation {number(reached, 2)}). "
+        f"{hint(returned, record, right)}",
+    )
+    return returned
 
 
-def hint(returned: Tensor, right: Tensor) -> str:
+def hint(returned: Tensor, record: MapRecord, right: Activations) -> str:
     """Name the mistake where it is a known one."""
-    if likeness(-returned, right) >= AGREEMENT:
-        return say(pl="Znak mapy jest odwrócony.", en="The map's sign is reversed.")
-    if likeness(returned.T, right) >= AGREEMENT:
-        return say(pl="Osie mapy są zamienione.", en="The map's axes are swapped.")
-    if returned.max() == returned.min():
+    expected, maps = right.of(record), right.maps[record.image]
+    if flat(returned):
         return say(pl="Wszystkie jej wartości są równe.", en="All its values are equal.")
+    if alike(-returned, expected):
+        return say(pl="Znak mapy jest odwrócony.", en="The map's sign is reversed.")
+    if alike(returned.T, expected):
+        return say(pl="Osie mapy są zamienione.", en="The map's axes are swapped.")
+    for other, row in enumerate(right.weights):
+        if alike(returned, torch.einsum("k,khw->hw", row, maps)):
+            return say(
+                pl=f"To mapa klasy {other}, a class_index to {record.class_index}.",
+                en=f"It is the map of class {other}; class_index is {record.class_index}.",
+            )
+    if alike(returned, maps.mean(0)):
+        return say(
+            pl="To średnia map f_k bez wag: pomnóż każdą przez w_ck.",
+            en="It is the mean of the maps f_k without weights: multiply each by w_ck.",
+        )
     return say(
         pl="Sprawdź, czy f to mapy tuż przed uśrednianiem, a w to wiersz wag ostatniej warstwy dla class_index.",
         en="Check that f are the maps just before averaging, and w the last layer's row of weights for class_index.",
     )
-
-
-def likeness(returned: Tensor, right: Tensor) -> float:
-    """Return the best correlation with the right map, resized in the usual ways, as it is or after a ReLU."""
-    size = (returned.shape[0], returned.shape[1])
-    variants = [
-        F.interpolate(base[None, None], size, mode=mode)[0, 0] for base in (right, right.relu()) for mode in MODES
-    ]
-    variants += [F.interpolate(right[None, None], size, mode="bilinear", align_corners=True)[0, 0]]
-    variants += [variant.relu() for variant in variants]
-    return max(correlation(returned, variant) for variant in variants)
-
-
-def correlation(a: Tensor, b: Tensor) -> float:
-    """Pearson's; two constant maps agree, a constant and another do not."""
-    a, b = a - a.mean(), b - b.mean()
-    norms = a.norm(), b.norm()
-    flat = [norm <= 1e-12 for norm in norms]
-    if any(flat):
-        return float(all(flat))
-    return float((a * b).sum() / (norms[0] * norms[1]))

@@ -10,7 +10,7 @@ from autograder.verdicts import settled
 CURVES = ("train_loss", "val_loss", "val_accuracy")
 EPOCHS = 2
 RESULTS_TOLERANCE = 0.02  # a notebook may average over batches, or evaluate in bf16
-GROUPED = re.compile(r"(?<=\d)[ ,._\u00a0\u202f'](?=\d{3}(?!\d))")
+SEPARATORS = " ,._'\u00a0\u202f"  # between thousands
 
 
 def complete(record: ModelRecord) -> None:
@@ -82,13 +82,18 @@ def curves_shown(record: ModelRecord, evidence: Evidence, *cells: str) -> None:
 def parameters_printed(record: ModelRecord, measured: Measurements, evidence: Evidence, *cells: str) -> None:
     """Fail unless the count the model really has appears among what the notebook printed."""
     count = measured.lifted(record.name, *cells).parameters_declared
-    numbers = set(re.findall(r"\d+", GROUPED.sub("", evidence.notebook.printed)))
-    assert str(count) in numbers, say(
+    assert appears(count, evidence.notebook.printed), say(
         pl=f"Wśród wypisanych tekstów nie ma liczby parametrów tego modelu ({count}): użyj print(summary(model, ...)) "
         "z torchinfo po jego utworzeniu.",
         en=f"The printed text does not hold this model's parameter count ({count}): use torchinfo's "
         "print(summary(model, ...)) after creating it.",
     )
+
+
+def appears(count: int, text: str) -> bool:
+    """Whether a whole number stands in the text by itself, its thousands separated or not: 1234567, 1,234,567."""
+    spelt = f"[{SEPARATORS}]?".join(f"{count:,}".split(","))
+    return re.search(rf"(?<!\d)(?<!\d[,._']){spelt}(?!\d)", text) is not None
 
 
 def really_trained(measured: Measured, name: str) -> None:

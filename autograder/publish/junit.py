@@ -20,7 +20,7 @@ def junit(reports: list[Report]) -> bytes:
 
 
 def _suite(root: ET.Element, report: Report) -> None:
-    suite = ET.SubElement(root, "testsuite", name=f"{report.student}/{report.assignment}")
+    suite = ET.SubElement(root, "testsuite", name=_clean(f"{report.student}/{report.assignment}"))
     _properties(suite, {"score": report.score, "max_score": report.max_score, "bonus": report.bonus})
     if report.status is Outcome.UNGRADED:
         case = ET.SubElement(suite, "testcase", classname=report.assignment, name="grading", time="0")

@@ -6,6 +6,7 @@ Everything of a student's is printed as plain text: no markup, no control charac
 import unicodedata
 
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +14,7 @@ from rich.text import Text
 from autograder.language import number, say
 from autograder.report import CellReport, Kind, Outcome, Report, Status
 
+UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # https://www.unicode.org/reports/tr44/#General_Category_Values
 COLOURS = {
     Status.PASSED: "green",
     Status.PARTIAL: "yellow",
@@ -24,7 +26,7 @@ COLOURS = {
 def print_report(report: Report, console: Console) -> None:
     """Print one report."""
     if report.status is Outcome.UNGRADED:
-        console.print(Panel(plain(report.reason or ""), title=_title(report), border_style="red"))
+        console.print(Panel(quoted(report.reason or ""), title=_title(report), border_style="red"))
         return
     parts: list[RenderableType] = [_table(report), *_messages(report), *_footer(report)]
     console.print(Panel(Group(*parts), title=_title(report), border_style="blue"))
@@ -47,19 +49,21 @@ def print_summary(reports: list[Report], console: Console) -> None:
 
 
 def plain(text: str) -> Text:
-    """Return a stranger's text without control characters, and without meaning to the terminal or to rich."""
-    safe = "".join(
-        c if c == "\n" or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"} else "\ufffd" for c in text
-    )
-    return Text(safe)
+    """Return a stranger's text on one line, without meaning to the terminal or to rich.
+
+    Control characters, line breaks, bidirectional and zero-width marks and private glyphs show as U+FFFD.
+    """
+    return Text("".join("\ufffd" if unicodedata.category(c) in UNSEEN else c for c in text))
+
+
+def quoted(text: str) -> Padding:
+    """Return a message as an indented block: none of its lines, wrapped ones too, can pass for a line of the report."""
+    return Padding(Text("\n").join(plain(line) for line in text.split("\n")), (0, 0, 0, 4))
 
 
 def points(value: float | None) -> str:
     """Return points without needless zeros, a dash where there are none yet."""
-    if value is None:
-        return "–"
-    text = f"{value:.2f}".rstrip("0").rstrip(".")
-    return text.replace(".", ",") if number(0.5, 1) == "0,5" else text
+    return "–" if value is None else number(value, 2).rstrip("0").rstrip(",.")
 
 
 def _title(report: Report) -> Text:
@@ -82,12 +86,12 @@ def _table(report: Report) -> Table:
     return table
 
 
-def _messages(report: Report) -> list[Text]:
-    lines = []
+def _messages(report: Report) -> list[RenderableType]:
+    blocks: list[RenderableType] = []
     for cell in report.cells:
         for message, names in _grouped(cell).items():
-            lines.append(Text("\n") + Text(", ".join(names), "bold") + Text(f" ({cell.id})\n", "dim") + plain(message))
-    return lines
+            blocks += [Text("\n") + Text(", ".join(names), "bold") + Text(f" ({cell.id})", "dim"), quoted(message)]
+    return blocks
 
 
 def _grouped(cell: CellReport) -> dict[str, list[str]]:
@@ -118,10 +122,10 @@ def _footer(report: Report) -> list[Text]:
         Text(
             "\n"
             + say(
-                pl=f"profil {report.profile}, {report.dataset}; notatnik {time.notebook_s:.1f} s, "
-                f"ocenianie {time.ours_s:.1f} s",
-                en=f"profile {report.profile}, {report.dataset}; notebook {time.notebook_s:.1f} s, "
-                f"grading {time.ours_s:.1f} s",
+                pl=f"profil {report.profile}, {report.dataset}; notatnik {number(time.notebook_s, 1)} s, "
+                f"ocenianie {number(time.ours_s, 1)} s",
+                en=f"profile {report.profile}, {report.dataset}; notebook {number(time.notebook_s, 1)} s, "
+                f"grading {number(time.ours_s, 1)} s",
             ),
             "dim",
         )

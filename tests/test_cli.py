@@ -1,0 +1,122 @@
+"""The command: one clear sentence and exit code 2 for the user's mistake, reports for everything else."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograder.cli import app, exit_code
+from autograder.report import Outcome, Profile, Report
+
+SPLOT = [sys.executable, "-c", "from autograder.cli import main; main()"]
+README = Path(__file__).resolve().parent.parent / "README.md"
+
+
+def splot(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder."""
+    return subprocess.run([*SPLOT, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_a_path_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:
+    """No traceback: what, where, what to do; exit 2."""
+    done = splot("grade", "nowhere.ipynb", folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("splot: nowhere.ipynb does not exist")
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+BROKEN = {
+    "empty": (b"", "is empty"),
+    "truncated": (b'{"cells": [', "truncated"),
+    "latin": ('{"a": "ż"}'.encode("latin2"), "not UTF-8"),
+    "json": (b"[1, 2]", "not a Jupyter notebook"),
+}
+
+
+def test_files_that_are_no_notebooks_are_ungraded_each_with_its_reason(tmp_path: Path) -> None:
+    """Each broken file gets its report and its sentence; the class goes on; exit 2; JUnit and JSON are written."""
+    for name, (content, _) in BROKEN.items():
+        path = tmp_path / "submitted" / name / "cnn" / "cnn.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+    done = splot("grade", "submitted", "--json", "all.json", "--junit", "all.xml", folder=tmp_path)
+    assert done.returncode == 2, done.stderr
+    reports = {report["student"]: report for report in json.loads((tmp_path / "all.json").read_text())}
+    for name, (_, reason) in BROKEN.items():
+        assert reports[name]["status"] == "ungraded"
+        assert reason in reports[name]["reason"]
+        assert (tmp_path / "graded" / name / "cnn" / "report.json").is_file()
+    assert (tmp_path / "all.xml").read_text().count("<error") == len(BROKEN)
+
+
+def test_two_notebooks_of_one_name_are_refused(tmp_path: Path) -> None:
+    """Nothing is overwritten: two that would go to one folder are named, and nothing is graded."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "work.ipynb").write_text("{}")
+    done = splot("grade", "a/work.ipynb", "b/work.ipynb", folder=tmp_path)
+    assert done.returncode == 2
+    assert "a/work.ipynb and b/work.ipynb" in done.stderr
+
+
+def test_judging_where_nothing_was_graded_is_one_sentence(tmp_path: Path) -> None:
+    """`splot judge` says where evidence comes from."""
+    done = splot("judge", str(tmp_path), folder=tmp_path)
+    assert (done.returncode, "splot grade" in done.stderr) == (2, True)
+
+
+def test_doctor_finds_this_machine_well() -> None:
+    """Everything that grading needs is here, and each line says what was found."""
+    done = splot("doctor", folder=Path.cwd())
+    assert done.returncode == 0, done.stdout
+    assert "✓ FashionMNIST: 10000 test images." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("scores", "fail_under", "code"),
+    [
+        ([100.0, 50.0], None, 0),
+        ([100.0, 50.0], 50, 0),
+        ([100.0, 50.0], 60, 1),
+        ([None, 100.0], None, 2),
+        ([None, 1.0], 50, 2),
+    ],
+)
+def test_exit_codes(scores: list[float | None], fail_under: float | None, code: int) -> None:
+    """0 graded, 1 something below --fail-under, 2 something not graded; the worst of them."""
+    assert exit_code([_report(score) for score in scores], fail_under) == code
+
+
+def _report(percent: float | None) -> Report:
+    return Report(
+        submission="x",
+        student="x",
+        assignment="cnn",
+        profile=Profile.QUICK,
+        dataset=None,
+        sandbox="bwrap",
+        status=Outcome.UNGRADED if percent is None else Outcome.GRADED,
+        score=percent,
+        max_score=100,
+    )
+
+
+def test_readme_commands_exist() -> None:
+    """Every `splot …` command and option that README shows is one the command has."""
+    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    text = README.read_text(encoding="utf-8")
+    used = set(re.findall(r"^\$? ?splot ([a-z]+)", text, re.MULTILINE))
+    assert used
+    assert used <= known
+    options = subprocess.run([*SPLOT, "grade", "--help"], capture_output=True, text=True, check=True).stdout
+    shown = re.findall(r"^splot grade.*$", text, re.MULTILINE)
+    assert {option for line in shown for option in re.findall(r"--[a-z-]+", line) if option not in options} == set()
+
+
+def test_readme_map_is_true() -> None:
+    """The map of the house states each file and its size as they are."""
+    script = README.parent / "tools" / "readme_map.py"
+    assert subprocess.run([sys.executable, str(script), "--check"], check=False).returncode == 0
