@@ -31,7 +31,7 @@ grade: setup
 	$(BIN)/splot grade $(SAMPLES) --out build/graded
 
 test: setup lint types
-	$(BIN)/python -m pytest -m "not soak"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak"
 
 lint: setup
 	$(BIN)/ruff check --quiet .

@@ -25,6 +25,7 @@ MAX_JSON = 64_000_000
 MAX_ARRAY = 64_000_000
 
 Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_]{1,64}\Z")]
+Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Text = Annotated[str, msgspec.Meta(max_length=2_000)]
 Epochs = Annotated[tuple[float | None, ...], msgspec.Meta(max_length=10_000)]
 
@@ -56,7 +57,7 @@ class Failure(msgspec.Struct, frozen=True):
     fault: Fault
     type: Text = ""
     message: Text = ""
-    line: int | None = None
+    line: Whole | None = None
 
 
 class CallRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="call"):
@@ -68,7 +69,7 @@ class CallRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="call"):
     returned: Text = ""
     inputs_kept: bool = True
     reached: tuple[Text, ...] = ()
-    steps: int | None = None
+    steps: Whole | None = None
     failure: Failure | None = None
 
 
@@ -78,14 +79,14 @@ class LayerRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="layer"):
     name: Name
     type: Text = ""
     is_conv2d: bool = False
-    in_channels: int = 0
-    out_channels: int = 0
-    kernel_size: tuple[int, int] = (0, 0)
-    stride: tuple[int, int] = (0, 0)
-    padding: tuple[int, int] = (0, 0)
+    in_channels: Whole = 0
+    out_channels: Whole = 0
+    kernel_size: tuple[Whole, Whole] = (0, 0)
+    stride: tuple[Whole, Whole] = (0, 0)
+    padding: tuple[Whole, Whole] = (0, 0)
     padding_name: Text = ""  # not in one union with the pair: msgspec 0.22 crashes on it
-    dilation: tuple[int, int] = (0, 0)
-    groups: int = 1
+    dilation: tuple[Whole, Whole] = (0, 0)
+    groups: Whole = 1
     failure: Failure | None = None
 
 
@@ -112,17 +113,17 @@ class ModelRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="model"):
     type: Text = ""
     method: Text = ""
     export_error: Text = ""
-    parameters: int | None = None
+    parameters: Whole | None = None
     train_graph: bool = False
     outputs: bool = False
-    output_shape: Annotated[tuple[int, ...], msgspec.Meta(max_length=8)] = ()
+    output_shape: Annotated[tuple[Whole, ...], msgspec.Meta(max_length=8)] = ()
     finite: bool = True
     history: History | None = None
     results: Results | None = None
     failure: Failure | None = None
 
 
-Parameter = bool | int | float | Text | Annotated[tuple[float, ...], msgspec.Meta(max_length=8)] | None
+Parameter = bool | Whole | float | Text | Annotated[tuple[float, ...], msgspec.Meta(max_length=8)] | None
 
 
 class TransformStep(msgspec.Struct, frozen=True):
@@ -136,7 +137,7 @@ class DataRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="data"):
     """What `testset` is and does to images."""
 
     type: Text = ""
-    length: int = 0
+    length: Whole = 0
     pairs: bool = False
     repeatable: bool = True
     steps: Annotated[tuple[TransformStep, ...], msgspec.Meta(max_length=32)] = ()
@@ -149,7 +150,7 @@ class MapRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="map"):
     name: Name
     model: Name
     image: Annotated[int, msgspec.Meta(ge=0, lt=100)]
-    class_index: int
+    class_index: Whole
     array: bool = False
     returned: Text = ""
     failure: Failure | None = None

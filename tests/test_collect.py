@@ -137,19 +137,45 @@ def test_printing_a_gigabyte_keeps_a_megabyte(tmp_path: Path) -> None:
     assert answered(evidence)
 
 
-def test_nothing_of_the_graders_is_inside(tmp_path: Path) -> None:
-    """A notebook that looks finds no grader, no reference, no secret, and only the data it is given."""
-    evidence = collected(
-        tmp_path,
-        """
-import importlib.util, os, sys
-found = [name for name in ("autograder", "reference", "tests") if importlib.util.find_spec(name) and
-         importlib.util.find_spec(name).origin]
+LOOK = """
+import importlib.util, os, re, sys
+found = [name for name in ("autograder", "reference", "tests")
+         if (spec := importlib.util.find_spec(name)) and spec.origin]
 files = [os.path.join(root, name) for root, _, names in os.walk("/") for name in names
-         if not root.startswith(("/proc", "/sys")) and ("task1.py" in name or name == "thresholds.toml" or name == "secret")]
+         if not root.startswith(("/proc", "/sys")) and (name in {"task1.py", "thresholds.toml", "secret", "cnn.ipynb"})]
 words = [text for text in (str(sys.modules), str(os.environ)) if "autograder" in text or "SPLOT" in text]
-frames = [name for name in dir(sys.modules.get("splot_probe")) if "expected" in name]
-print("FOUND", found, files, words, frames, os.path.exists("/usr/share/datasets"))
-""",
-    )
-    assert "FOUND [] [] [] [] False" in evidence.notebook.printed
+held_out = os.path.exists("/usr/share/datasets")
+print("FOUND", found, files, words, held_out)
+"""
+SCAN = """
+import re
+needles = [re.compile(text.encode()) for text in NEEDLES]
+seen = set()
+with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
+    for line in maps:
+        area, rights = line.split()[:2]
+        start, end = (int(part, 16) for part in area.split("-"))
+        if rights[0] == "r" and "[v" not in line and end - start < 2**28:
+            try:
+                memory.seek(start)
+                content = memory.read(end - start)
+            except (OSError, ValueError):
+                continue
+            seen |= {needle.pattern.decode() for needle in needles if needle.search(content)}
+            del content
+print("SEEN", sorted(seen), "of", len(needles))
+"""
+
+
+def test_nothing_of_the_graders_is_inside(tmp_path: Path) -> None:
+    """A notebook that looks through files, modules and environment finds no grader, reference or held-out data."""
+    evidence = collected(tmp_path, LOOK)
+    assert "FOUND [] [] [] False" in evidence.notebook.printed
+
+
+def test_nothing_of_the_graders_is_in_memory(tmp_path: Path) -> None:
+    """A notebook that reads its own memory after a probe finds the probe's word, and no message of a grader's."""
+    # A class of one character, so that the search does not find itself.
+    needles = ["[o]brócony o 180", "[l]ibrary_convolutions", "[c]lass_activation_map", "[r]estored_generators"]
+    evidence = collected(tmp_path, NUMPY, LOOPS, TEST, f"NEEDLES = {needles!r}", SCAN)
+    assert f"SEEN {needles[-1:]} of 4" in evidence.notebook.printed

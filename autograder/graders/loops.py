@@ -2,7 +2,7 @@
 
 import ast
 
-from autograder.evidence import Executed
+from autograder.executed import Executed
 from autograder.graders.own_code import parse_cell
 
 TASK_5 = "task5_cam"

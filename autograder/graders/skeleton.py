@@ -91,11 +91,13 @@ def differences(flow: Flow, other: Flow) -> list[str]:
 
 
 def _widths(flow: Flow) -> list[tuple[int, ...]]:
-    """Return the linear layers' widths, the first one's input left out."""
-    layers = [step.layer for step in flow.of(StepKind.LINEAR) if isinstance(step.layer, nn.Linear)]
+    """Return the linear layers' widths, the input of the one that reads the flattened map left out."""
+    first = flow.classifiers()[:1]
+    layers = [(step in first, step.layer) for step in flow.of(StepKind.LINEAR)]
     return [
-        (layer.out_features,) if index == 0 else (layer.in_features, layer.out_features)
-        for index, layer in enumerate(layers)
+        (layer.out_features,) if is_first else (layer.in_features, layer.out_features)
+        for is_first, layer in layers
+        if isinstance(layer, nn.Linear)
     ]
 
 

@@ -1,0 +1,92 @@
+"""A notebook whose evidence can be taken again, cell by cell, after more of its code ran; judged check by check.
+
+For trusted code of our own tests only, as `tests/lab.py`, which judges a whole notebook.
+"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from autograder.collect import write_requests
+from autograder.evidence import Evidence, EvidenceFile
+from autograder.judge import gather_probes
+from autograder.language import Lang, speaking
+from autograder.measure import Measurements
+from autograder.outbox import take
+from autograder.probe.requests import Probe
+from autograder.profiles import data_folder
+from autograder.report import Profile
+from autograder.verdicts import AbsentError, UndecidedError
+from tests.lab import DATA, IMPORTS, SEED
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The notebook's names, and the folder that holds the evidence taken of them."""
+
+    folder: Path
+    namespace: dict[str, Any]
+
+    @classmethod
+    def of(cls, folder: Path, *sources: str, cells: tuple[str, ...]) -> "Bench":
+        """Run a notebook on the `quick` profile and take evidence at these test cells."""
+        bench = cls(folder, {"DATA_FOLDER": str(data_folder(Profile.QUICK))})
+        file = EvidenceFile(
+            submission="bench.ipynb", student="bench", assignment="cnn", digest="", seed=SEED,
+            profile=Profile.QUICK, dataset="FashionMNIST", sandbox="none",
+        )  # fmt: skip
+        bench._write(file)
+        bench._run(IMPORTS, DATA, *sources)
+        bench._take(cells)
+        return bench
+
+    def then(self, folder: Path, source: str, *cells: str) -> "Bench":
+        """Run more code on copies of the names and of `models`, and take evidence at these cells again.
+
+        A function of the notebook's own still writes where it was defined.
+        """
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        bench = replace(self, folder=folder, namespace=self.namespace | {"models": dict(self.namespace["models"])})
+        bench._run(source)
+        bench._take(cells)
+        return bench
+
+    @property
+    def evidence(self) -> Evidence:
+        """What was taken."""
+        return Evidence(self.folder)
+
+    def _run(self, *sources: str) -> None:
+        for source in sources:
+            exec(compile(source, "bench", "exec"), self.namespace)  # noqa: S102 - our own tests' code
+
+    def _take(self, cells: tuple[str, ...]) -> None:
+        inbox, outbox = self.folder / "inbox", self.folder / "outbox"
+        probe, asked = Probe(self.namespace, str(inbox), str(outbox)), gather_probes()
+        probed = {old.cell: old for old in self.evidence.file.probed}
+        for cell in cells:
+            write_requests(asked[cell], SEED, inbox / cell)
+            probe.take(cell)
+            probed[cell] = take(outbox, cell, self.folder)
+        self._write(msgspec.structs.replace(self.evidence.file, probed=tuple(probed.values())))
+
+    def _write(self, file: EvidenceFile) -> None:
+        (self.folder / "evidence.json").write_bytes(msgspec.json.encode(file))
+
+
+def said(check: Callable[..., None], *arguments: Evidence | Measurements | object) -> str:
+    """Run one check and return its message in English; empty where it passed, "? …" where it is undecided."""
+    with speaking(Lang.EN):
+        try:
+            check(*arguments)
+        except AbsentError as absent:
+            return absent.message
+        except UndecidedError as undecided:
+            return f"? {undecided}"
+        except AssertionError as wrong:
+            return str(wrong) or "failed without a message"
+    return ""

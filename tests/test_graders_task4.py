@@ -1,0 +1,149 @@
+"""The hidden graders of Task 4: experiments read by what the models compute, one changed thing at a time."""
+
+from pathlib import Path
+
+import pytest
+
+from autograder.executed import Executed
+from autograder.graders import task4
+from autograder.graders.loops import training_loops
+from autograder.graders.training import appears
+from autograder.measure import Measurements
+from tests.bench import Bench, said
+from tests.lab import DATA, cell_of, failed, judged
+from tests.submissions.experiments import (
+    COUNTS,
+    FITTED_CELLS,
+    ONE_CLASS,
+    READY,
+    RIGHT_STUDENTS,
+    UNTRUE_CELLS,
+    WRONG_WAYS,
+)
+from tests.submissions.networks import HEAD
+
+CELLS = ("task3_architecture_tests", *(f"task4_exp{number}_tests" for number in range(1, 6)))
+STRUCTURE = {
+    "max_pool": task4.test_max_pool,
+    "avg_pool": task4.test_avg_pool,
+    "gap": task4.test_gap,
+    "regularized": task4.test_regularized,
+    "deep": task4.test_deep,
+    "custom": task4.test_custom,
+}
+
+
+def structure(bench: Bench) -> dict[str, str]:
+    """Return what the checks of architecture say, by model, of those that do not pass."""
+    networks = task4.Networks(Measurements(bench.evidence))
+    messages = {model: said(check, networks) for model, check in STRUCTURE.items()}
+    return {model: message for model, message in messages.items() if message}
+
+
+@pytest.fixture(scope="module")
+def right(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """Seven right models of one parametrised class."""
+    return Bench.of(tmp_path_factory.mktemp("right"), HEAD, READY, ONE_CLASS, cells=CELLS)
+
+
+@pytest.mark.parametrize("student", RIGHT_STUDENTS)
+def test_right_experiments_pass_however_they_are_written(student: str, tmp_path: Path) -> None:
+    """Every style of writing the seven models passes all checks of architecture."""
+    assert structure(Bench.of(tmp_path, HEAD, RIGHT_STUDENTS[student], cells=CELLS)) == {}
+
+
+@pytest.mark.parametrize("way", WRONG_WAYS)
+def test_a_wrong_experiment_fails_alone(way: str, right: Bench, tmp_path: Path) -> None:
+    """What is wrong with one model fails its check with a message that says so, and no other model's."""
+    wrong = WRONG_WAYS[way]
+    bench = right.then(tmp_path, f'models["{wrong.model}"] = ready({wrong.code})', f"{task4.CELLS[wrong.model]}_tests")
+    messages = structure(bench)
+    assert list(messages) == [wrong.model]
+    assert wrong.said in messages[wrong.model]
+
+
+@pytest.mark.parametrize("name", ["max_pool", "avg_pool", "gap", "regularized", "deep"])
+def test_a_missing_experiment_costs_its_own_points_only(name: str, right: Bench, tmp_path: Path) -> None:
+    """Without one model the others are still judged, against the nearest experiment before that is there."""
+    bench = right.then(tmp_path, f'del models["{name}"]', f"{task4.CELLS[name]}_tests")
+    assert list(structure(bench)) == [name]
+
+
+TASK_4 = [*(f"task4_exp{number}_tests" for number in range(1, 6)), "task4_single_loop_tests"]
+
+
+def test_trained_and_truly_reported_experiments_get_all_points(tmp_path: Path) -> None:
+    """Models that beat chance, true results, complete histories, printed counts and one loop: 5.5 of 5.5."""
+    printed = "\n".join(f"epoch 10 {count:,}" for count in COUNTS.values())
+    report = judged({"task3_data": DATA, **FITTED_CELLS}, tmp_path, printed=printed)
+    assert [failed(report, cell) for cell in TASK_4] == [{}] * len(TASK_4)
+    assert sum(cell_of(report, cell).score or 0 for cell in TASK_4) == 5.5
+
+
+UNTRUE = {
+    "task4_exp1_tests": ("Really trained", "avg_pool never saw"),
+    "task4_exp2_tests": ("History and results", 'histories["gap"] is missing'),
+    "task4_exp3_tests": ("History and results", "is 0.930; measured"),
+    "task4_exp4_tests": ("Parameter count printed", "(828)"),
+    "task4_exp5_tests": ("History and results", "val_loss: 3"),
+    "task4_single_loop_tests": ("One training loop in the notebook", "train_one() [3], train_deep() [8]"),
+}
+
+
+def test_what_is_untrained_or_untrue_fails_its_check_alone(tmp_path: Path) -> None:
+    """In each experiment one check fails, with a message that names the fault; the others pass."""
+    printed = "\n".join(str(count) for name, count in COUNTS.items() if name != "deep")
+    report = judged({"task3_data": DATA, **UNTRUE_CELLS}, tmp_path, printed=printed)
+    for cell, (check, message) in UNTRUE.items():
+        wrong = failed(report, cell)
+        assert list(wrong) == [check]
+        assert message in wrong[check]
+
+
+PRINTED = {"1234567": True, "(1,234,567)": True, "1 234 567": True, "n=1234567.": True, "epoch 12 1.234.567": True}
+NOT_PRINTED = {"11234567": False, "12345670": False, "9,1,234,567": False, "1,234,5678": False}
+
+
+@pytest.mark.parametrize(("text", "there"), (PRINTED | NOT_PRINTED).items())
+def test_a_count_is_found_however_it_is_spelt(text: str, there: bool) -> None:
+    """Thousands may be separated, other numbers may stand beside it; it must not be part of a longer one."""
+    assert appears(1_234_567, text) == there
+
+
+STEP = "    loss.backward()\n"
+ONE_LOOP = {
+    "a function": [f"def fit():\n{STEP}"],
+    "a function and its helper": [f"def step(loss):\n{STEP}", "def fit():\n    step(loss)"],
+    "a method": [f"class Trainer:\n  def fit(self):\n{STEP}  def test(self):\n    pass"],
+    "a loop of its own": [f"for net in nets:\n  for x, y in batches:\n{STEP}"],
+    "a nested function, a scaler": ["%%time\ndef fit():\n  def step():\n    scaler.scale(loss).backward()\n  step()"],
+    "a library's": ["trainer.fit(model, loader)", "!pip install lightning"],
+    "a class with a backward of its own": ["class Swap(torch.autograd.Function):\n  def backward(ctx, g):\n    pass"],
+    "a comment, a string": ["# loss.backward()\ntext = 'loss.backward()'"],
+}
+TWO_LOOPS = {
+    "two functions": [f"def fit():\n{STEP}\ndef fit_deep():\n{STEP}"],
+    "the same, copied": [f"def fit():\n{STEP}", f"def fit():\n{STEP}"],
+    "a function, and a loop in another cell": [f"def fit():\n{STEP}", f"for x, y in batches:\n{STEP}"],
+    "two methods": [f"class A:\n  def fit(self):\n{STEP}  def refit(self):\n{STEP}"],
+    "one through autograd": [f"def fit():\n{STEP}", "for x in data:\n    torch.autograd.backward(loss(x))"],
+}
+
+
+def notebook(*sources: str) -> Executed:
+    """An executed notebook of these cells, Task 5's with a backward pass of its own and a locked one after them."""
+    task_5 = {"cell_type": "code", "metadata": {"grade_id": "task5_cam"}, "source": "score.backward()"}
+    locked = {"cell_type": "code", "metadata": {"locked": True}, "source": "loss.backward()"}
+    return Executed({"cells": [locked, *({"cell_type": "code", "metadata": {}, "source": s} for s in sources), task_5]})
+
+
+@pytest.mark.parametrize("way", ONE_LOOP)
+def test_one_training_loop_is_found_once(way: str) -> None:
+    """One place at most computes gradients before Task 5, however it is written."""
+    assert len(training_loops(notebook(*ONE_LOOP[way]))) <= 1
+
+
+@pytest.mark.parametrize("way", TWO_LOOPS)
+def test_a_second_training_loop_is_found(way: str) -> None:
+    """A loop written twice is two places, each named."""
+    assert len(training_loops(notebook(*TWO_LOOPS[way]))) == 2
