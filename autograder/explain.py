@@ -68,9 +68,10 @@ def _limit(failure: Failure, place: str) -> str:
             pl=f"{place} — zabrakło pamięci ({failure.message}). Zmniejsz rozmiar tablic lub batcha.",
             en=f"{place} — out of memory ({failure.message}). Use smaller arrays or batches.",
         )
+    how = f" ({failure.message})" if failure.message else ""
     return say(
-        pl=f"{place} — proces notatnika zakończył się w trakcie ({failure.message}). "
+        pl=f"{place} — proces notatnika zakończył się w trakcie{how}. "
         "Usuń wywołania, które kończą interpreter, np. os._exit().",
-        en=f"{place} — the notebook's process ended midway ({failure.message}). "
+        en=f"{place} — the notebook's process ended midway{how}. "
         "Remove calls that end the interpreter, such as os._exit().",
     )

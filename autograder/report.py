@@ -160,7 +160,7 @@ def _valid(value: Any) -> Any:
         return value.encode(errors="replace").decode()
     if isinstance(value, dict):
         return {_valid(key): _valid(inner) for key, inner in value.items()}
-    return [_valid(inner) for inner in value] if isinstance(value, list) else value
+    return [_valid(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def read_report(path: Path) -> Report:

@@ -6,21 +6,18 @@ import pytest
 
 from autograder.executed import Executed
 from autograder.graders import task4
+from autograder.graders.experiments import CELLS as CELL_OF
+from autograder.graders.experiments import Networks
 from autograder.graders.loops import training_loops
 from autograder.graders.training import appears
 from autograder.measure import Measurements
+from autograder.report import Profile
 from tests.bench import Bench, said
 from tests.lab import DATA, cell_of, failed, judged
-from tests.submissions.experiments import (
-    COUNTS,
-    FITTED_CELLS,
-    ONE_CLASS,
-    READY,
-    RIGHT_STUDENTS,
-    UNTRUE_CELLS,
-    WRONG_WAYS,
-)
+from tests.submissions.experiments import ONE_CLASS, READY, RIGHT_STUDENTS
+from tests.submissions.fitted import COUNTS, FITTED_CELLS, UNTRUE_CELLS
 from tests.submissions.networks import HEAD
+from tests.submissions.slips import WRONG_WAYS
 
 CELLS = ("task3_architecture_tests", *(f"task4_exp{number}_tests" for number in range(1, 6)))
 STRUCTURE = {
@@ -35,7 +32,7 @@ STRUCTURE = {
 
 def structure(bench: Bench) -> dict[str, str]:
     """Return what the checks of architecture say, by model, of those that do not pass."""
-    networks = task4.Networks(Measurements(bench.evidence))
+    networks = Networks(Measurements(bench.evidence))
     messages = {model: said(check, networks) for model, check in STRUCTURE.items()}
     return {model: message for model, message in messages.items() if message}
 
@@ -56,7 +53,7 @@ def test_right_experiments_pass_however_they_are_written(student: str, tmp_path:
 def test_a_wrong_experiment_fails_alone(way: str, right: Bench, tmp_path: Path) -> None:
     """What is wrong with one model fails its check with a message that says so, and no other model's."""
     wrong = WRONG_WAYS[way]
-    bench = right.then(tmp_path, f'models["{wrong.model}"] = ready({wrong.code})', f"{task4.CELLS[wrong.model]}_tests")
+    bench = right.then(tmp_path, f'models["{wrong.model}"] = ready({wrong.code})', f"{CELL_OF[wrong.model]}_tests")
     messages = structure(bench)
     assert list(messages) == [wrong.model]
     assert wrong.said in messages[wrong.model]
@@ -65,7 +62,7 @@ def test_a_wrong_experiment_fails_alone(way: str, right: Bench, tmp_path: Path) 
 @pytest.mark.parametrize("name", ["max_pool", "avg_pool", "gap", "regularized", "deep"])
 def test_a_missing_experiment_costs_its_own_points_only(name: str, right: Bench, tmp_path: Path) -> None:
     """Without one model the others are still judged, against the nearest experiment before that is there."""
-    bench = right.then(tmp_path, f'del models["{name}"]', f"{task4.CELLS[name]}_tests")
+    bench = right.then(tmp_path, f'del models["{name}"]', f"{CELL_OF[name]}_tests")
     assert list(structure(bench)) == [name]
 
 
@@ -75,7 +72,7 @@ TASK_4 = [*(f"task4_exp{number}_tests" for number in range(1, 6)), "task4_single
 def test_trained_and_truly_reported_experiments_get_all_points(tmp_path: Path) -> None:
     """Models that beat chance, true results, complete histories, printed counts and one loop: 5.5 of 5.5."""
     printed = "\n".join(f"epoch 10 {count:,}" for count in COUNTS.values())
-    report = judged({"task3_data": DATA, **FITTED_CELLS}, tmp_path, printed=printed)
+    report = judged({"task3_data": DATA, **FITTED_CELLS}, tmp_path, profile=Profile.QUICK, printed=printed)
     assert [failed(report, cell) for cell in TASK_4] == [{}] * len(TASK_4)
     assert sum(cell_of(report, cell).score or 0 for cell in TASK_4) == 5.5
 
@@ -128,6 +125,25 @@ TWO_LOOPS = {
     "two methods": [f"class A:\n  def fit(self):\n{STEP}  def refit(self):\n{STEP}"],
     "one through autograd": [f"def fit():\n{STEP}", "for x in data:\n    torch.autograd.backward(loss(x))"],
 }
+
+
+FLIPPED = """
+testset = datasets.FashionMNIST(DATA_FOLDER, train=False, transform=transforms.Compose(
+    [transforms.RandomHorizontalFlip(), transforms.ToTensor()]))
+"""
+FEW = {
+    "two that cannot be measured": (FLIPPED, "? "),
+    "one": ("models = {'gap': models['gap']}", "This part counts once"),
+}
+
+
+@pytest.mark.parametrize("case", FEW)
+def test_one_loop_counts_once_it_trained_two_models(case: str, right: Bench, tmp_path: Path) -> None:
+    """With one model there is nothing to say for the loop; where none can be measured a person decides."""
+    code, message = FEW[case]
+    bench = right.then(tmp_path, code, *CELLS)
+    (tmp_path / "notebook.ipynb").write_text('{"cells": []}')
+    assert said(task4.test_single_loop, Measurements(bench.evidence), bench.evidence).startswith(message)
 
 
 def notebook(*sources: str) -> Executed:

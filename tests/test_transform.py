@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision import datasets, transforms
+from torchvision import transforms
 from torchvision.transforms import v2
 
 from autograder.evidence import DataRecord, TransformStep
@@ -23,12 +23,11 @@ T = transforms
 FLOAT = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]
 
 
-class Stand(datasets.VisionDataset):
+class Stand:
     """A dataset that opens its images as torchvision's own do, over data of any kind."""
 
     def __init__(self, data: Any, transform: Callable[[Any], Any]) -> None:
-        super().__init__("nowhere", transform=transform)
-        self.data, self.targets = data, [0] * len(data)
+        self.data, self.targets, self.transform = data, [0] * len(data), transform
 
     def __len__(self) -> int:
         """Count the images."""
@@ -127,10 +126,9 @@ def test_a_transform_of_colour_images_is_recovered(name: str, tmp_path: Path) ->
         ([T.RandomCrop(20), T.ToTensor()], "is random"),
         ([T.ToTensor(), T.Lambda(lambda x: x + torch.rand_like(x))], "is random"),
         ([T.ToTensor(), T.Lambda(lambda x: (x > 0.5).float())], "not among those the judge knows"),
-        ([T.GaussianBlur(3), T.ToTensor()], "not among those the judge knows"),
+        ([T.GaussianBlur(3, sigma=1.0), T.ToTensor()], "not among those the judge knows"),
         ([T.ToTensor(), T.Lambda(lambda x: x.flatten())], r"of shape \(784,\)"),
         ([T.Resize(300), T.ToTensor()], r"of shape \(1, 300, 300\)"),
-        ([T.ToTensor(), T.Lambda(lambda x: x / 0)], "not among those the judge knows"),
         ([T.ToTensor(), T.Lambda(lambda x: x.repeat(17, 1, 1))], r"of shape \(17, 28, 28\)"),
         ([T.ToTensor(), T.Lambda(lambda x: x > 0.5)], "come out as bool"),
     ],

@@ -77,7 +77,7 @@ class Flow:
         """Whether a step leaves a number a channel, the sum or mean over the pixels, whichever way it is written."""
         if step.kind is StepKind.GLOBAL_POOL:
             return True
-        source = self.mapped(step) if step.op.startswith(AVERAGING) else None
+        source = self.mapped(step) if step.layer is None and step.op.startswith(AVERAGING) else None
         shape = step.output_shape[1:]
         return source is not None and shape[:1] == spatial(source)[:1] and prod(shape) == shape[0]
 

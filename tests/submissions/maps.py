@@ -20,6 +20,8 @@ class Net(nn.Module):
         x = self.features(x)
         if self.kind == "mean":
             x = self.pool(x).flatten(1)
+        elif self.kind == "short":
+            x = x.mean((2, 3))
         elif self.kind == "sum":
             x = x.sum(dim=(-1, -2)) / 100
         elif self.kind == "permute":
@@ -126,10 +128,13 @@ WRONG_WAYS = {
 }
 
 MODELS = {
+    "mean over both axes": "models = {'gap': Net('short').eval()}",
     "sum over pixels, divided": "models = {'gap': Net('sum').eval()}",
     "mean over permuted axes": "models = {'gap': Net('permute').eval()}",
     "a model of its own": "models = {'gap': Net(hidden=4).eval(), 'cam': Net().eval()}",
-    "the first that has a single linear layer": "models = {'baseline': Net('max').eval(), 'gap': Net(hidden=4).eval(), 'deep': Net().eval()}",
+    "the first that has a single linear layer": """
+models = {'baseline': Net('max').eval(), 'gap': Net(hidden=4).eval(), 'deep': Net().eval()}
+""",
 }
 UNFIT_MODELS = {
     "no averaging": ("models = {'gap': Net('max').eval()}", "No network in models ends"),

@@ -1,0 +1,145 @@
+"""`report.json`: the schema's fields by name and order, the sums, and reading back what was written."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from autograder.publish.files import write_report, write_whole
+from autograder.report import (
+    CellReport,
+    Check,
+    Kind,
+    ModelReport,
+    Outcome,
+    Profile,
+    Report,
+    Status,
+    Timing,
+    encode,
+    encode_all,
+    read_report,
+    totals,
+)
+
+CELLS = (
+    CellReport(
+        "a_tests", "Zadanie 1", Kind.AUTO, 4.0, 3.0, Status.PARTIAL, (Check("równa", 3, passed=True, message=""),)
+    ),
+    CellReport("b_tests", "Zadanie 2", Kind.AUTO, 1.0, 0.1 + 0.2, Status.PARTIAL),
+    CellReport("c_tests", "Zadanie 3", Kind.AUTO, 2.0, None, Status.UNDECIDED),
+    CellReport("d_answer", "Odpowiedź", Kind.MANUAL, 1.5, None, Status.MANUAL),
+    CellReport("e_tests", "Dla chętnych", Kind.BONUS, 0.5, 0.5, Status.PASSED),
+)
+REPORT = Report(
+    submission="submitted/anna/cnn/cnn.ipynb",
+    student="anna",
+    assignment="cnn",
+    profile=Profile.QUICK,
+    dataset="FashionMNIST",
+    sandbox="bwrap",
+    status=Outcome.GRADED,
+    notes=("uwaga",),
+    score=3.3,
+    max_score=5.0,
+    bonus=0.5,
+    max_bonus=0.5,
+    needs_manual=("c_tests", "d_answer"),
+    cells=CELLS,
+    models={"baseline": ModelReport(0.9, 0.85, 1234, ("Conv2d", "Linear"), verified=True)},
+    timing=Timing(1.0, 2.0, 3.0, 4.0),
+    versions={"torch": "2.14"},
+)
+
+
+def test_the_fields_are_the_schemas_in_its_order() -> None:
+    """Names and order of `splot/report/v1`, at every level."""
+    document = json.loads(encode(REPORT))
+    assert " ".join(document) == (
+        "schema submission student assignment profile dataset sandbox status reason notes score max_score bonus "
+        "max_bonus needs_manual cells models timing versions"
+    )
+    assert document["schema"] == "splot/report/v1"
+    assert " ".join(document["cells"][0]) == "id title kind points score status checks"
+    assert " ".join(document["cells"][0]["checks"][0]) == "name weight passed message"
+    assert " ".join(document["models"]["baseline"]) == "accuracy threshold parameters layers verified"
+    assert " ".join(document["timing"]) == "start_s notebook_s probe_s judge_s"
+
+
+def test_enumerations_are_written_by_the_schemas_words() -> None:
+    """Statuses, kinds, outcomes and profiles are the words that other tools look for."""
+    words = [[member.value for member in kind] for kind in (Status, Kind, Outcome, Profile)]
+    assert words == [
+        ["passed", "partial", "failed", "error", "missing", "timeout", "memory", "manual", "undecided"],
+        ["auto", "manual", "bonus"],
+        ["graded", "ungraded"],
+        ["auto", "quick", "full"],
+    ]
+    document = json.loads(encode(REPORT))
+    assert (document["cells"][0]["status"], document["status"], document["profile"]) == ("partial", "graded", "quick")
+
+
+def test_a_written_report_is_read_back(tmp_path: Path) -> None:
+    """Whole, in a folder made for it, readable by all, with nothing left beside it."""
+    path = write_report(REPORT, tmp_path / "graded" / "anna")
+    assert read_report(path) == REPORT
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert [file.name for file in path.parent.iterdir()] == ["report.json"]
+
+
+def test_one_report_stands_alone_and_several_in_a_list() -> None:
+    """`--json` writes what `report.json` holds, or a list of such."""
+    assert encode_all([REPORT]) == encode(REPORT)
+    assert json.loads(encode_all([REPORT, REPORT])) == [json.loads(encode(REPORT))] * 2
+    assert json.loads(encode_all([])) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", encode(REPORT).replace(b"report/v1", b"report/v2"), encode(REPORT).replace(b'"auto"', b'"car"')],
+)
+def test_what_is_no_report_of_this_version_is_refused(tmp_path: Path, content: bytes) -> None:
+    """Another version, another vocabulary, another file."""
+    (tmp_path / "report.json").write_bytes(content)
+    with pytest.raises(msgspec.DecodeError):
+        read_report(tmp_path / "report.json")
+
+
+def test_sums_are_of_what_was_decided() -> None:
+    """Undecided and written cells are in neither sum, kinds are not mixed, and no float noise is left."""
+    assert totals(CELLS, Kind.AUTO) == (3.3, 5.0)
+    assert totals(CELLS, Kind.BONUS) == (0.5, 0.5)
+    assert totals(CELLS, Kind.MANUAL) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("score", "worth", "percent"), [(3.0, 4.0, 75.0), (0.0, 4.0, 0.0), (0.0, 0.0, None), (None, 4.0, None)]
+)
+def test_percent_is_of_what_the_grader_decided(score: float | None, worth: float, percent: float | None) -> None:
+    """None where nothing was decided, never a division by zero."""
+    assert msgspec.structs.replace(REPORT, score=score, max_score=worth).percent == percent
+
+
+def test_undecided_cells_are_listed_and_our_own_time_is_not_the_notebooks() -> None:
+    """What calls for a second run, and what grading adds."""
+    assert REPORT.undecided == (CELLS[2],)
+    assert REPORT.timing.ours_s == 8.0
+
+
+def test_half_characters_do_not_stop_a_report(tmp_path: Path) -> None:
+    """A file name that is not UTF-8 and half a surrogate pair in a message become question marks."""
+    check = Check("nazwa", 1, passed=False, message="emoji: \ud83d!")
+    cell = msgspec.structs.replace(CELLS[0], checks=(check,))
+    report = msgspec.structs.replace(REPORT, student="jan\udcb3", cells=(cell,), versions={"\udcff": "1"})
+    read = read_report(write_report(report, tmp_path))
+    assert (read.student, read.cells[0].checks[0].message, read.versions) == ("jan?", "emoji: ?!", {"?": "1"})
+
+
+def test_a_failed_write_leaves_the_old_report_whole(tmp_path: Path) -> None:
+    """What cannot be written is not half there, and what was there stays."""
+    path = write_report(REPORT, tmp_path)
+    with pytest.raises(TypeError):
+        write_whole(path, "not bytes")  # type: ignore[arg-type]
+    assert read_report(path) == REPORT
+    assert [file.name for file in tmp_path.iterdir()] == ["report.json"]
