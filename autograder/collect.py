@@ -78,7 +78,7 @@ def collect(submission: Submission, assignment: str, how: Collection, folder: Pa
         visit = _Visit(submission, how, room, folder)
         asyncio.run(visit.run())
     notebook = nbformat.writes(visit.notebook)
-    (folder / "notebook.ipynb").write_text(notebook, encoding="utf-8")
+    (folder / "notebook.ipynb").write_bytes(notebook.encode("utf-8", "replace"))
     file = EvidenceFile(
         submission=str(submission.path),
         student=submission.student,

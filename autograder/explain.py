@@ -37,7 +37,7 @@ def wants_gpu(failure: Failure) -> bool:
 def _advice(failure: Failure) -> str:
     if failure.type in {"ModuleNotFoundError", "ImportError"}:
         return say(
-            pl=f"W środowisku oceniania są dostępne: {AVAILABLE}.",
+            pl=f"Podczas oceniania dostępne są: {AVAILABLE}.",
             en=f"The grading environment has: {AVAILABLE}.",
         )
     if wants_gpu(failure):
@@ -47,11 +47,11 @@ def _advice(failure: Failure) -> str:
         )
     if failure.type == "NameError":
         return say(
-            pl="Uruchom notatnik od początku (Restart & Run All): ta nazwa nie jest jeszcze zdefiniowana w tym miejscu.",
+            pl="Uruchom notebook od początku (Restart & Run All): w tym miejscu ta nazwa nie jest jeszcze zdefiniowana.",
             en="Run the notebook from the top (Restart & Run All): the name is not defined yet at this point.",
         )
     return say(
-        pl="Uruchom notatnik od początku (Restart & Run All) i popraw tę komórkę.",
+        pl="Uruchom notebook od początku (Restart & Run All) i popraw tę komórkę.",
         en="Run the notebook from the top (Restart & Run All) and mend this cell.",
     )
 
@@ -59,18 +59,18 @@ def _advice(failure: Failure) -> str:
 def _limit(failure: Failure, place: str) -> str:
     if failure.fault is Fault.TIMEOUT:
         return say(
-            pl=f"{place} — przekroczony limit czasu ({failure.message}). Sprawdź, czy pętla się kończy, "
+            pl=f"{place} — przekroczono limit czasu ({failure.message}). Sprawdź, czy pętla się kończy, "
             "albo zmniejsz liczbę epok.",
             en=f"{place} — the time limit passed ({failure.message}). Check that the loop ends, or train fewer epochs.",
         )
     if failure.fault is Fault.MEMORY:
         return say(
-            pl=f"{place} — zabrakło pamięci ({failure.message}). Zmniejsz rozmiar tablic lub batcha.",
+            pl=f"{place} — zabrakło pamięci ({failure.message}). Zmniejsz tablice lub batch.",
             en=f"{place} — out of memory ({failure.message}). Use smaller arrays or batches.",
         )
     how = f" ({failure.message})" if failure.message else ""
     return say(
-        pl=f"{place} — proces notatnika zakończył się w trakcie{how}. "
+        pl=f"{place} — proces notebooka zakończył się przed czasem{how}. "
         "Usuń wywołania, które kończą interpreter, np. os._exit().",
         en=f"{place} — the notebook's process ended midway{how}. "
         "Remove calls that end the interpreter, such as os._exit().",

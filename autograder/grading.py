@@ -88,7 +88,7 @@ def _weaknesses(sandbox: SandboxKind) -> tuple[str, ...]:
     if sandbox is SandboxKind.NONE:
         return (
             say(
-                pl="Oceniono bez piaskownicy (--sandbox none): kod zgłoszenia mógł czytać i zmieniać pliki tego komputera.",
+                pl="Oceniono bez piaskownicy (--sandbox none): kod z notebooka mógł czytać i zmieniać pliki tego komputera.",
                 en="Graded without a sandbox (--sandbox none): the code could read and change this machine's files.",
             ),
         )

@@ -75,7 +75,7 @@ def _cells(raw: bytes, path: Path) -> tuple[list[FoundCell], list[str]]:
     if document["nbformat"] < 4:
         notes.append(
             say(
-                pl=f"Notatnik był w starym formacie nbformat {document['nbformat']}; przeliczono go na format 4.",
+                pl=f"Notebook był w starym formacie nbformat {document['nbformat']}; przekształcono go do formatu 4.",
                 en=f"The notebook was in the old nbformat {document['nbformat']}; it was converted to format 4.",
             )
         )

@@ -72,7 +72,17 @@ class _Session:
 def _run_graders(folder: Path, lang: Lang) -> pytest.Config:
     session = _Session()
     said = io.StringIO()
-    arguments = [str(GRADERS), "--evidence", str(folder), "--lang", str(lang), "--capture=no", "--tb=no", "-p", "no:faulthandler"]
+    arguments = [
+        str(GRADERS),
+        "--evidence",
+        str(folder),
+        "--lang",
+        str(lang),
+        "--capture=no",
+        "--tb=no",
+        "-p",
+        "no:faulthandler",
+    ]
     with _quiet_pytest(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         code = pytest.main(arguments, plugins=[plugin, session])
     faults = session.config.stash[FAULTS] if hasattr(session, "config") else []

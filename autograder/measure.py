@@ -4,7 +4,6 @@ The lifted model runs in the judge on images the judge prepared. It must first a
 student's code saw; then its accuracy is measured on those and on the held-out ones.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,11 +22,12 @@ from autograder.report import ModelReport
 from autograder.thresholds import threshold
 from autograder.transform import ImageTransform, UnknownTransformError, recover
 from autograder.verdicts import UndecidedError, absent
-from reference.data import Dataset
+from reference.data import Dataset, Images
 from reference.metrics import accuracy, confusion, macro_f1
 
 TOLERANCE = 1e-3
-DATA_CELLS = ("task3_data",)
+CHUNK = 500
+KEPT_BYTES = 256_000_000
 TIGHT = "baseline"  # the one model whose accuracy is itself worth points
 REALLY_TRAINED = 0.30  # what every other model must reach
 
@@ -40,18 +40,37 @@ class Figures:
     f1: float
 
 
-@dataclass(frozen=True)
 class Pictures:
-    """A profile's images as the student's model takes them, (N, C, H, W), and their classes (N,)."""
+    """Some of a profile's images, given to models as the student's transform gives them, a chunk at a time."""
 
-    images: Tensor
-    labels: Tensor
+    def __init__(self, images: Images, transform: ImageTransform) -> None:
+        self.labels = images.labels
+        self._raw = images.images.split(CHUNK)
+        self._transform = transform
+        self._kept: dict[int, Tensor] = {}
+
+    def scores(self, model: LiftedModel) -> Tensor:
+        """Return the model's scores, (N, 10) where it is as it should be."""
+        return torch.cat([predict(model, self._chunk(index)) for index in range(len(self._raw))])
+
+    def first(self, n: int) -> Tensor:
+        """Return the first n images, (n, C, H, W); n is at most one chunk."""
+        return self._chunk(0)[:n]
+
+    def _chunk(self, index: int) -> Tensor:
+        """Transform a chunk; keep it for the next model where all of them together take little memory."""
+        if index in self._kept:
+            return self._kept[index]
+        chunk = self._transform(self._raw[index])
+        if chunk.nbytes * len(self._raw) <= KEPT_BYTES:
+            self._kept[index] = chunk
+        return chunk
 
 
 class Measured:
     """One lifted model and what was measured of it, each figure when it is first asked for."""
 
-    def __init__(self, model: LiftedModel, visible: Pictures, held_out: Callable[[], Pictures]) -> None:
+    def __init__(self, model: LiftedModel, visible: Pictures, held_out: Pictures) -> None:
         self.model = model
         self._visible = visible
         self._held_out = held_out
@@ -59,13 +78,12 @@ class Measured:
     @cached_property
     def held_out(self) -> Figures:
         """On the images that never entered the sandbox."""
-        pictures = self._held_out()
-        return self._figures(predict(self.model, pictures.images), pictures.labels)
+        return _figures(self._held_out.scores(self.model), self._held_out.labels)
 
     @cached_property
     def visible(self) -> Figures:
         """On the same `testset` images that the notebook measured its results on."""
-        return self._figures(self._visible_scores, self._visible.labels)
+        return _figures(self._visible_scores, self._visible.labels)
 
     @cached_property
     def layers(self) -> tuple[str, ...]:
@@ -75,23 +93,26 @@ class Measured:
 
     def visible_batch(self) -> Tensor:
         """Return the first visible images as the student's model takes them, one batch."""
-        return self._visible.images[: self.model.batch_size]
+        return self._visible.first(self.model.batch_size)
 
     def agrees(self, outputs: Tensor) -> bool:
         """Whether the lifted model gives what the live one gave, (n, 10), on the first n visible images."""
         ours = self._visible_scores[: len(outputs)].double()
-        if ours.shape != outputs.shape:
+        if not outputs.numel() or ours.shape != outputs.shape:
             return False
         return bool((ours - outputs.double()).abs().max() <= TOLERANCE * (1 + outputs.double().abs().max()))
 
     @cached_property
     def _visible_scores(self) -> Tensor:
-        return predict(self.model, self._visible.images)
+        return self._visible.scores(self.model)
 
-    @staticmethod
-    def _figures(scores: Tensor, labels: Tensor) -> Figures:
-        counts = confusion(scores.argmax(1), labels, CLASSES)
-        return Figures(float(accuracy(counts)), float(macro_f1(counts)))
+
+def _figures(scores: Tensor, labels: Tensor) -> Figures:
+    """Measure scores (N, 10); a model that gives any other number of scores is right about no image."""
+    if scores.shape != (len(labels), CLASSES):
+        return Figures(0.0, 0.0)
+    counts = confusion(scores.argmax(1), labels, CLASSES)
+    return Figures(float(accuracy(counts)), float(macro_f1(counts)))
 
 
 class Measurements:
@@ -162,12 +183,12 @@ class Measurements:
     def of(self, name: str, *cells: str) -> Measured:
         """Measure a model; raises `UndecidedError` unless it provably is the one the notebook trained."""
         if name not in self._measured:
-            measured = Measured(self.lifted(name, *cells), self.visible, lambda: self.held_out)
+            measured = Measured(self.lifted(name, *cells), self.visible, self.held_out)
             outputs = self.evidence.array("models", name, "outputs.npy")
             if not measured.agrees(torch.from_numpy(np.array(outputs))):
                 raise UndecidedError(
                     say(
-                        pl=f'Odtworzony models["{name}"] daje na obrazach z testset inne wyniki niż w notatniku; '
+                        pl=f'Odtworzony models["{name}"] daje na obrazach z testset inne wyniki niż w notebooku; '
                         "oceni go osoba prowadząca.",
                         en=f'The rebuilt models["{name}"] gives other scores on testset than in the notebook; '
                         "a person will judge it.",
@@ -189,19 +210,19 @@ class Measurements:
     @cached_property
     def visible(self) -> Pictures:
         """The test images that the notebook saw, through our copy of its transform."""
-        return Pictures(self.transform(self.split.visible.images), self.split.visible.labels)
+        return Pictures(self.split.visible, self.transform)
 
     @cached_property
     def held_out(self) -> Pictures:
         """The test images that it never saw, likewise."""
-        return Pictures(self.transform(self.split.held_out.images), self.split.held_out.labels)
+        return Pictures(self.split.held_out, self.transform)
 
     @cached_property
     def transform(self) -> ImageTransform:
         """Our copy of the student's image transform; raises `UndecidedError` where it cannot be recovered."""
         record = self.evidence.data()
         if record is None or record.failure is not None:
-            raise absent(self.evidence, record.failure if record else None, "testset", *DATA_CELLS)
+            raise absent(self.evidence, record.failure if record else None, "testset")
         try:
             return recover(record, self._random, self._seen)
         except UnknownTransformError as error:

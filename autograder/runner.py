@@ -22,7 +22,8 @@ from autograder.sandbox import Cause, Room, death, kernel_manager
 READY_S = 60.0
 RECOVERY_S = 5.0
 POLL_S = 0.2
-MAX_OUTPUT = 5_000_000
+MAX_OUTPUT = 5_000_000  # characters of one cell
+MAX_OUTPUTS = 40_000_000  # of the whole notebook
 TEXT = 1_000
 LINE = re.compile(r"Cell In\[\d+\], line (\d+)")
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -33,11 +34,13 @@ class BoundedClient(NotebookClient):
     """An nbclient that keeps at most so much output, and shrugs at messages that are not Jupyter's."""
 
     kept = 0
+    kept_before = 0
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
         """Process a message of the kernel, which may be anything: the student's code holds the signing key."""
         self.kept += _size(msg.get("content"))
-        if self.kept > MAX_OUTPUT and msg.get("msg_type") != "status":
+        full = self.kept > MAX_OUTPUT or self.kept + self.kept_before > MAX_OUTPUTS
+        if full and msg.get("msg_type") != "status":
             return None
         try:
             return super().process_message(msg, cell, cell_index)
@@ -64,6 +67,7 @@ class Runner:
         self.room = room
         self._manager: AsyncKernelManager | None = None
         self._client: BoundedClient | None = None
+        self._kept = 0
 
     async def start(self, first: str) -> None:
         """Start a fresh kernel and run `first` in it, before anything of the notebook."""
@@ -98,7 +102,8 @@ class Runner:
         """Run one cell of the notebook within its time."""
         assert self._client is not None
         cell = self.notebook.cells[index]
-        self._client.timeout, self._client.kept = max(1, round(seconds)), 0
+        self._client.timeout = max(1, round(seconds))
+        self._client.kept_before, self._client.kept = self._kept, 0
         started = time.monotonic()
         failure = None
         try:
@@ -109,6 +114,7 @@ class Runner:
             await self._interrupt()
         except DeadKernelError:
             failure = self._death()
+        self._kept += min(self._client.kept, MAX_OUTPUT)
         taken = round(time.monotonic() - started, 3)
         return CellRun(index, cell.metadata.get("grade_id"), taken, failure, _images(cell))
 
@@ -163,7 +169,12 @@ class Runner:
 def _refused(content: dict[str, Any]) -> Failure | None:
     if content.get("status") == "ok":
         return None
-    return Failure(Fault.ERROR, str(content.get("ename"))[:TEXT], str(content.get("evalue"))[:TEXT])
+    return Failure(Fault.ERROR, _text(content.get("ename")), _text(content.get("evalue")))
+
+
+def _text(value: object) -> str:
+    """Return what a kernel said as text that can be written: half surrogates cannot."""
+    return str(value)[:TEXT].encode("utf-8", "replace").decode()
 
 
 def _raised(cell: NotebookNode) -> Failure | None:
@@ -173,12 +184,12 @@ def _raised(cell: NotebookNode) -> Failure | None:
         return None
     traceback = ANSI.sub("", "\n".join(str(line) for line in last.get("traceback", ())))
     lines = LINE.findall(traceback)
-    message = str(last.get("evalue"))
+    message = _text(last.get("evalue"))
     memory = last.get("ename") == "MemoryError" or NO_MEMORY.search(message)
     return Failure(
         Fault.MEMORY if memory else Fault.ERROR,
-        str(last.get("ename"))[:TEXT],
-        message[:TEXT],
+        _text(last.get("ename")),
+        message,
         int(lines[-1]) if lines else None,
     )
 

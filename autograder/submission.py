@@ -103,7 +103,7 @@ def _restore(cells: list[Cell], assignment: Assignment) -> tuple[list[Cell], lis
         if template.kind != cell.kind or (template.locked and template.source.strip() != cell.source.strip()):
             notes.append(
                 say(
-                    pl=f"Komórka {cell.grade_id} była zmieniona; przywrócono jej postać z oryginału.",
+                    pl=f"Komórka {cell.grade_id} była zmieniona; przywrócono jej pierwotną postać.",
                     en=f"Cell {cell.grade_id} had been changed; it was restored from the original.",
                 )
             )
@@ -128,7 +128,7 @@ def _put_back(cells: list[Cell], assignment: Assignment) -> tuple[list[Cell], li
             present.add(template.grade_id)
             notes.append(
                 say(
-                    pl=f"Brakowało komórki {template.grade_id}; wstawiono ją z powrotem na jej miejsce.",
+                    pl=f"Brakowało komórki {template.grade_id}; wstawiono ją z powrotem na swoje miejsce.",
                     en=f"Cell {template.grade_id} was missing; it was put back in its place.",
                 )
             )

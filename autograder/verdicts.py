@@ -98,11 +98,11 @@ def _missing(what: str, cause: Failure | None) -> str:
     found = cause.message.partition(": ")[2] if cause else ""
     if found:
         return say(
-            pl=f"{what} ma typ {found}, a to nie jest to, o co prosi zadanie; sprawdź opis na początku notatnika.",
+            pl=f"{what} ma typ {found}, a zadanie wymaga czegoś innego; sprawdź opis na początku notebooka.",
             en=f"{what} is of type {found}, which is not what the task asks for; see the top of the notebook.",
         )
     return say(
-        pl=f"Nie znaleziono {what}: po wykonaniu notatnika ta nazwa nie istnieje. "
+        pl=f"Nie znaleziono {what}: po wykonaniu notebooka ta nazwa nie istnieje. "
         "Uzupełnij komórkę z rozwiązaniem i sprawdź, czy nazwa jest napisana dokładnie tak jak w treści.",
         en=f"{what} was not found: after the notebook ran, the name does not exist. "
         "Fill in the solution cell and check that the name is spelt exactly as in the text.",

@@ -134,6 +134,14 @@ def test_nan_scores_are_no_crash(tmp_path: Path) -> None:
     assert cell_of(report, ACCURACY).score in {0, None}
 
 
+def test_any_number_of_scores_is_no_crash(tmp_path: Path) -> None:
+    """Twenty scores an image are judged too: right about no image, and the check of ten outputs says why."""
+    source = HEAD + WRONG_WAYS["ten: five outputs"].replace("nn.Linear(3456, 5)", "nn.Linear(3456, 20)")
+    report = report_of(source, tmp_path)
+    assert report.models["baseline"].accuracy == 0
+    assert cell_of(report, ACCURACY).score == 0
+
+
 TRANSFORMS = {
     "only ToTensor": "transforms.ToTensor()",
     "0…255": "transforms.Compose([transforms.PILToTensor(), transforms.Lambda(lambda x: x.float())])",

@@ -120,20 +120,20 @@ def mistake(answer: Answer, expected: Float) -> str:
     given = answer.returned.astype(np.float64)
     if not np.all(np.isfinite(given)):
         return say(
-            pl="Wynik zawiera NaN lub nieskończoność: sprawdź, czy tablica wynikowa jest wypełniona zerami na początku.",
+            pl="Wynik zawiera NaN lub nieskończoność: sprawdź, czy tablica wynikowa jest na początku wypełniona zerami.",
             en="The result holds NaN or infinity: check that the output array starts filled with zeros.",
         )
     if not given.any():
         return say(
-            pl="Wynik to same zera: funkcja zwraca jeszcze tablicę z szablonu albo nic do niej nie zapisuje.",
-            en="The result is all zeros: the function still returns the template's array, or writes nothing to it.",
+            pl="Wynik to same zera: funkcja zwraca jeszcze wynik zastępczy albo nic nie zapisuje do tablicy wynikowej.",
+            en="The result is all zeros: the function still returns the placeholder, or writes nothing to its output array.",
         )
     for known in MISTAKES:
         if _matches(known, answer, given):
             return known.message()
     return say(
         pl=f"Kształt {answer.returned.shape} jest dobry, ale wartości się nie zgadzają "
-        f"(w {_share(given, expected)} pól). Policz ręcznie jeden element wyniku dla obrazu 3×3 i filtra 2×2.",
+        f"(w {_share(given, expected)} elementów). Policz ręcznie jeden element wyniku dla obrazu 3×3 i filtra 2×2.",
         en=f"The shape {answer.returned.shape} is right but the values are not (in {_share(given, expected)} of "
         "the entries). Work out one entry by hand for a 3×3 image and a 2×2 kernel.",
     )
@@ -161,7 +161,7 @@ def _wrong_shape(answer: Answer, expected: Float) -> str:
         ),
         (oh, ow): say(pl="Brakuje osi filtrów.", en="The filters' axis is missing."),
         (oh, ow, d, q): say(
-            pl="Kanały wejścia nie zostały zsumowane: wzór sumuje także po d.",
+            pl="Kanały wejścia nie zostały zsumowane: we wzorze sumuje się także po d.",
             en="The input's channels were not summed: the formula sums over d as well.",
         ),
         (h, w, q): say(
@@ -178,8 +178,8 @@ def _wrong_shape(answer: Answer, expected: Float) -> str:
             en=f" The size is off by one: how many positions does a kernel of side {k} have on a length of {h}?",
         )
     return head + say(
-        pl=" Porównaj go ze wzorem na rozmiar wyniku z sekcji 1.",
-        en=" Compare it with the formula for the output size in section 1.",
+        pl=" Porównaj go z rozmiarem, o który prosi zadanie.",
+        en=" Compare it with the size that the task asks for.",
     )
 
 
@@ -218,8 +218,8 @@ def _without(X: Float, K: Float, q: int, *, row: bool = False, column: bool = Fa
 MISTAKES = (
     Mistake(
         lambda X, K, q: convolution(X, K[::-1, ::-1], q),
-        "Filtr jest obrócony o 180°: wzór z sekcji 1 to korelacja wzajemna, K(a, b) mnoży I(i+a, j+b) bez odwracania.",
-        "The kernel is rotated by 180°: section 1's formula is cross-correlation, K(a, b) times I(i+a, j+b), not flipped.",
+        "Filtr jest obrócony o 180°: wzór z części 1 to korelacja wzajemna, K(a, b) mnoży się przez I(i+a, j+b).",
+        "The kernel is rotated by 180°: section 1's formula is cross-correlation, K(a, b) times I(i+a, j+b).",
     ),
     Mistake(
         lambda X, K, q: convolution(X, K.transpose(1, 0, 2, 3), q),
@@ -228,22 +228,22 @@ MISTAKES = (
     ),
     Mistake(
         lambda X, K, q: convolution(X, K, q).transpose(1, 0, 2),
-        "Wysokość i szerokość wyniku są zamienione: element (i, j) powinien powstać z okna o rogu w wierszu i, kolumnie j.",
-        "The result's height and width are swapped: entry (i, j) comes from the window at row i, column j.",
+        "Wysokość i szerokość wyniku są zamienione: element (i, j) powstaje z okna, które zaczyna się w wierszu i, kolumnie j.",
+        "The result's height and width are swapped: entry (i, j) comes from the window that starts at row i, column j.",
     ),
     Mistake(
         lambda X, K, q: convolution(X, K.reshape(*K.shape[:2], q, -1).transpose(0, 1, 3, 2), q),
-        "Osie kanałów i filtrów są pomylone: w K o wymiarach (k, k, d, q) ostatnia oś numeruje filtry.",
+        "Osie kanałów i filtrów są zamienione: w K o wymiarach (k, k, d, q) ostatnia oś numeruje filtry.",
         "The channels' and filters' axes are mixed up: in K of shape (k, k, d, q) the last axis numbers the filters.",
     ),
     Mistake(
         lambda X, K, q: convolution(X[..., :1], K[:, :, :1], q),
-        "Policzono tylko pierwszy kanał obrazu: wzór sumuje po wszystkich d.",
+        "Uwzględniono tylko pierwszy kanał obrazu: we wzorze sumuje się po wszystkich d.",
         "Only the image's first channel was used: the formula sums over all d.",
     ),
     Mistake(
         lambda X, K, q: convolution(X[..., -1:], K[:, :, -1:], q),
-        "Został tylko ostatni kanał obrazu: wynik kolejnych kanałów trzeba dodawać, a nie nadpisywać.",
+        "Został tylko ostatni kanał obrazu: wyniki kolejnych kanałów trzeba dodawać, a nie nadpisywać.",
         "Only the image's last channel is left: add each channel's result instead of overwriting it.",
     ),
     Mistake(

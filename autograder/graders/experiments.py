@@ -78,11 +78,11 @@ def pooled(networks: Networks, name: str, kind: StepKind) -> None:
         "them in each of the two networks.",
     )
     assert flow.classifiers(), say(
-        pl=f"W sieci {name} po konwolucjach nie ma warstwy liniowej, którą ma model bazowy.",
+        pl=f"W sieci {name} po konwolucjach nie ma warstwy liniowej, a model bazowy ją ma.",
         en=f"In the network {name} no linear layer follows the convolutions as in the baseline.",
     )
     assert not flow.averaged(flow.classifiers()[0]), say(
-        pl=f"Sieć {name} uśrednia mapę przed klasyfikatorem; w tym eksperymencie zostaje Flatten.",
+        pl=f"Sieć {name} uśrednia mapę przed klasyfikatorem, a w tym eksperymencie zostaje jeszcze Flatten.",
         en=f"The network {name} averages the map before the classifier; in this experiment Flatten stays.",
     )
     other = differences(flow, base)
@@ -99,7 +99,7 @@ def averaged(flow: Flow, name: str) -> None:
     classifiers = flow.classifiers()
     assert classifiers and flow.averaged(classifiers[0]), say(  # noqa: PT018
         pl=f"W sieci {name} mapa nie jest uśredniana przed warstwą liniową: użyj nn.AdaptiveAvgPool2d(1) albo "
-        "x.mean((2, 3)), a wejście warstwy liniowej ustaw na liczbę kanałów.",
+        "x.mean((2, 3)), a liczbę wejść warstwy liniowej ustaw na liczbę kanałów.",
         en=f"In the network {name} the map is not averaged before the linear layer: use nn.AdaptiveAvgPool2d(1) or "
         "x.mean((2, 3)), and give the linear layer as many inputs as there are channels.",
     )
@@ -121,7 +121,7 @@ def kept(networks: Networks, name: str) -> None:
     """Fail unless max pooling and global average pooling are still there."""
     flow = networks.flow(name)
     assert flow.of(StepKind.MAX_POOL), say(
-        pl=f"W sieci {name} nie ma Max Poolingu, a powinien zostać z poprzedniego eksperymentu.",
+        pl=f"W sieci {name} nie ma Max Poolingu, a powinien pozostać z poprzedniego eksperymentu.",
         en=f"The network {name} has no max pooling; it should be kept from the experiment before.",
     )
     averaged(flow, name)

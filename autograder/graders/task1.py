@@ -112,7 +112,7 @@ def matrix(evidence: Evidence) -> Answers:
 
 
 @pytest.mark.cell(
-    MATRIX, weight=1, pl="Wynik równy konwolucji, bez pętli po pikselach", en="Equal to the convolution, no loop"
+    MATRIX, weight=1, pl="Wynik jak z konwolucji, bez pętli po pikselach", en="Equal to the convolution, no loop"
 )
 def test_matrix(matrix: Answers, evidence: Evidence) -> None:
     equal(matrix, (MATRIX_SMALL, MATRIX_LARGE))
@@ -142,6 +142,6 @@ def own(evidence: Evidence, function: str, reached: tuple[str, ...]) -> None:
     """Fail where a bonus function leaves the work to a library convolution."""
     used = library_convolutions(evidence, function, reached)
     assert not used, say(
-        pl=f"Funkcja korzysta z gotowej konwolucji ({', '.join(used)}), a premia jest za własną.",
+        pl=f"Funkcja korzysta z gotowej konwolucji ({', '.join(used)}), a dodatkowe punkty są za własną.",
         en=f"The function uses a library convolution ({', '.join(used)}); the bonus is for your own.",
     )

@@ -64,7 +64,7 @@ def meets(evidence: Evidence, case: Case) -> None:
         failure = layer.failure if layer else probed.failure if probed else None
         raise absent(evidence, failure, case.name, f"task2_{case.name}")
     assert layer.is_conv2d, say(
-        pl=f"{case.name} ma typ {layer.type}, a powinno być warstwą nn.Conv2d.",
+        pl=f"{case.name} ma typ {layer.type}, a powinna to być warstwa nn.Conv2d.",
         en=f"{case.name} is of type {layer.type}; it should be an nn.Conv2d layer.",
     )
     padding = pads(layer)
@@ -74,7 +74,7 @@ def meets(evidence: Evidence, case: Case) -> None:
         given = padding if name == "padding" else getattr(layer, name)
         assert given == required, say(
             pl=f"Rozmiar się zgadza, ale {name} = {given}, a zadanie wymaga {name} = {required}. "
-            "Zmieniaj tylko parametry oznaczone „zmień to”.",
+            "Zmieniaj tylko parametry z dopiskiem „zmień to”.",
             en=f"The size is right, but {name} = {given} where the task requires {name} = {required}. "
             "Change only the parameters marked so.",
         )
@@ -120,6 +120,6 @@ def wrong_size(layer: LayerRecord, padding: Pair, case: Case) -> str:
     ]
     wanted = "×".join(map(str, case.wanted))
     return say(
-        pl=f"Twoje parametry dają: {'; '.join(lines)}, a mapa powinna mieć {wanted}.",
+        pl=f"Twoje parametry dają: {'; '.join(lines)}, a mapa powinna mieć rozmiar {wanted}.",
         en=f"Your parameters give {'; '.join(lines)}, but the map should be {wanted}.",
     )

@@ -40,8 +40,8 @@ def record(measured: Measurements) -> ModelRecord:
 def test_groups(flow: Flow) -> None:
     groups = flow.groups()
     assert groups >= 2, say(
-        pl=f"Na drodze od wejścia do wyjścia znaleziono bloków „konwolucje + aktywacja”: {groups}; potrzebne są co "
-        "najmniej dwa. Liczą się tylko warstwy używane w forward(), a po konwolucjach musi stać np. ReLU.",
+        pl=f"Liczba bloków „konwolucje + aktywacja” na drodze od wejścia do wyjścia: {groups}, a potrzebne są co najmniej "
+        "dwa. Liczą się tylko warstwy używane w forward(), a po konwolucjach musi być aktywacja, np. ReLU.",
         en=f"On the way from input to output there are {groups} blocks of convolutions with an activation; at least "
         "two are needed. Only layers used in forward() count, and an activation such as ReLU must follow.",
     )
@@ -50,20 +50,20 @@ def test_groups(flow: Flow) -> None:
 @pytest.mark.cell(
     ARCHITECTURE,
     weight=2,
-    pl="Mapa spłaszczona (Flatten) do warstwy liniowej",
+    pl="Mapa spłaszczona (Flatten) na wejściu warstwy liniowej",
     en="The map flattened into a linear layer",
 )
 def test_flatten(flow: Flow) -> None:
     classifiers = flow.classifiers()
     assert classifiers, say(
-        pl="Po konwolucjach nie ma warstwy liniowej, która czyta ich mapę: dodaj nn.Flatten i nn.Linear.",
+        pl="Po konwolucjach nie ma warstwy liniowej, która dostaje ich mapę: dodaj nn.Flatten i nn.Linear.",
         en="No linear layer reads the convolutions' map: add nn.Flatten and nn.Linear.",
     )
     assert not flow.averaged(classifiers[0]), say(
         pl="Mapa jest uśredniana (Global Average Pooling), a na tym etapie ma być spłaszczona: użyj Flatten. "
-        "Uśrednianie przyda się w eksperymencie 2.",
+        "Uśrednianie przyda się w zadaniu 4, w eksperymencie 2.",
         en="The map is averaged (global average pooling); at this stage it should be flattened: use Flatten. "
-        "Averaging comes in experiment 2.",
+        "Averaging comes in Task 4, experiment 2.",
     )
     source = flow.flattened(classifiers[0])
     assert source is not None and classifiers[0].layer is not None, say(  # noqa: PT018
@@ -73,7 +73,7 @@ def test_flatten(flow: Flow) -> None:
     c, h, w = spatial(source)
     features = getattr(classifiers[0].layer, "in_features", None)
     assert features == c * h * w, say(
-        pl=f"Warstwa liniowa czyta {features} cech, a spłaszczona mapa {c}×{h}×{w} ma ich {c * h * w}: "
+        pl=f"Liczba wejść warstwy liniowej to {features}, a długość spłaszczonej mapy {c}×{h}×{w} to {c * h * w}: "
         "spłaszcz wszystkie trzy osie (C, H, W).",
         en=f"The linear layer reads {features} features; the flattened {c}×{h}×{w} map has {c * h * w}: "
         "flatten all three axes (C, H, W).",
@@ -84,7 +84,7 @@ def test_flatten(flow: Flow) -> None:
 def test_ten_outputs(record: ModelRecord) -> None:
     shape = record.output_shape
     assert len(shape) == 2 and shape[1] == 10, say(  # noqa: PT018
-        pl=f"Model zwraca tensor o kształcie {shape}, a powinien (B, 10): jedna liczba na klasę.",
+        pl=f"Model zwraca tensor o kształcie {shape}, a powinien zwracać (B, 10): po jednej liczbie na klasę.",
         en=f"The model returns a tensor of shape {shape}; it should be (B, 10): one score a class.",
     )
 
@@ -94,7 +94,7 @@ def test_history(record: ModelRecord) -> None:
     complete(record)
 
 
-@pytest.mark.cell(TRAINING, weight=1, data=True, pl="Funkcja straty zmalała", en="The loss fell")
+@pytest.mark.cell(TRAINING, weight=1, data=True, pl="Strata na zbiorze uczącym zmalała", en="The loss fell")
 def test_loss_fell(record: ModelRecord) -> None:
     fell(record)
 
@@ -114,13 +114,15 @@ def test_results(record: ModelRecord, measured: Measurements) -> None:
     agree(record, measured.of(NAME, *SOLUTIONS))
 
 
-@pytest.mark.cell(ACCURACY, data=True, pl="Dokładność na nieznanych obrazach", en="Accuracy on unseen images")
+@pytest.mark.cell(
+    ACCURACY, data=True, pl="Dokładność na obrazach, których sieć nie widziała", en="Accuracy on unseen images"
+)
 def test_accuracy(evidence: Evidence, measured: Measurements) -> None:
     reached = measured.of(NAME, *SOLUTIONS).held_out.accuracy
     wanted = threshold(measured.dataset, evidence.file.profile)
     assert reached >= wanted, say(
         pl=f"Na obrazach, których model nie widział, dokładność wynosi {number(reached)}, a próg to {number(wanted)}. "
-        "Pomaga zwykle więcej epok, inna szybkość uczenia albo więcej filtrów.",
+        "Zwykle pomaga więcej epok, inna szybkość uczenia albo więcej filtrów.",
         en=f"On images the model never saw its accuracy is {number(reached)}; the threshold is {number(wanted)}. "
         "More epochs, another learning rate or more filters usually help.",
     )

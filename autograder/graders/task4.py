@@ -92,8 +92,8 @@ def test_gap(networks: Networks) -> None:
     flow = networks.flow("gap")
     averaged(flow, "gap")
     assert flow.of(StepKind.MAX_POOL, StepKind.AVG_POOL), say(
-        pl="W sieci gap nie ma poolingu z eksperymentu 1: uśrednianie globalne zastępuje tylko Flatten.",
-        en="The network gap has lost experiment 1's pooling: global averaging only replaces Flatten.",
+        pl="W sieci gap nie ma poolingu z eksperymentu 1: Global Average Pooling zastępuje tylko Flatten.",
+        en="The network gap has lost experiment 1's pooling: global average pooling only replaces Flatten.",
     )
     same_convolutions(networks, "gap")
 
@@ -159,13 +159,13 @@ def test_deep(networks: Networks) -> None:
     )
     first, last = deep[0].out_channels, deep[-1].out_channels
     assert last >= first, say(
-        pl=f"W sieci deep ostatnia konwolucja ma {last} filtrów, a pierwsza {first}: w głąb sieci liczba filtrów rośnie.",
-        en=f"In the network deep the last convolution has {last} filters and the first {first}: they grow with depth.",
+        pl=f"Liczba filtrów w ostatniej konwolucji sieci deep to {last}, a w pierwszej {first}: w głąb sieci nie powinna maleć.",
+        en=f"In the network deep the last convolution has {last} filters and the first {first}: it should not have fewer.",
     )
     kept(networks, "deep")
     lost = [LAYERS[kind] for kind in sorted(networks.regularizers(base) - networks.regularizers("deep"))]
     assert not lost, say(
-        pl=f"Z sieci {base} zniknęło w deep: {', '.join(lost)}. Zmień tylko konwolucje.",
+        pl=f"W sieci deep brakuje tego, co było w {base}: {', '.join(lost)}. Zmień tylko konwolucje.",
         en=f"The network deep has lost {', '.join(lost)} of {base}. Change the convolutions only.",
     )
 
@@ -191,10 +191,10 @@ def test_exp4_printed(measured: Measurements, evidence: Evidence) -> None:
 @pytest.mark.cell("task4_exp5_tests", weight=2, pl="Dwa parametry inne niż domyślne", en="Two parameters off default")
 def test_custom(networks: Networks) -> None:
     changed = changed_parameters(networks.flow("custom"))
-    said = ", ".join(changed) or say(pl="żadne", en="none")
+    said = ", ".join(changed) or say(pl="brak", en="none")
     assert len(changed) >= 2, say(
-        pl=f"W konwolucjach sieci custom od domyślnych różnią się: {said}. Zmień co najmniej dwa z: stride, dilation, padding.",
-        en=f"In the convolutions of custom these differ from the defaults: {said}. Change two of stride, dilation, padding.",
+        pl=f"Parametry konwolucji sieci custom inne niż domyślne: {said}. Zmień co najmniej dwa z: stride, dilation, padding.",
+        en=f"In custom's convolutions these differ from the defaults: {said}. Change two or more of stride, dilation, padding.",
     )
 
 
@@ -216,7 +216,7 @@ def test_exp5_printed(measured: Measurements, evidence: Evidence) -> None:
 # One loop
 
 
-@pytest.mark.cell(LOOP, data=True, pl="Jedna pętla treningowa w notatniku", en="One training loop in the notebook")
+@pytest.mark.cell(LOOP, data=True, pl="Jedna pętla treningowa w notebooku", en="One training loop in the notebook")
 def test_single_loop(measured: Measurements, evidence: Evidence) -> None:
     loops = training_loops(evidence.notebook)
     settled(
@@ -229,7 +229,7 @@ def test_single_loop(measured: Measurements, evidence: Evidence) -> None:
         ),
     )
     too_few = say(
-        pl="Ta część liczy się, gdy w models są co najmniej dwie wytrenowane sieci.",
+        pl="Ta część liczy się dopiero wtedy, gdy w models są co najmniej dwie wytrenowane sieci.",
         en="This part counts once models holds at least two trained networks.",
     )
     present = [name for name in ("baseline", *CELLS) if (r := evidence.model(name)) and r.failure is None]

@@ -67,7 +67,7 @@ def mapped_model(records: list[MapRecord], measured: Measurements) -> tuple[str,
         pl, en = 'Sieć models["cam"] nie kończy', 'The network models["cam"] does not end'
     raise AssertionError(
         say(
-            pl=f"{pl} się uśrednianiem globalnym (GAP) i jedną warstwą liniową, a tylko dla takiej sieci CAM ma sens; "
+            pl=f"{pl} się Global Average Poolingiem i jedną warstwą liniową, a tylko dla takiej sieci CAM ma sens; "
             'możesz ją dodać jako models["cam"].',
             en=f"{en} in global average pooling and a single linear layer, and only such a network has a CAM; "
             'you may add one as models["cam"].',
@@ -82,7 +82,7 @@ def agreeing(evidence: Evidence, record: MapRecord, right: Activations) -> Tenso
     returned = torch.from_numpy(evidence.array("arrays", map_array(record)).astype("float64")) if record.array else None
     shape = () if returned is None else tuple(returned.shape)
     assert returned is not None and len(shape) == 2, say(  # noqa: PT018
-        pl=f"cam zwraca {record.returned}"
+        pl=f"Funkcja cam zwraca {record.returned}"
         + (f" o kształcie {shape}" if returned is not None else "")
         + ", a powinna zwrócić mapę dwuwymiarową (bez osi batcha i kanału).",
         en=f"cam returns {record.returned}"
@@ -96,14 +96,14 @@ def agreeing(evidence: Evidence, record: MapRecord, right: Activations) -> Tenso
     expected = right.of(record)
     size = "×".join(map(str, expected.shape))
     assert all(side >= min(COARSEST, own) for side, own in zip(shape, expected.shape, strict=True)), say(
-        pl=f"Mapa ma tylko {shape[0]}×{shape[1]} pikseli, a mapy przed uśrednianiem {size}: zwróć mapę tej wielkości "
+        pl=f"Rozmiar mapy to tylko {shape[0]}×{shape[1]}, a map przed uśrednianiem {size}: zwróć mapę tej wielkości "
         "albo powiększoną do wielkości obrazu.",
         en=f"The map has only {shape[0]}×{shape[1]} pixels, the maps before averaging {size}: return a map of that size "
         "or enlarged to the image's.",
     )
     reached = likeness(returned, expected)
     assert alike(returned, expected), say(
-        pl=f"Mapa obrazu {record.image} nie odpowiada sumie Σ_k w_ck·f_k(x, y) (korelacja {number(reached, 2)}). "
+        pl=f"Mapa obrazu nr {record.image} nie odpowiada sumie Σ_k w_ck·f_k(x, y) (korelacja {number(reached, 2)}). "
         f"{hint(returned, record, right)}",
         en=f"The map of image {record.image} is not the sum Σ_k w_ck·f_k(x, y) (correlation {number(reached, 2)}). "
         f"{hint(returned, record, right)}",

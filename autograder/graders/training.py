@@ -36,7 +36,7 @@ def complete(record: ModelRecord) -> None:
     settled(
         len(set(lengths.values())) == 1 and min(lengths.values()) >= EPOCHS,
         say(
-            pl=f"Każda lista powinna mieć jedną wartość na epokę i co najmniej {EPOCHS} epoki; ich długości to {said}.",
+            pl=f"Każda lista powinna mieć po jednej wartości na epokę, dla co najmniej {EPOCHS} epok; teraz długości to {said}.",
             en=f"Each list should have a value an epoch, {EPOCHS} epochs at least; their lengths are {said}.",
         ),
     )
@@ -74,7 +74,7 @@ def curves_shown(record: ModelRecord, evidence: Evidence, *cells: str) -> None:
     first = min((run.index for run in runs if run), default=0)
     shown = any(run.images for run in evidence.file.runs if run.index >= first)
     assert shown, say(
-        pl="Nie znaleziono żadnego wykresu: narysuj krzywe uczenia (plt.plot, plt.show()) w komórce zadania.",
+        pl="Nie znaleziono żadnego wykresu: narysuj krzywe uczenia (plt.plot, plt.show()) w komórce tego zadania.",
         en="No plot was found: draw the learning curves (plt.plot, plt.show()) in the task's cell.",
     )
 
@@ -83,10 +83,10 @@ def parameters_printed(record: ModelRecord, measured: Measurements, evidence: Ev
     """Fail unless the count the model really has appears among what the notebook printed."""
     count = measured.lifted(record.name, *cells).parameters_declared
     assert appears(count, evidence.notebook.printed), say(
-        pl=f"Wśród wypisanych tekstów nie ma liczby parametrów tego modelu ({count}): użyj print(summary(model, ...)) "
-        "z torchinfo po jego utworzeniu.",
-        en=f"The printed text does not hold this model's parameter count ({count}): use torchinfo's "
-        "print(summary(model, ...)) after creating it.",
+        pl=f"Wśród wypisanych tekstów nie ma liczby parametrów sieci {record.name} ({count}): użyj "
+        "print(summary(model, ...)) z torchinfo po utworzeniu sieci.",
+        en=f"The printed text does not hold the parameter count of {record.name} ({count}): use torchinfo's "
+        "print(summary(model, ...)) after creating the network.",
     )
 
 
@@ -130,9 +130,9 @@ def agree(record: ModelRecord, measured: Measured) -> None:
         )
         settled(theirs <= 1, percent)
         assert abs(theirs - ours) <= RESULTS_TOLERANCE, say(
-            pl=f'results["{record.name}"]["{name}"] to {number(theirs)}, a zmierzono {number(ours)} na tych samych '
-            "obrazach. Licz na całym testset, w trybie model.eval(), i dziel przez len(testset).",
-            en=f'results["{record.name}"]["{name}"] is {number(theirs)}; measured on the same images: {number(ours)}. '
+            pl=f'results["{record.name}"]["{name}"] to {number(theirs)}, a pomiar na tych samych obrazach dał '
+            "inny wynik. Licz na całym testset, w trybie model.eval(), i dziel przez len(testset).",
+            en=f'results["{record.name}"]["{name}"] is {number(theirs)}; measured on the same images, it is different. '
             "Evaluate on all of testset, in model.eval() mode, and divide by len(testset).",
         )
     count = measured.model.parameters_declared
@@ -140,7 +140,7 @@ def agree(record: ModelRecord, measured: Measured) -> None:
     settled(
         results.parameters == count,
         say(
-            pl=f'results["{record.name}"]["parameters"] to {given}, a model ma {count} parametrów '
+            pl=f'results["{record.name}"]["parameters"] to {given}, a liczba parametrów sieci to {count} '
             "(suma numel() po model.parameters()).",
             en=f'results["{record.name}"]["parameters"] is {given}; the model has {count} '
             "(the sum of numel() over model.parameters()).",

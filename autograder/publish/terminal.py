@@ -35,9 +35,9 @@ def print_report(report: Report, console: Console) -> None:
 def print_summary(reports: list[Report], console: Console) -> None:
     """Print one line a submission."""
     table = Table(box=None)
-    for name in (say(pl="zgłoszenie", en="submission"), say(pl="punkty", en="points"), "bonus"):
+    for name in (say(pl="praca", en="submission"), say(pl="punkty", en="points"), "bonus"):
         table.add_column(name)
-    table.add_column(say(pl="do oceny przez osobę", en="for a person"))
+    table.add_column(say(pl="oceni osoba prowadząca", en="for a person"))
     for report in reports:
         table.add_row(
             plain(report.student),
