@@ -48,7 +48,7 @@ def test_a_report_says_what_a_person_needs() -> None:
         "zaliczone",
         "uwaga",
         "baseline: dokładność 0,900, parametrów 1234, warstwy: Conv2d → Linear",
-        "profil quick, FashionMNIST; notatnik 2,0 s, ocenianie 8,0 s",
+        "profil quick, FashionMNIST; notebook 2,0 s, ocenianie 8,0 s",
     ):
         assert part in text
 

@@ -122,7 +122,7 @@ def _footer(report: Report) -> list[Text]:
         Text(
             "\n"
             + say(
-                pl=f"profil {report.profile}, {report.dataset}; notatnik {number(time.notebook_s, 1)} s, "
+                pl=f"profil {report.profile}, {report.dataset}; notebook {number(time.notebook_s, 1)} s, "
                 f"ocenianie {number(time.ours_s, 1)} s",
                 en=f"profile {report.profile}, {report.dataset}; notebook {number(time.notebook_s, 1)} s, "
                 f"grading {number(time.ours_s, 1)} s",
