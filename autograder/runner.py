@@ -14,6 +14,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from zmq import ZMQError
 
 from autograder.errors import GraderError
 from autograder.evidence import CellRun, Failure, Fault
@@ -94,7 +95,7 @@ class Runner:
         if self._client is not None and self._client.kc is not None:
             self._client.kc.stop_channels()
         if self._manager is not None and self._manager.has_kernel:
-            with suppress(RuntimeError):
+            with suppress(RuntimeError, ZMQError):  # a kernel that never answered has lost its sockets already
                 await self._manager.shutdown_kernel(now=True)
         self._manager = self._client = None
 

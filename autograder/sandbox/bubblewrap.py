@@ -68,8 +68,8 @@ def _inner(stack: ExitStack, room: Room, environment: dict[str, str], connection
     for name, value in environment.items():
         args.add("--setenv", name, value)
     _system(args)
-    _python(args)
     _memory_file_systems(args, room)
+    _python(args)  # after the file systems in memory: a Python below /tmp must not disappear under one
     _room(args, room, connection)
     if (program := filter_program()) is not None:
         args.add("--seccomp", args.memory(program))
