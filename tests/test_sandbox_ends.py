@@ -213,7 +213,7 @@ def test_an_unprivileged_grader_has_the_same_sandbox(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     code = f"""
 import os, sys
-sys.path.insert(0, {str(PROJECT / "tests")!r})
+sys.path.insert(0, {str(PROJECT)!r})
 from pathlib import Path
 from autograder.sandbox import isolation
 from tests.sandbox_lab import opened
