@@ -41,7 +41,7 @@ types: setup
 	$(BIN)/mypy
 
 soak: setup
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -n 2 -m soak
 
 release: setup
 	$(BIN)/splot release
