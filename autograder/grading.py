@@ -3,19 +3,19 @@
 The stages stand in `grade`, in order. Whatever a notebook does, a report is written.
 """
 
-import ast
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from autograder.assignment import Assignment
+from autograder.choice import chosen_dataset
 from autograder.collect import TIME_LIMITS, Collection, TimeLimits, collect
 from autograder.errors import GraderError, SplotError
 from autograder.evidence import Evidence
 from autograder.judge import gather_probes, judge
 from autograder.language import Lang, say, speaking
-from autograder.profiles import available, data_folder
+from autograder.profiles import data_folder
 from autograder.publish.files import write_report
 from autograder.report import Outcome, Profile, Report, Timing
 from autograder.sandbox import Limits, SandboxKind, require
@@ -55,7 +55,7 @@ def folder_of(out: Path, student: str, assignment: Assignment) -> Path:
 def _graded(submission: Submission, assignment: Assignment, how: Grading) -> Report:
     """Collect and judge; on `auto` a second time on `full` where `quick` leaves something open."""
     require(how.sandbox)
-    dataset = _dataset(submission)
+    dataset = chosen_dataset(submission)
     first = Profile.QUICK if how.profile is Profile.AUTO else how.profile
     report = _once(submission, assignment, how, first, dataset)
     if how.profile is Profile.AUTO and report.undecided:
@@ -93,40 +93,6 @@ def _weaknesses(sandbox: SandboxKind) -> tuple[str, ...]:
             ),
         )
     return ()
-
-
-def _dataset(submission: Submission) -> Dataset:
-    """Return the data set the notebook chose; raises `GraderError` where it is not on this machine."""
-    chosen = Dataset.FASHION_MNIST
-    for cell in submission.cells:
-        if cell.kind == "code":
-            chosen = _assigned(cell.source) or chosen
-    if not available(chosen):
-        raise GraderError(
-            f"The notebook uses {chosen}, and that data set is not on this machine; `splot doctor` says how to get it."
-        )
-    return chosen
-
-
-def _assigned(source: str) -> Dataset | None:
-    """Return what a cell assigns to DATASET, if it does so by a literal; else the one torchvision class it uses."""
-    try:
-        tree = ast.parse("\n".join("" if line.lstrip()[:1] in {"!", "%"} else line for line in source.splitlines()))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    literal = None
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
-            if "DATASET" in names and node.value.value in set(Dataset):
-                literal = Dataset(str(node.value.value))
-    used = {
-        n.attr if isinstance(n, ast.Attribute) else n.id
-        for n in ast.walk(tree)
-        if isinstance(n, ast.Attribute | ast.Name)
-    }
-    classes = [dataset for dataset in Dataset if dataset in used]
-    return literal or (classes[0] if len(classes) == 1 else None)
 
 
 def _sum(first: Timing, second: Timing) -> Timing:

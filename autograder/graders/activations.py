@@ -13,7 +13,7 @@ from autograder.evidence import MapRecord
 from autograder.graders.flow import Flow
 from autograder.language import say
 from autograder.lift import Step, StepKind
-from autograder.measure import Measured
+from autograder.measured import Measured
 from autograder.verdicts import UndecidedError
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from autograder.evidence import Evidence
-from autograder.graders.convolutions import Answers, close, inputs, mistake, sheet
+from autograder.graders.convolutions import Answers, close, inputs, sheet
+from autograder.graders.mistakes import mistake
 from autograder.graders.own_code import library_convolutions
 from autograder.language import say
 from autograder.probes import CallProbe

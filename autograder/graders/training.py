@@ -4,7 +4,8 @@ import re
 
 from autograder.evidence import Epochs, Evidence, ModelRecord
 from autograder.language import number, say
-from autograder.measure import REALLY_TRAINED, Measured, Measurements
+from autograder.measure import REALLY_TRAINED, Measurements
+from autograder.measured import Measured
 from autograder.verdicts import settled
 
 CURVES = ("train_loss", "val_loss", "val_accuracy")
