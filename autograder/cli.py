@@ -42,19 +42,23 @@ def main() -> None:
 @app.command()
 def grade(
     paths: Annotated[list[Path], typer.Argument(help="a notebook, or a folder submitted/<student>/<assignment>/")],
-    out: Annotated[Path, typer.Option(help="where reports and evidence go")] = Path("graded"),
+    out: Annotated[Path, typer.Option(file_okay=False, help="where reports and evidence go")] = Path("graded"),
     profile: Annotated[
         Profile, typer.Option(help="data to run on; auto takes all only where it decides")
     ] = Profile.AUTO,
     lang: Language = Lang.PL,
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="submissions graded at a time")] = 1,
     fail_under: Annotated[float | None, typer.Option(help="exit 1 where a score is below so many percent")] = None,
-    json: Annotated[Path | None, typer.Option(help="also write the report here; of several, a list")] = None,
-    junit: Annotated[Path | None, typer.Option(help="also write JUnit XML here")] = None,
+    json: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="also write the report here; of several, a list")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(dir_okay=False, help="also write JUnit XML here")] = None,
     sandbox: Annotated[SandboxKind, typer.Option(help="none: run student code unconfined")] = SandboxKind.BWRAP,
     time_limit: Annotated[
         float | None,
-        typer.Option(help="seconds a notebook may take; by default 900 on quick and 5400 on full, a cell 300 and 1800"),
+        typer.Option(
+            min=1, help="seconds a notebook may take; by default 900 on quick and 5400 on full, a cell 300 and 1800"
+        ),
     ] = None,
 ) -> None:
     """Run submissions in the sandbox, judge what they computed, write reports."""
@@ -76,8 +80,10 @@ def judge(
     paths: Annotated[list[Path], typer.Argument(help="graded/, or a folder graded/<student>/<assignment>/")],
     lang: Language = Lang.PL,
     fail_under: Annotated[float | None, typer.Option(help="exit 1 where a score is below so many percent")] = None,
-    json: Annotated[Path | None, typer.Option(help="also write the report here; of several, a list")] = None,
-    junit: Annotated[Path | None, typer.Option(help="also write JUnit XML here")] = None,
+    json: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="also write the report here; of several, a list")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(dir_okay=False, help="also write JUnit XML here")] = None,
 ) -> None:
     """Judge stored evidence again; no student code runs."""
     from autograder.assignment import load_assignment
@@ -187,5 +193,5 @@ def exit_code(reports: list[Report], fail_under: float | None) -> int:
     """Return 0 graded, 1 something below `fail_under`, 2 something not graded; the worst of them."""
     if any(report.status is Outcome.UNGRADED for report in reports):
         return 2
-    below = [report for report in reports if fail_under is not None and (report.percent or 0.0) < fail_under]
+    below = [report for report in reports if fail_under is not None and (report.certain_percent or 0.0) < fail_under]
     return 1 if below else 0

@@ -20,6 +20,7 @@ import numpy as np
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
 import autograder.probe
+from autograder.errors import GraderError
 from autograder.evidence import CellRun, EvidenceFile, Failure, Fault, Probed
 from autograder.outbox import take
 from autograder.probe.bootstrap import KERNEL_PROBE
@@ -112,6 +113,7 @@ class _Visit:
         self.probed: dict[str, Probed] = {}
         self.killers: set[int] = set()
         self.timing = Timing()
+        self.lost = False
         self.deadline = 0.0
 
     async def run(self) -> None:
@@ -156,9 +158,13 @@ class _Visit:
     async def _ready(self, index: int) -> bool:
         """Make sure a kernel is up that ran every earlier cell but the killers; False where none can be had."""
         while not await self.runner.alive():
-            if len(self.killers) > MAX_DEATHS or time.monotonic() >= self.deadline:
+            if self.lost or len(self.killers) > MAX_DEATHS or time.monotonic() >= self.deadline:
                 return False
-            await self._start()
+            try:
+                await self._start()
+            except GraderError:  # the first kernel started: what this one cannot live with is the notebook's doing
+                self.lost = True
+                return False
             await self._replay(index)
         return time.monotonic() < self.deadline
 

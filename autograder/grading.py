@@ -3,6 +3,7 @@
 The stages stand in `grade`, in order. Whatever a notebook does, a report is written.
 """
 
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +44,8 @@ def grade(path: Path, assignment: Assignment, how: Grading) -> Report:
             report = _graded(read_submission(path, assignment), assignment, how)
         except SplotError as error:
             report = ungraded(path, student, assignment, how, str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours costs this report, not the class
+            report = ungraded(path, student, assignment, how, fault(error))
         write_report(report, folder_of(how.out, student, assignment))
     return report
 
@@ -111,6 +114,12 @@ def regrade(folder: Path, assignment: Assignment, lang: Lang) -> Report:
             report = ungraded(Path(evidence.file.submission), evidence.file.student, assignment, how, str(error))
         write_report(report, folder)
     return report
+
+
+def fault(error: Exception) -> str:
+    """Say where the grader itself broke."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"The grader broke ({type(error).__name__} in {Path(last.filename).name}, line {last.lineno}): report it, please."
 
 
 def ungraded(path: Path, student: str, assignment: Assignment, how: Grading, reason: str) -> Report:

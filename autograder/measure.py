@@ -96,8 +96,7 @@ class Measurements:
         """Measure a model; raises `UndecidedError` unless it provably is the one the notebook trained."""
         if name not in self._measured:
             measured = Measured(self.lifted(name, *cells), self.visible, self.held_out)
-            outputs = self.evidence.array("models", name, "outputs.npy")
-            if not measured.agrees(torch.from_numpy(np.array(outputs))):
+            if not measured.agrees(self._outputs(name)):
                 raise UndecidedError(
                     say(
                         pl=f'Odtworzony models["{name}"] daje na obrazach z testset inne wyniki niż w notebooku; '
@@ -108,6 +107,13 @@ class Measurements:
                 )
             self._measured[name] = measured
         return self._measured[name]
+
+    def _outputs(self, name: str) -> Tensor:
+        """Return the live model's scores, (n, 10) float64; raises `EvidenceError` where they are not plain floats."""
+        outputs = self.evidence.array("models", name, "outputs.npy")
+        if outputs.ndim != 2 or outputs.dtype.kind not in "biuf" or outputs.dtype.itemsize > 8:
+            raise EvidenceError(f"outputs.npy of {name} holds {outputs.dtype} of shape {outputs.shape}.")
+        return torch.from_numpy(outputs.astype(np.float64))
 
     @cached_property
     def dataset(self) -> Dataset:

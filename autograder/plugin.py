@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from autograder.errors import EvidenceError
 from autograder.evidence import Evidence
 from autograder.language import Lang, say, speaking
 from autograder.measure import Measurements
@@ -91,11 +92,20 @@ def _verdict(item: pytest.Item, mark: pytest.Mark, raised: BaseException | None)
         return Verdict(cell, name, weight, passed=True)
     if isinstance(raised, UndecidedError):
         return Verdict(cell, name, weight, None, str(raised), Status.UNDECIDED)
+    if isinstance(raised, EvidenceError):
+        said = say(
+            pl=f"Tego, co zwrócił notebook, nie da się odczytać: {raised}",
+            en=f"What the notebook gave cannot be read: {raised}",
+        )
+        return Verdict(cell, name, weight, passed=False, message=said, status=Status.ERROR)
     if isinstance(raised, AbsentError):
         return Verdict(cell, name, weight, passed=False, message=raised.message, status=raised.status)
     if isinstance(raised, AssertionError) and raised.args:
-        quick = Evidence(item.config.getoption("--evidence")).file.profile is Profile.QUICK
-        if quick and mark.kwargs.get("data") and not isinstance(raised, SettledError):
-            return Verdict(cell, name, weight, None, str(raised.args[0]), Status.UNDECIDED)
-        return Verdict(cell, name, weight, passed=False, message=str(raised.args[0]))
+        is_open = mark.kwargs.get("data") and not isinstance(raised, SettledError) and _on_quick(item)
+        passed, status = (None, Status.UNDECIDED) if is_open else (False, None)
+        return Verdict(cell, name, weight, passed, str(raised.args[0]), status)
     return None
+
+
+def _on_quick(item: pytest.Item) -> bool:
+    return Evidence(item.config.getoption("--evidence")).file.profile is Profile.QUICK

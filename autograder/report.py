@@ -122,6 +122,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return 100 * self.score / self.max_score
 
     @property
+    def certain_percent(self) -> float | None:
+        """The same with undecided cells counted in: what is certain so far."""
+        still_open = sum(cell.points for cell in self.undecided if cell.kind is Kind.AUTO)
+        total = (self.max_score or 0.0) + still_open
+        return None if self.score is None or not total else 100 * self.score / total
+
+    @property
     def undecided(self) -> tuple[CellReport, ...]:
         """The cells that could not be measured fairly on this profile."""
         return tuple(cell for cell in self.cells if cell.status is Status.UNDECIDED)

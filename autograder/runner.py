@@ -4,6 +4,7 @@ nbclient does the talking; what is ours is what happens when a cell does not end
 the kernel does not recover does the kernel have to die.
 """
 
+import json
 import re
 import time
 from contextlib import suppress
@@ -23,11 +24,12 @@ from autograder.sandbox import Cause, Room, death, kernel_manager
 READY_S = 60.0
 RECOVERY_S = 5.0
 POLL_S = 0.2
-MAX_OUTPUT = 5_000_000  # characters of one cell
+MAX_OUTPUT = 5_000_000  # bytes of one cell
 MAX_OUTPUTS = 40_000_000  # of the whole notebook
 TEXT = 1_000
 LINE = re.compile(r"Cell In\[\d+\], line (\d+)")
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+NONSENSE = "the kernel sent messages that are not Jupyter's"
 NO_MEMORY = re.compile(r"can't allocate memory|Unable to allocate|not enough memory", re.IGNORECASE)
 
 
@@ -39,7 +41,10 @@ class BoundedClient(NotebookClient):
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
         """Process a message of the kernel, which may be anything: the student's code holds the signing key."""
-        self.kept += _size(msg.get("content"))
+        try:
+            self.kept += len(json.dumps(msg["content"], ensure_ascii=False, default=str).encode("utf-8", "replace"))
+        except (KeyError, TypeError, ValueError, RecursionError):
+            return None
         full = self.kept > MAX_OUTPUT or self.kept + self.kept_before > MAX_OUTPUTS
         if full and msg.get("msg_type") != "status":
             return None
@@ -49,15 +54,6 @@ class BoundedClient(NotebookClient):
             raise
         except Exception:  # noqa: BLE001 - a malformed message is dropped, not obeyed
             return None
-
-
-def _size(value: object) -> int:
-    """Return about how many characters a message's content holds."""
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, dict):
-        return sum(_size(inner) for inner in value.values())
-    return sum(_size(inner) for inner in value) if isinstance(value, list) else 8
 
 
 class Runner:
@@ -73,6 +69,7 @@ class Runner:
     async def start(self, first: str) -> None:
         """Start a fresh kernel and run `first` in it, before anything of the notebook."""
         await self.stop()
+        self.room.clean()
         self._manager = kernel_manager(self.room)
         self._client = BoundedClient(
             self.notebook, km=self._manager, allow_errors=True, raise_on_iopub_timeout=False, iopub_timeout=2
@@ -101,23 +98,30 @@ class Runner:
 
     async def run(self, index: int, seconds: float) -> CellRun:
         """Run one cell of the notebook within its time."""
-        assert self._client is not None
+        client = self._client
+        assert client is not None
         cell = self.notebook.cells[index]
-        self._client.timeout = max(1, round(seconds))
-        self._client.kept_before, self._client.kept = self._kept, 0
+        client.timeout = max(1, round(seconds))
+        client.kept_before, client.kept = self._kept, 0
         started = time.monotonic()
-        failure = None
-        try:
-            await self._client.async_execute_cell(cell, index)
-            failure = _raised(cell)
-        except CellTimeoutError:
-            failure = Failure(Fault.TIMEOUT, "", f"{seconds:.0f} s")
-            await self._interrupt()
-        except DeadKernelError:
-            failure = self._death()
-        self._kept += min(self._client.kept, MAX_OUTPUT)
+        failure = await self._execute(client, index, seconds)
+        self._kept += min(client.kept, MAX_OUTPUT)
         taken = round(time.monotonic() - started, 3)
         return CellRun(index, cell.metadata.get("grade_id"), taken, failure, _images(cell))
+
+    async def _execute(self, client: BoundedClient, index: int, seconds: float) -> Failure | None:
+        cell = self.notebook.cells[index]
+        try:
+            await client.async_execute_cell(cell, index)
+        except CellTimeoutError:
+            await self._interrupt()
+            return Failure(Fault.TIMEOUT, "", f"{seconds:.0f} s")
+        except DeadKernelError:
+            return self._death()
+        except Exception as error:  # noqa: BLE001 - a kernel that talks nonsense: its code holds the signing key
+            await self.stop()
+            return Failure(Fault.DIED, "", f"{NONSENSE} ({type(error).__name__})")
+        return _raised(cell)
 
     async def ask(self, code: str, seconds: float) -> Failure | None:
         """Run our own line in the kernel; return what came of it where it did not end well."""
@@ -129,12 +133,14 @@ class Runner:
         while time.monotonic() < deadline:
             try:
                 reply = await client.shell_channel.get_msg(timeout=POLL_S)
+                if reply["parent_header"].get("msg_id") == message:
+                    return _refused(reply["content"])
             except Empty:
                 if not await self.alive():
                     return self._death()
-                continue
-            if reply["parent_header"].get("msg_id") == message:
-                return _refused(reply["content"])
+            except Exception as error:  # noqa: BLE001 - likewise
+                await self.stop()
+                return Failure(Fault.DIED, "", f"{NONSENSE} ({type(error).__name__})")
         await self._interrupt()
         return Failure(Fault.TIMEOUT, "", f"{seconds:.0f} s")
 
@@ -147,15 +153,17 @@ class Runner:
         assert self._manager is not None
         assert self._client is not None
         assert self._client.kc is not None
-        with suppress(RuntimeError):
+        try:
             await self._manager.interrupt_kernel()
-        message = self._client.kc.execute("", silent=True, store_history=False)
-        deadline = time.monotonic() + RECOVERY_S
-        while time.monotonic() < deadline:
-            with suppress(Empty):
-                reply = await self._client.kc.shell_channel.get_msg(timeout=POLL_S)
-                if reply["parent_header"].get("msg_id") == message:
-                    return
+            message = self._client.kc.execute("", silent=True, store_history=False)
+            deadline = time.monotonic() + RECOVERY_S
+            while time.monotonic() < deadline:
+                with suppress(Empty):
+                    reply = await self._client.kc.shell_channel.get_msg(timeout=POLL_S)
+                    if reply["parent_header"].get("msg_id") == message:
+                        return
+        except Exception:  # noqa: BLE001, S110 - whatever it answered, it is not well
+            pass
         await self.stop()
 
     def _death(self) -> Failure:

@@ -121,6 +121,37 @@ def test_a_function_that_never_ends_is_stopped(tmp_path: Path) -> None:
     assert answered(evidence)
 
 
+STUBBORN = """
+import time
+while True:
+    try:
+        time.sleep(1)
+    except KeyboardInterrupt:
+        pass
+"""
+NONSENSE = """
+deep = []
+for _ in range(700):
+    deep = [deep]
+display({"application/json": deep}, raw=True)
+get_ipython().kernel.iopub_thread.send_multipart([b"stream.stdout", b"<IDS|MSG>", b"00", b"{}", b"{}", b"{}", b"{}"])
+"""
+SQUAT = """
+import os
+for n in range(5000):
+    open(f"/splot/outbox/{n}", "w").close()
+import time; time.sleep(30)
+"""
+
+
+@pytest.mark.parametrize("source", [STUBBORN, NONSENSE, SQUAT], ids=["deaf to interrupts", "nonsense", "squatting"])
+def test_a_kernel_that_goes_wild_costs_its_cell_alone(source: str, tmp_path: Path) -> None:
+    """One that will not be interrupted, talks nonsense or fills the outbox is ended, and the rest is judged."""
+    evidence = collected(tmp_path, NUMPY, source, LOOPS, TEST, seconds=8)
+    assert run_of(evidence, 2).failure is None
+    assert answered(evidence)
+
+
 @pytest.mark.parametrize("source", ["hog = np.ones(10**11 // 8)", "hog = [np.ones(10**8) for _ in range(1000)]"])
 def test_memory_is_bounded(source: str, tmp_path: Path) -> None:
     """Allocating 100 GB, at once or piece by piece, is a memory fault of that cell, and the rest is judged."""

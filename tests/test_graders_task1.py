@@ -61,6 +61,19 @@ def convolution(X, K, q):
     assert cell_of(report, CELL).score == 3
 
 
+def test_a_library_convolution_in_a_thread_is_seen(tmp_path: Path) -> None:
+    """Neither another thread nor a name put together at run time hides it."""
+    source = """
+from concurrent.futures import ThreadPoolExecutor
+
+def convolution(X, K, q):
+    ready = getattr(F, "con" + "v2d")
+    X, K = torch.as_tensor(X).permute(2, 0, 1)[None], torch.as_tensor(K).permute(3, 2, 0, 1)
+    return ThreadPoolExecutor(1).submit(ready, X, K).result()[0].permute(1, 2, 0)
+"""
+    assert list(failed(judged({"task1_convolution": source}, tmp_path), CELL)) == [OWN]
+
+
 def test_changing_the_inputs_costs_only_its_own_check(tmp_path: Path) -> None:
     """A convolution that spoils X is right otherwise."""
     source = LOOPS.replace("return M", "X[:] = 0\n    return M")

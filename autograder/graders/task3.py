@@ -3,9 +3,11 @@
 import pytest
 
 from autograder.evidence import Evidence, ModelRecord
+from autograder.graders.ablation import dependence
 from autograder.graders.flow import Flow, spatial
 from autograder.graders.training import agree, complete, curves_shown, fell, parameters_printed
 from autograder.language import number, say
+from autograder.lift import StepKind
 from autograder.measure import Measurements
 from autograder.probes import DataProbe, ModelProbe
 from autograder.thresholds import threshold
@@ -14,6 +16,7 @@ ARCHITECTURE = "task3_architecture_tests"
 TRAINING = "task3_training_tests"
 ACCURACY = "task3_accuracy_tests"
 NAME = "baseline"
+ESSENTIAL = 0.5  # of the variance of the scores must come through the convolutions
 SOLUTIONS = ("task3_model", "task3_training", "task3_baseline")
 
 PROBES = (DataProbe(ARCHITECTURE, "testset"), ModelProbe(ARCHITECTURE, NAME))
@@ -44,6 +47,12 @@ def test_groups(flow: Flow) -> None:
         "dwa. Liczą się tylko warstwy używane w forward(), a po konwolucjach musi być aktywacja, np. ReLU.",
         en=f"On the way from input to output there are {groups} blocks of convolutions with an activation; at least "
         "two are needed. Only layers used in forward() count, and an activation such as ReLU must follow.",
+    )
+    assert dependence(flow, flow.of(StepKind.CONV)) >= ESSENTIAL, say(
+        pl="Wynik sieci prawie nie zależy od konwolucji: bez nich zwraca niemal to samo. Klasyfikator ma czytać mapę, "
+        "którą one policzyły.",
+        en="The network's answer hardly depends on its convolutions: without them it returns almost the same. "
+        "The classifier should read the map that they computed.",
     )
 
 

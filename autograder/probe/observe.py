@@ -4,6 +4,7 @@ What is seen here is a claim: code in the same process can hide from it. The gra
 """
 
 import sys
+import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -31,8 +32,11 @@ def reached_libraries(call: Callable[[], object]) -> list[str]:
     """Run `call` and return the library convolutions it reached, sorted by name."""
     seen: set[str] = set()
 
-    def watch(frame: FrameType, event: str, _argument: object) -> None:
-        if event == "call":
+    def watch(frame: FrameType, event: str, argument: object) -> None:
+        name = getattr(argument, "__name__", "")
+        if event == "c_call" and isinstance(name, str) and name.startswith("conv") and is_torch(argument):
+            seen.add(f"torch: {name}")
+        elif event == "call":
             path, name = frame.f_code.co_filename, frame.f_code.co_name
             if "scipy/ndimage" in path and name[:1] != "_":
                 seen.add(f"scipy.ndimage.{name}")
@@ -42,12 +46,20 @@ def reached_libraries(call: Callable[[], object]) -> list[str]:
     modes = _Convolutions()
     before = sys.getprofile()
     sys.setprofile(watch)
+    threading.setprofile(watch)  # threads that the call starts, where a dispatch mode does not reach
     try:
         with modes:
             call()
     finally:
         sys.setprofile(before)
+        threading.setprofile(None)
     return sorted(seen | modes.seen)
+
+
+def is_torch(function: object) -> bool:
+    """Whether a built-in belongs to torch; NumPy's one-dimensional `convolve` is nobody's shortcut here."""
+    owner = getattr(function, "__module__", None) or type(getattr(function, "__self__", None)).__module__
+    return str(owner).startswith("torch")
 
 
 def count_steps(call: Callable[[], object]) -> int:

@@ -4,6 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from autograder.errors import SplotError
 from autograder.report import Report, encode
 
 
@@ -13,7 +14,14 @@ def write_report(report: Report, folder: Path) -> Path:
 
 
 def write_whole(path: Path, content: bytes) -> Path:
-    """Write a file aside and rename it into place, so that nobody ever reads half of it."""
+    """Write a file aside and rename it into place, so that nobody ever reads half of it; raises `SplotError`."""
+    try:
+        return _write(path, content)
+    except OSError as error:
+        raise SplotError(f"{path} cannot be written ({error.strerror}); choose another place.") from error
+
+
+def _write(path: Path, content: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:

@@ -121,6 +121,12 @@ class Room:
         probe = INSIDE / "lib" / self.probe.name
         return View(HOME, HOME / "data", probe, INSIDE / "inbox", INSIDE / "outbox")
 
+    def clean(self) -> None:
+        """Empty what a sandbox that has ended could write to, so that the next one does not pay for it."""
+        for folder in (self.outbox, self.ipc):
+            _clear(folder)
+            _own(folder)
+
     @classmethod
     @contextmanager
     def open(
@@ -149,6 +155,13 @@ class Room:
             _clear(base)
 
 
+def _own(folder: Path) -> None:
+    """Make a folder that the sandbox may write to; as root it is given to the user the sandbox runs as."""
+    folder.mkdir(mode=0o755, exist_ok=True)
+    if os.geteuid() == 0:
+        os.chown(folder, SANDBOX_UID, SANDBOX_UID)
+
+
 def _private_directory() -> Path:
     for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - mkdtemp makes a private one in it
         base = Path(tempfile.mkdtemp(prefix="splot-", dir=parent)).resolve()
@@ -159,14 +172,14 @@ def _private_directory() -> Path:
 
 
 def _furnish(room: Room) -> None:
-    for folder in (room.inbox, room.outbox, room.ipc, room.work):
+    for folder in (room.inbox, room.work):
         folder.mkdir(mode=0o755)
+    for folder in (room.outbox, room.ipc):
+        _own(folder)
     room.log.touch(mode=0o600)
     if room.kind is SandboxKind.NONE and room.data is not None:
         (room.work / "data").symlink_to(room.data)
     if room.kind is SandboxKind.BWRAP and os.geteuid() == 0:
-        for folder in (room.outbox, room.ipc):
-            os.chown(folder, SANDBOX_UID, SANDBOX_UID)
         for folder in (room.probe, *filter(None, [room.data])):
             if folder.stat().st_mode & 0o005 != 0o005:
                 raise GraderError(f"The sandbox runs without root's rights: let every user read the folder {folder}.")
