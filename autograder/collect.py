@@ -17,11 +17,11 @@ from pathlib import Path
 import msgspec
 import nbformat
 import numpy as np
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
 import autograder.probe
 from autograder.errors import GraderError
-from autograder.evidence import CellRun, EvidenceFile, Failure, Fault, Probed
+from autograder.evidence import MAX_JSON, CellRun, EvidenceFile, Failure, Fault, Probed
 from autograder.outbox import take
 from autograder.probe.bootstrap import KERNEL_PROBE
 from autograder.probes import IMAGE_SHAPES, CallProbe, DataProbe, Probe, generator, random_images, seed_for
@@ -78,8 +78,7 @@ def collect(submission: Submission, assignment: str, how: Collection, folder: Pa
     with Room.open(how.sandbox, probe=Path(autograder.probe.__path__[0]), data=how.data, limits=how.limits) as room:
         visit = _Visit(submission, how, room, folder)
         asyncio.run(visit.run())
-    notebook = nbformat.writes(visit.notebook)
-    (folder / "notebook.ipynb").write_bytes(notebook.encode("utf-8", "replace"))
+    (folder / "notebook.ipynb").write_bytes(written(visit.notebook))
     file = EvidenceFile(
         submission=str(submission.path),
         student=submission.student,
@@ -211,6 +210,16 @@ class _Visit:
     def _spend(self, what: str, started: float) -> None:
         spent = getattr(self.timing, what) + time.monotonic() - started
         self.timing = msgspec.structs.replace(self.timing, **{what: round(spent, 3)})
+
+
+def written(notebook: nbformat.NotebookNode, limit: int = MAX_JSON) -> bytes:
+    """Return the executed notebook as a file of at most `limit` bytes: the largest outputs go first."""
+    content: bytes = nbformat.writes(notebook).encode("utf-8", "replace")
+    loud = sorted((c for c in notebook.cells if c.get("outputs")), key=lambda c: len(json.dumps(c)))
+    while len(content) > limit and loud:
+        loud.pop().outputs = [new_output("stream", text="[…]")]
+        content = nbformat.writes(notebook).encode("utf-8", "replace")
+    return content
 
 
 def write_requests(probes: Sequence[Probe], seed: str, folder: Path) -> None:

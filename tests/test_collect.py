@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from autograder.collect import Collection, TimeLimits, collect
+from autograder.collect import Collection, TimeLimits, collect, written
 from autograder.evidence import CellRun, Evidence, Failure, Fault, Flavour
 from autograder.judge import gather_probes
 from autograder.profiles import data_folder
@@ -210,3 +212,12 @@ def test_nothing_of_the_graders_is_in_memory(tmp_path: Path) -> None:
     needles = ["[o]brócony o 180", "[l]ibrary_convolutions", "[c]lass_activation_map", "[r]estored_generators"]
     evidence = collected(tmp_path, NUMPY, LOOPS, TEST, f"NEEDLES = {needles!r}", SCAN)
     assert f"SEEN {needles[-1:]} of 4" in evidence.notebook.printed
+
+
+def test_the_executed_notebook_fits_its_cap() -> None:
+    """The largest outputs give way until the file is as small as the judge will read; small ones stay."""
+    cells = [new_code_cell("x", outputs=[new_output("stream", text="\n" * n)]) for n in (10, 40_000, 20_000)]
+    content = written(new_notebook(cells=cells), limit=100_000)
+    assert len(content) <= 100_000
+    kept = nbformat.reads(content.decode(), as_version=4).cells
+    assert [cell.outputs[0].text for cell in kept] == ["\n" * 10, "[…]", "[…]"]
