@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from math import prod
 
+from autograder.graders.ablation import unused
 from autograder.lift import LiftedModel, Step, StepKind
 
 # Elementwise nonlinearities that are written as plain arithmetic rather than as a layer.
@@ -12,12 +13,13 @@ AVERAGING = ("aten.mean", "aten.sum", "aten.einsum", "aten.avg_pool1d", "aten.ad
 
 
 class Flow:
-    """The steps of a model that its output depends on, walked backwards."""
+    """The steps of a model that its output depends on, in deed and not by name only, walked backwards."""
 
     def __init__(self, model: LiftedModel) -> None:
         self.model = model
-        self.steps = model.steps
-        self.by_name = {step.name: step for step in model.steps}
+        idle = unused(model)
+        self.steps = tuple(step for step in model.steps if step.name not in idle)
+        self.by_name = {step.name: step for step in self.steps}
 
     def of(self, *kinds: StepKind) -> list[Step]:
         """Return the steps of these kinds, in order."""

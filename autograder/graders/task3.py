@@ -48,7 +48,7 @@ def test_groups(flow: Flow) -> None:
         en=f"On the way from input to output there are {groups} blocks of convolutions with an activation; at least "
         "two are needed. Only layers used in forward() count, and an activation such as ReLU must follow.",
     )
-    assert dependence(flow, flow.of(StepKind.CONV)) >= ESSENTIAL, say(
+    assert dependence(flow.model, flow.of(StepKind.CONV)) >= ESSENTIAL, say(
         pl="Wynik sieci prawie nie zależy od konwolucji: bez nich zwraca niemal to samo. Klasyfikator ma czytać mapę, "
         "którą one policzyły.",
         en="The network's answer hardly depends on its convolutions: without them it returns almost the same. "

@@ -55,6 +55,14 @@ WRONG_WAYS = {
     "gap: pooling lost": Wrong("gap", "Net(gap=True)", "lost experiment 1's pooling"),
     "gap: other filters": Wrong("gap", f"Net((4, 8), {POOLED}, gap=True)", "1→4, 3×3; 4→8, 3×3"),
     "regularized: nothing new": Wrong("regularized", f"Net({POOLED}, gap=True)", "input to output."),
+    "regularized: multiplied by zero": Wrong(
+        "regularized",
+        other(
+            "norm=staticmethod(nn.BatchNorm2d(6).eval()), maps=lambda s, x: (m := Net.maps(s, x)) + 0 * s.norm(m)",
+            f"{POOLED}, gap=True",
+        ),
+        "neither",
+    ),
     "regularized: plain dropout": Wrong(
         "regularized",
         other("maps=lambda s, x: F.dropout(Net.maps(s, x), 0.2, s.training)", f"{POOLED}, gap=True"),
@@ -74,6 +82,14 @@ WRONG_WAYS = {
         "regularized", f"Net((5, 6), {POOLED}, gap=True, norm=True)", "leaves them as they are"
     ),
     "deep: as many": Wrong("deep", f"Net((8, 9), {POOLED}, gap=True, norm=True)", "has 2 convolutions"),
+    "deep: multiplied by zero": Wrong(
+        "deep",
+        other(
+            "side=staticmethod(nn.Conv2d(6, 6, 3, padding=1)), maps=lambda s, x: (m := Net.maps(s, x)) + 0 * s.side(m)",
+            f"{POOLED}, gap=True, norm=True",
+        ),
+        "has 2 convolutions",
+    ),
     "deep: fewer filters": Wrong("deep", f"Net((8, 6, 4), {POOLED}, gap=True, norm=True)", "has 4 filters"),
     "deep: max pooling lost": Wrong("deep", "Net((4, 6, 8), gap=True, norm=True)", "no max pooling"),
     "deep: averaging lost": Wrong("deep", f"Net((4, 6, 8), {POOLED}, norm=True)", "not averaged"),
