@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from reference import lean
 from reference.data import CLASSES, Images, to_float
 from reference.device import autocast, borrowed, has_bfloat16, pick_device
 from reference.metrics import Metrics, accuracy, confusion, macro_f1
@@ -36,8 +37,7 @@ class Bench:
         wanted = self.recipe.bfloat16
         enabled = has_bfloat16(self.device) if wanted is None else wanted
         with autocast(self.device, enabled=enabled):
-            scores: torch.Tensor = self.model(inputs)
-        return scores.float()
+            return lean.scores(self.model, inputs).float()
 
     @torch.no_grad()
     def measure(self, data: Images) -> torch.Tensor:

@@ -55,11 +55,11 @@ REGULARIZED = Experiment(
 
 DEEP = Experiment(
     name="deep",
-    change="regularized with five convolutions in place of two, 32 to 128 filters",
+    change="regularized with five convolutions in place of two, 16 to 128 filters",
     reason="a wider receptive field and more kinds of features before the average is taken",
     architecture=replace(
         REGULARIZED.architecture,
-        blocks=(Block((32, 32)), Block((64, 64)), Block((128,), pooled=False)),
+        blocks=(Block((16, 32)), Block((32, 64)), Block((128,), pooled=False)),
     ),
 )
 
@@ -70,8 +70,8 @@ CUSTOM = Experiment(
     architecture=replace(
         DEEP.architecture,
         blocks=(
-            Block((32, 32), padding=1),
-            Block((64, 64), padding=1),
+            Block((16, 32), padding=1),
+            Block((32, 64), padding=1),
             Block((128, 128), padding=1, stride=2, pooled=False),
         ),
     ),

@@ -40,10 +40,15 @@ class Recipe:
     bfloat16: bool | None = None
 
     def optimiser_for(self, model: nn.Module) -> torch.optim.Optimizer:
-        """Return a fused optimiser of the model's weights."""
-        weights, rate, decay = model.parameters(), self.learning_rate, self.weight_decay
+        """Return a fused optimiser of the model's weights.
+
+        On a GPU the learning rate is a tensor there: a recorded step sees it change.
+        """
+        weights, decay = list(model.parameters()), self.weight_decay
+        on_gpu = weights[0].is_cuda
+        rate = torch.tensor(self.learning_rate, device=weights[0].device) if on_gpu else self.learning_rate
         if self.optimiser is Optimiser.ADAM:
-            return torch.optim.AdamW(weights, lr=rate, weight_decay=decay, fused=True)
+            return torch.optim.AdamW(weights, lr=rate, weight_decay=decay, fused=True, capturable=on_gpu)
         return torch.optim.SGD(weights, lr=rate, momentum=self.momentum, weight_decay=decay, fused=True)
 
     def schedule_for(self, optimiser: torch.optim.Optimizer, images: int) -> OneCycleLR | None:
@@ -51,4 +56,5 @@ class Recipe:
         if not self.one_cycle:
             return None
         steps = -(-images // self.batch_size)
-        return OneCycleLR(optimiser, self.learning_rate, total_steps=steps * self.epochs)
+        # Momentum stays: it is a number of Python's, which a recorded step would not see change.
+        return OneCycleLR(optimiser, self.learning_rate, total_steps=steps * self.epochs, cycle_momentum=False)

@@ -181,6 +181,20 @@ def test_a_gpu_trains_as_well_and_gives_the_model_back() -> None:
     assert {weights.device.type for weights in model.parameters()} == {"cpu"}
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("optimiser", Optimiser)
+def test_a_recorded_step_trains_as_the_step_itself(optimiser: Optimiser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replayed on a GPU, with a changing rate, mirrored images, dropout and odd last batches: the same to the bit."""
+    regularized = replace(REGULARIZED.architecture, shape=(1, 12, 12))
+    recipe = replace(EXACT, device="cuda", optimiser=optimiser, one_cycle=True, flip=True, batch_size=60)
+    replayed, stepped = build(regularized), build(regularized)
+    monkeypatch.setattr("torch.backends.cudnn.deterministic", True)
+    history = train(replayed, TRAIN, CHECK, recipe)
+    monkeypatch.setattr("reference.trainer.Replayed", lambda step, *_: step)
+    assert train(stepped, TRAIN, CHECK, recipe) == history
+    assert all(torch.equal(value, stepped.state_dict()[name]) for name, value in replayed.state_dict().items())
+
+
 def test_nothing_to_train_on_is_refused() -> None:
     """No images, no epochs, an empty batch: ValueError, never a division by zero."""
     none = Images(TRAIN.images[:0], TRAIN.labels[:0])
