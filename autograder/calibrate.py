@@ -22,9 +22,9 @@ from reference.evaluation import evaluate
 from reference.trainer import train
 from reference.zoo import build
 
-REFERENCE_SEEDS, OTHER_SEEDS = 10, 3
+SEEDS, FEW_SEEDS = 10, 3
 SOUND = 0.90
-MARGIN, DEVIATIONS = 0.02, 3
+MARGIN = 0.02
 VALIDATION = 500
 
 
@@ -40,30 +40,30 @@ class Run:
 
 def calibrate(
     dataset: Dataset,
-    reference_seeds: int = REFERENCE_SEEDS,
-    other_seeds: int = OTHER_SEEDS,
+    seeds: int = SEEDS,
+    few: int = FEW_SEEDS,
     report: Callable[[Run], None] | None = None,
 ) -> Calibration:
-    """Train every variant with every seed on both profiles, and draw the thresholds from it.
+    """Train every variant with its seeds on both profiles, and draw the thresholds from it.
 
-    Takes about half an hour on one core. `report` is called after each run. Raises `GraderError`
+    The reference and what is doubtful get `seeds` of them, the others a `few`.
+    Takes about an hour on one core. `report` is called after each run. Raises `GraderError`
     where the data set is not on this machine.
     """
     runs = []
-    for run in measure(dataset, VARIANTS, reference_seeds, other_seeds):
+    for run in measure(dataset, VARIANTS, seeds, few):
         runs.append(run)
         if report is not None:
             report(run)
     return conclude(runs, _measured(dataset))
 
 
-def measure(dataset: Dataset, subjects: Sequence[Subject], reference_seeds: int, other_seeds: int) -> Iterator[Run]:
+def measure(dataset: Dataset, subjects: Sequence[Subject], seeds: int, few: int) -> Iterator[Run]:
     """Yield the runs one by one, `quick` ones, which are short, first."""
     for profile in (Profile.QUICK, Profile.FULL):
         parts = load_split(dataset, profile)
         for subject in subjects:
-            seeds = reference_seeds if subject.kind is Kind.REFERENCE else other_seeds
-            for seed in range(seeds):
+            for seed in range(seeds if subject.kind in {Kind.REFERENCE, Kind.DOUBTFUL} else few):
                 yield Run(subject, profile, seed, accuracy(subject, parts, seed))
 
 
@@ -82,13 +82,21 @@ def conclude(runs: Sequence[Run], measured: Measured) -> Calibration:
     subjects = tuple(dict.fromkeys(run.subject for run in runs))
     variants = tuple(_variant(subject, runs) for subject in subjects)
     reference = next(variant for variant in variants if variant.kind is Kind.REFERENCE)
-    full = math.floor(SOUND * reference.full.mean * 100) / 100
-    least = [SOUND * reference.quick.mean]
-    for subject, variant in zip(subjects, variants, strict=True):
-        if failed := _failing_quick(subject, runs, full):
-            least += [max(failed) + MARGIN, variant.quick.mean + DEVIATIONS * variant.quick.std]
+    sound = [variant for variant in variants if is_sound(variant, reference)]
+    full = _down(min(SOUND * reference.full.mean, *(variant.full.lowest for variant in sound)))
+    failed = [reached for subject in subjects for reached in _failing_quick(subject, runs, full)]
+    quick = max(SOUND * reference.quick.mean, *(reached + MARGIN for reached in failed), 0.0)
     # Eight decimals first: 0.72 * 100 is a hair above 72, and must not become 73.
-    return Calibration(full, math.ceil(round(max(least) * 100, 8)) / 100, measured, variants)
+    return Calibration(full, math.ceil(round(quick * 100, 8)) / 100, measured, variants)
+
+
+def is_sound(variant: Variant, reference: Variant) -> bool:
+    """Whether a variant reaches nine tenths of the reference's accuracy on `full`, the mean over seeds."""
+    return variant.full.mean >= SOUND * reference.full.mean
+
+
+def _down(accuracy: float) -> float:
+    return math.floor(round(accuracy * 100, 8)) / 100
 
 
 def _failing_quick(subject: Subject, runs: Sequence[Run], full: float) -> list[float]:

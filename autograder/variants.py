@@ -12,7 +12,7 @@ from enum import StrEnum
 from autograder.thresholds import Kind
 from reference.experiments import BASELINE
 from reference.recipe import Optimiser, Recipe
-from reference.zoo import Architecture, Block
+from reference.zoo import Architecture, Block, Pooling
 
 
 class Labels(StrEnum):
@@ -38,7 +38,11 @@ class Subject:
         filters = "/".join("+".join(map(str, b.filters)) for b in self.architecture.blocks)
         recipe = self.recipe
         scale = "in [0, 1]" if recipe.std == 1 else "normalised"
-        words = [f"filters {filters}", f"{recipe.optimiser} {recipe.learning_rate:g}"]
+        words = [f"filters {filters}"]
+        words += [f"{self.architecture.pooling} pooling"] * (self.architecture.pooling is not Pooling.NONE)
+        words += ["batch norm"] * self.architecture.batch_norm
+        words += [f"dropout {self.architecture.dropout:g}"] * bool(self.architecture.dropout)
+        words += [f"{recipe.optimiser} {recipe.learning_rate:g}"]
         words += [f"momentum {recipe.momentum:g}"] * bool(recipe.momentum)
         words += [f"epochs {recipe.epochs}", f"batches of {recipe.batch_size}", f"images {scale}"]
         words += [self.labels.value] * (self.labels is not Labels.TRUE)
@@ -61,6 +65,8 @@ def _sgd(rate: float, epochs: int, batch_size: int, momentum: float = 0.0) -> Re
 _STRIDED = Architecture(blocks=(Block((16,), kernel_size=5, stride=2), Block((32,))))
 _FOUR = Architecture(blocks=(Block((16, 16)), Block((32, 32))))
 _SAME = BASELINE.architecture
+_NORMALISED = replace(BASELINE.architecture, batch_norm=True, dropout=0.25)
+_POOLED = replace(BASELINE.architecture, pooling=Pooling.MAX)
 _STUDENT, _DOUBTFUL, _UNSOUND = Kind.STUDENT, Kind.DOUBTFUL, Kind.UNSOUND
 
 VARIANTS = (
@@ -72,6 +78,8 @@ VARIANTS = (
     Subject("SGD 0.1", _STUDENT, _SAME, _sgd(0.1, 3, 128)),
     Subject("SGD 0.01", _STUDENT, _STRIDED, _sgd(0.01, 10, 64)),
     Subject("Adam 1e-4", _STUDENT, _SAME, Recipe(epochs=3, batch_size=100, learning_rate=1e-4)),
+    Subject("batch norm", _STUDENT, _NORMALISED, _unit(Recipe(epochs=5, batch_size=50))),
+    Subject("max pooling", _STUDENT, _POOLED, _sgd(0.05, 8, 150, momentum=0.9)),
     Subject("untrained", _UNSOUND, _SAME, Recipe(epochs=0)),
     Subject("neighbour's labels", _UNSOUND, _STRIDED, Recipe(epochs=3), Labels.NEIGHBOUR),
     Subject("hardly learns", _UNSOUND, _SAME, _sgd(1e-4, 1, 128)),
