@@ -6,7 +6,6 @@ before stays taken.
 
 import asyncio
 import importlib.metadata
-import json
 import platform
 import shutil
 import time
@@ -16,22 +15,25 @@ from pathlib import Path
 
 import msgspec
 import nbformat
-import numpy as np
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
 import autograder.probe
 from autograder.errors import GraderError
-from autograder.evidence import MAX_JSON, CellRun, EvidenceFile, Failure, Fault, Probed
+from autograder.inbox import write_requests
+from autograder.language import say
 from autograder.outbox import take
 from autograder.probe.bootstrap import KERNEL_PROBE
-from autograder.probes import IMAGE_SHAPES, CallProbe, DataProbe, Probe, generator, random_images, seed_for
+from autograder.probes import Probe, seed_for
+from autograder.records import CellRun, EvidenceFile, Failure, Fault, Probed
 from autograder.report import Profile, Timing
-from autograder.runner import Runner
+from autograder.runner import Runner, SandboxEndedError
 from autograder.sandbox import Limits, Room, SandboxKind
+from autograder.seal import seal
 from autograder.submission import Cell, Submission
+from autograder.timelimits import TIME_LIMITS, TimeLimits
 
-PROBE_S = 120.0
 MAX_DEATHS = 6
+MIN_FREE = 16_000_000
 NEVER_RUN = Failure(Fault.DIED, "", "")
 BOOTSTRAP = """
 import importlib.util, sys
@@ -41,20 +43,6 @@ spec.loader.exec_module(sys.modules["splot_probe"])
 from splot_probe.bootstrap import prepare
 prepare(shell, {inbox!r}, {outbox!r})
 """
-
-
-@dataclass(frozen=True)
-class TimeLimits:
-    """Seconds of wall time that the notebook may take."""
-
-    cell: float
-    submission: float
-
-
-TIME_LIMITS: Mapping[Profile, TimeLimits] = {
-    Profile.QUICK: TimeLimits(cell=300.0, submission=900.0),
-    Profile.FULL: TimeLimits(cell=1800.0, submission=5400.0),
-}
 
 
 @dataclass(frozen=True)
@@ -78,7 +66,6 @@ def collect(submission: Submission, assignment: str, how: Collection, folder: Pa
     with Room.open(how.sandbox, probe=Path(autograder.probe.__path__[0]), data=how.data, limits=how.limits) as room:
         visit = _Visit(submission, how, room, folder)
         asyncio.run(visit.run())
-    (folder / "notebook.ipynb").write_bytes(written(visit.notebook))
     file = EvidenceFile(
         submission=str(submission.path),
         student=submission.student,
@@ -88,13 +75,13 @@ def collect(submission: Submission, assignment: str, how: Collection, folder: Pa
         profile=how.profile,
         dataset=how.dataset,
         sandbox=how.sandbox,
-        notes=(*submission.notes, *how.notes),
+        notes=(*submission.notes, *how.notes, *visit.cut_notes()),
         runs=tuple(visit.runs.values()),
         probed=tuple(visit.probed.values()),
         timing=visit.timing,
         versions=_versions(),
     )
-    (folder / "evidence.json").write_bytes(msgspec.json.encode(file))
+    seal(folder, visit.notebook, file)
 
 
 class _Visit:
@@ -124,6 +111,7 @@ class _Visit:
             for index, cell in enumerate(self.submission.cells):
                 if cell.kind == "code" and cell.source.strip():
                     await self._step(index, cell)
+            self.runner.why_dead()
         finally:
             await self.runner.stop()
 
@@ -161,6 +149,8 @@ class _Visit:
                 return False
             try:
                 await self._start()
+            except SandboxEndedError:
+                raise
             except GraderError:  # the first kernel started: what this one cannot live with is the notebook's doing
                 self.lost = True
                 return False
@@ -189,12 +179,30 @@ class _Visit:
             return Probed(cell, failure=run.failure or NEVER_RUN)
         started = time.monotonic()
         write_requests(self.probes[cell], self.seed, self.room.inbox / cell)
-        failure = await self.runner.ask(f"__import__('sys').modules[{KERNEL_PROBE!r}].take({cell!r})", PROBE_S)
+        failure = await self.runner.ask(
+            f"__import__('sys').modules[{KERNEL_PROBE!r}].take({cell!r})", self.how.time.probe
+        )
         if not await self.runner.alive():
             self.killers.add(index)
         probed = Probed(cell, failure=failure) if failure else take(self.room.outbox, cell, self.folder)
         self._spend("probe_s", started)
+        self._require_disk()
         return probed
+
+    def _require_disk(self) -> None:
+        """Make sure that what the probe left out was not for want of our disk."""
+        if shutil.disk_usage(self.room.base).free < MIN_FREE:
+            raise GraderError(f"The disk that holds {self.room.base.parent} is full: make room, then grade again.")
+
+    def cut_notes(self) -> list[str]:
+        """Say whose output passed the limit."""
+        cells = self.submission.cells
+        names = ", ".join(cells[index].grade_id or str(index + 1) for index in sorted(self.runner.cut))
+        said = say(
+            pl=f"Przekroczono limit wypisywania, więc pominięto dalszą część wyniku (komórki: {names}).",
+            en=f"The limit on output was passed, so the rest of it was left out (cells: {names}).",
+        )
+        return [said] if names else []
 
     def _bootstrap(self) -> str:
         """Return the line that prepares a fresh kernel; it leaves no name behind in the notebook's namespace."""
@@ -210,42 +218,6 @@ class _Visit:
     def _spend(self, what: str, started: float) -> None:
         spent = getattr(self.timing, what) + time.monotonic() - started
         self.timing = msgspec.structs.replace(self.timing, **{what: round(spent, 3)})
-
-
-def written(notebook: nbformat.NotebookNode, limit: int = MAX_JSON) -> bytes:
-    """Return the executed notebook as a file of at most `limit` bytes: the largest outputs go first."""
-    content: bytes = nbformat.writes(notebook).encode("utf-8", "replace")
-    loud = sorted((c for c in notebook.cells if c.get("outputs")), key=lambda c: len(json.dumps(c)))
-    while len(content) > limit and loud:
-        loud.pop().outputs = [new_output("stream", text="[…]")]
-        content = nbformat.writes(notebook).encode("utf-8", "replace")
-    return content
-
-
-def write_requests(probes: Sequence[Probe], seed: str, folder: Path) -> None:
-    """Write what is asked at one test cell, and the inputs that go with it, where the probe reads it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    requests = []
-    for probe in probes:
-        request: dict[str, object] = {"kind": type(probe).__name__.removesuffix("Probe").lower(), "name": probe.name}
-        if isinstance(probe, CallProbe):
-            drawn = probe.draw(generator(seed, f"{probe.cell}/{probe.name}"))
-            request |= {"function": probe.function, "observe": probe.observe}
-            request["arguments"] = [_argument(value, folder, f"{probe.name}-{i}.npy") for i, value in enumerate(drawn)]
-        elif isinstance(probe, DataProbe):
-            for name in IMAGE_SHAPES:
-                np.save(folder / f"{name}.npy", random_images(seed, name), allow_pickle=False)
-        requests.append(request)
-    (folder / "request.json").write_text(json.dumps(requests))
-    for path in (folder, *folder.iterdir()):
-        path.chmod(0o755 if path.is_dir() else 0o644)
-
-
-def _argument(value: object, folder: Path, name: str) -> dict[str, object]:
-    if isinstance(value, int):
-        return {"value": value}
-    np.save(folder / name, np.asarray(value), allow_pickle=False)
-    return {"array": name}
 
 
 def _as_node(cell: Cell) -> nbformat.NotebookNode:

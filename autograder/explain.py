@@ -1,7 +1,9 @@
 """Say what a student's exception or a limit means, in a sentence or two, with the place and the next thing to try."""
 
-from autograder.evidence import Failure, Fault
 from autograder.language import say
+from autograder.limits import passed_limit
+from autograder.printable import printable
+from autograder.records import Failure, Fault
 
 AVAILABLE = "torch, torchvision, torchinfo, torchmetrics, numpy, scipy, pandas, sklearn, matplotlib, seaborn, tqdm, PIL"
 
@@ -25,7 +27,8 @@ def _place(failure: Failure, cell: str | None, what: str) -> str:
 
 
 def _exception(failure: Failure, place: str) -> str:
-    said = " ".join((f"{failure.type}: {failure.message}" if failure.message else failure.type).split())
+    words = f"{failure.type}: {failure.message}" if failure.message else failure.type
+    said = printable(" ".join(words.split()))
     return f"{place} — {said}. {_advice(failure)}"
 
 
@@ -50,6 +53,8 @@ def _advice(failure: Failure) -> str:
             pl="Uruchom notebook od początku (Restart & Run All): w tym miejscu ta nazwa nie jest jeszcze zdefiniowana.",
             en="Run the notebook from the top (Restart & Run All): the name is not defined yet at this point.",
         )
+    if (passed := passed_limit(failure)) is not None:
+        return passed
     return say(
         pl="Uruchom notebook od początku (Restart & Run All) i popraw tę komórkę.",
         en="Run the notebook from the top (Restart & Run All) and mend this cell.",
@@ -68,10 +73,32 @@ def _limit(failure: Failure, place: str) -> str:
             pl=f"{place} — zabrakło pamięci ({failure.message}). Zmniejsz tablice lub batch.",
             en=f"{place} — out of memory ({failure.message}). Use smaller arrays or batches.",
         )
-    how = f" ({failure.message})" if failure.message else ""
+    return f"{place} — {_ended(failure)}"
+
+
+def _ended(failure: Failure) -> str:
+    """Say what ended the notebook's process; `failure.type` is the watchdog's cause, if that is known."""
+    if failure.type == "disk":
+        return say(
+            pl="przekroczono limit zapisu (łączna wielkość albo liczba plików), więc notebook został zatrzymany. "
+            "Nie zapisuj na dysk tego, co mieści się w pamięci.",
+            en="the limit on what may be written (bytes or number of files) was passed, so the notebook was stopped. "
+            "Keep in memory what fits there.",
+        )
+    if failure.type in {"tampered", "nonsense"}:
+        return say(
+            pl="notebook naruszył połączenie z programem, który go uruchamia, więc został zatrzymany. "
+            "Usuń kod, który zmienia działanie Jupytera.",
+            en="the notebook interfered with the program that runs it, so it was stopped. "
+            "Remove code that changes how Jupyter works.",
+        )
+    status = {
+        "exited": say(pl=f" (kod wyjścia {failure.message})", en=f" (exit status {failure.message})"),
+        "killed": say(pl=f" (sygnał {failure.message})", en=f" (signal {failure.message})"),
+    }
     return say(
-        pl=f"{place} — proces notebooka zakończył się przed czasem{how}. "
+        pl=f"proces notebooka zakończył się przed czasem{status.get(failure.type, '')}. "
         "Usuń wywołania, które kończą interpreter, np. os._exit().",
-        en=f"{place} — the notebook's process ended midway{how}. "
+        en=f"the notebook's process ended midway{status.get(failure.type, '')}. "
         "Remove calls that end the interpreter, such as os._exit().",
     )

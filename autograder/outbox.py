@@ -12,19 +12,10 @@ from typing import Annotated
 import msgspec
 
 from autograder.errors import EvidenceError, GraderError
-from autograder.evidence import (
-    MAX_ARRAY,
-    UNREADABLE,
-    CallRecord,
-    DataRecord,
-    Failure,
-    Fault,
-    MapRecord,
-    ModelRecord,
-    Probed,
-    Record,
-)
+from autograder.evidence import MAX_ARRAY, UNREADABLE
+from autograder.language import say
 from autograder.plainfile import open_beneath, parse_array, read_beneath
+from autograder.records import CallRecord, DataRecord, Failure, Fault, MapRecord, ModelRecord, Probed, Record
 
 MAX_ANSWER = 2_000_000  # of every test cell's; together they stay within what `evidence.json` may hold
 MAX_RECORDS = 1_000
@@ -65,9 +56,16 @@ def _answer(raw: bytes) -> Answer:
         answer = msgspec.json.decode(raw, type=Answer)
         size = len(msgspec.json.encode(answer))
     except (*UNREADABLE, OverflowError) as error:
-        raise EvidenceError(f"answer.json is not an answer: {error}.") from error
+        raise EvidenceError(
+            say(pl=f"answer.json nie zawiera odpowiedzi: {error}.", en=f"answer.json is not an answer: {error}.")
+        ) from error
     if size > MAX_ANSWER:
-        raise EvidenceError(f"answer.json is longer than {MAX_ANSWER} bytes when it is written out.")
+        raise EvidenceError(
+            say(
+                pl=f"answer.json po zapisaniu ma ponad {MAX_ANSWER} B.",
+                en=f"answer.json is longer than {MAX_ANSWER} bytes when it is written out.",
+            )
+        )
     return answer
 
 
@@ -123,5 +121,10 @@ def _move(outbox: Path, parts: tuple[str, ...], target: Path, limit: int) -> int
         while chunk := source.read(CHUNK):
             copy.write(chunk)
             if copy.tell() > limit:
-                raise EvidenceError(f"{'/'.join(parts)} grew past {limit} bytes while it was taken.")
+                raise EvidenceError(
+                    say(
+                        pl=f"{'/'.join(parts)} urósł w trakcie przenoszenia powyżej {limit} B.",
+                        en=f"{'/'.join(parts)} grew past {limit} bytes while it was taken.",
+                    )
+                )
         return copy.tell()

@@ -4,56 +4,29 @@ nbclient does the talking; what is ours is what happens when a cell does not end
 the kernel does not recover does the kernel have to die.
 """
 
-import json
-import re
+import asyncio
 import time
 from contextlib import suppress
 from queue import Empty
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from zmq import ZMQError
 
+from autograder.client import MAX_OUTPUT, POLL_S, RECOVERY_S, BoundedClient
 from autograder.errors import GraderError
-from autograder.evidence import CellRun, Failure, Fault
+from autograder.outputs import cut_off, images, raised, told
+from autograder.records import CellRun, Failure, Fault
 from autograder.sandbox import Cause, Room, death, kernel_manager
 
 READY_S = 60.0
-RECOVERY_S = 5.0
-POLL_S = 0.2
-MAX_OUTPUT = 5_000_000  # bytes of one cell
-MAX_OUTPUTS = 40_000_000  # of the whole notebook
-TEXT = 1_000
-LINE = re.compile(r"Cell In\[\d+\], line (\d+)")
-ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-NONSENSE = "the kernel sent messages that are not Jupyter's"
-NO_MEMORY = re.compile(r"can't allocate memory|Unable to allocate|not enough memory", re.IGNORECASE)
+NONSENSE = "nonsense"  # what a kernel says whose messages are not Jupyter's
 
 
-class BoundedClient(NotebookClient):
-    """An nbclient that keeps at most so much output, and shrugs at messages that are not Jupyter's."""
-
-    kept = 0
-    kept_before = 0
-
-    def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
-        """Process a message of the kernel, which may be anything: the student's code holds the signing key."""
-        try:
-            self.kept += len(json.dumps(msg["content"], ensure_ascii=False, default=str).encode("utf-8", "replace"))
-        except (KeyError, TypeError, ValueError, RecursionError):
-            return None
-        full = self.kept > MAX_OUTPUT or self.kept + self.kept_before > MAX_OUTPUTS
-        if full and msg.get("msg_type") != "status":
-            return None
-        try:
-            return super().process_message(msg, cell, cell_index)
-        except CellExecutionComplete:
-            raise
-        except Exception:  # noqa: BLE001 - a malformed message is dropped, not obeyed
-            return None
+class SandboxEndedError(GraderError):
+    """The sandbox was ended from outside: nothing inside can do that, so it costs the submission nothing."""
 
 
 class Runner:
@@ -65,9 +38,12 @@ class Runner:
         self._manager: AsyncKernelManager | None = None
         self._client: BoundedClient | None = None
         self._kept = 0
+        self.cut: set[int] = set()
+        """Cells whose output was cut off."""
 
     async def start(self, first: str) -> None:
         """Start a fresh kernel and run `first` in it, before anything of the notebook."""
+        self.why_dead()
         await self.stop()
         self.room.clean()
         self._manager = kernel_manager(self.room)
@@ -102,12 +78,17 @@ class Runner:
         assert client is not None
         cell = self.notebook.cells[index]
         client.timeout = max(1, round(seconds))
-        client.kept_before, client.kept = self._kept, 0
+        client.kept_before, client.kept, client.cut, client.ended = self._kept, 0, False, False
         started = time.monotonic()
         failure = await self._execute(client, index, seconds)
         self._kept += min(client.kept, MAX_OUTPUT)
+        if self._client is not None and not client.ended:
+            await client.listen_anew()
+            client.cut = True
+        if client.cut or cut_off(cell):
+            self.cut.add(index)
         taken = round(time.monotonic() - started, 3)
-        return CellRun(index, cell.metadata.get("grade_id"), taken, failure, _images(cell))
+        return CellRun(index, cell.metadata.get("grade_id"), taken, failure, images(cell))
 
     async def _execute(self, client: BoundedClient, index: int, seconds: float) -> Failure | None:
         cell = self.notebook.cells[index]
@@ -117,11 +98,14 @@ class Runner:
             await self._interrupt()
             return Failure(Fault.TIMEOUT, "", f"{seconds:.0f} s")
         except DeadKernelError:
-            return self._death()
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():  # nbclient takes a cancelled cell, Ctrl-C say, for a dead kernel
+                raise asyncio.CancelledError from None
+            return self.why_dead()
         except Exception as error:  # noqa: BLE001 - a kernel that talks nonsense: its code holds the signing key
             await self.stop()
-            return Failure(Fault.DIED, "", f"{NONSENSE} ({type(error).__name__})")
-        return _raised(cell)
+            return Failure(Fault.DIED, NONSENSE, type(error).__name__)
+        return raised(cell)
 
     async def ask(self, code: str, seconds: float) -> Failure | None:
         """Run our own line in the kernel; return what came of it where it did not end well."""
@@ -137,10 +121,10 @@ class Runner:
                     return _refused(reply["content"])
             except Empty:
                 if not await self.alive():
-                    return self._death()
+                    return self.why_dead()
             except Exception as error:  # noqa: BLE001 - likewise
                 await self.stop()
-                return Failure(Fault.DIED, "", f"{NONSENSE} ({type(error).__name__})")
+                return Failure(Fault.DIED, NONSENSE, type(error).__name__)
         await self._interrupt()
         return Failure(Fault.TIMEOUT, "", f"{seconds:.0f} s")
 
@@ -166,43 +150,19 @@ class Runner:
             pass
         await self.stop()
 
-    def _death(self) -> Failure:
-        """Say why the kernel died."""
+    def why_dead(self) -> Failure:
+        """Say why the kernel died; raises `SandboxEndedError` where that was no doing of the notebook's."""
         why = death(self._manager) if self._manager is not None else None
+        if why is not None and why.cause is Cause.OUTSIDE:
+            by = f"signal {why.number}"
+            raise SandboxEndedError(f"The sandbox was ended from outside ({by}); grade this submission again.")
         if why is not None and why.cause is Cause.MEMORY:
             limit = self.room.limits.memory_mb
             return Failure(Fault.MEMORY, "", f"{limit} MB")
-        return Failure(Fault.DIED, "", str(why or "").removesuffix("."))
+        return Failure(Fault.DIED, str(why.cause), str(why.number)) if why else Failure(Fault.DIED)
 
 
 def _refused(content: dict[str, Any]) -> Failure | None:
     if content.get("status") == "ok":
         return None
-    return Failure(Fault.ERROR, _text(content.get("ename")), _text(content.get("evalue")))
-
-
-def _text(value: object) -> str:
-    """Return what a kernel said as text that can be written: half surrogates cannot."""
-    return str(value)[:TEXT].encode("utf-8", "replace").decode()
-
-
-def _raised(cell: NotebookNode) -> Failure | None:
-    """Describe the exception a cell ended with, from its last output."""
-    last = next((output for output in reversed(cell.outputs) if output.output_type == "error"), None)
-    if last is None:
-        return None
-    traceback = ANSI.sub("", "\n".join(str(line) for line in last.get("traceback", ())))
-    lines = LINE.findall(traceback)
-    message = _text(last.get("evalue"))
-    memory = last.get("ename") == "MemoryError" or NO_MEMORY.search(message)
-    return Failure(
-        Fault.MEMORY if memory else Fault.ERROR,
-        _text(last.get("ename")),
-        message,
-        int(lines[-1]) if lines else None,
-    )
-
-
-def _images(cell: NotebookNode) -> int:
-    """Count the pictures a cell shows."""
-    return sum(any(kind.startswith("image/") for kind in output.get("data", {})) for output in cell.get("outputs", ()))
+    return Failure(Fault.ERROR, told(content.get("ename")), told(content.get("evalue")))

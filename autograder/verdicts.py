@@ -1,14 +1,17 @@
 """How a hidden grader says that it cannot simply pass or fail: what it needs is absent, or cannot be measured fairly."""
 
-from autograder.evidence import CellRun, Evidence, Failure, Fault
+from autograder.evidence import Evidence
 from autograder.explain import explain, wants_gpu
 from autograder.language import say
+from autograder.limits import passed_limit
+from autograder.records import CellRun, Failure, Fault
 from autograder.report import Profile, Status
 
 # What the amount of data cannot cause: such an exception on `quick` would be the same on `full`.
 SIZE_INDEPENDENT = frozenset(
     {
         "AttributeError",
+        "HTTPError",
         "ImportError",
         "IndentationError",
         "KeyboardInterrupt",
@@ -19,6 +22,7 @@ SIZE_INDEPENDENT = frozenset(
         "SystemExit",
         "TabError",
         "TypeError",
+        "URLError",
         "UnboundLocalError",
     }
 )
@@ -91,7 +95,7 @@ def _first_of_size(evidence: Evidence, cells: tuple[str, ...]) -> CellRun | None
 def _may_be_size(cause: Failure) -> bool:
     """Whether more data may avert it: a best model that no epoch was good enough for is None, and None fails anyhow."""
     never = cause.type in SIZE_INDEPENDENT and "NoneType" not in cause.message
-    return cause.fault is Fault.ERROR and not never and not wants_gpu(cause)
+    return cause.fault is Fault.ERROR and not never and not wants_gpu(cause) and passed_limit(cause) is None
 
 
 def _missing(what: str, cause: Failure | None) -> str:

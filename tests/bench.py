@@ -11,14 +11,15 @@ from typing import Any
 
 import msgspec
 
-from autograder.collect import write_requests
-from autograder.evidence import Evidence, EvidenceFile
+from autograder.evidence import Evidence
+from autograder.inbox import write_requests
 from autograder.judge import gather_probes
 from autograder.language import Lang, speaking
 from autograder.measure import Measurements
 from autograder.outbox import take
 from autograder.probe.requests import Probe
 from autograder.profiles import data_folder
+from autograder.records import EvidenceFile
 from autograder.report import Profile
 from autograder.verdicts import AbsentError, UndecidedError
 from tests.lab import DATA, IMPORTS, SEED

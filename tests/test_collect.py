@@ -1,18 +1,22 @@
 """Collecting evidence from misbehaving notebooks, in the real sandbox: a cell's end costs that cell alone."""
 
+import resource
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from autograder.collect import Collection, TimeLimits, collect, written
-from autograder.evidence import CellRun, Evidence, Failure, Fault, Flavour
+from autograder.collect import Collection, collect
+from autograder.evidence import Evidence
 from autograder.judge import gather_probes
 from autograder.profiles import data_folder
+from autograder.records import CellRun, Failure, Fault, Flavour
 from autograder.report import Profile
 from autograder.sandbox import Limits
+from autograder.seal import written
 from autograder.submission import Cell, Submission
+from autograder.timelimits import TimeLimits
 from tests.submissions.convolutions import LOOPS
 
 TEST = "task1_convolution_tests"
@@ -167,6 +171,34 @@ def test_printing_a_gigabyte_keeps_a_megabyte(tmp_path: Path) -> None:
     evidence = collected(tmp_path, NUMPY, "for _ in range(1000): print('x' * 10**6)", LOOPS, TEST)
     assert run_of(evidence, 1).failure is None
     assert len(evidence.notebook.printed) < 1_100_000
+    assert answered(evidence)
+
+
+def test_a_message_too_long_never_fills_the_grader(tmp_path: Path) -> None:
+    """Of a message of 200 MB nothing is taken in, with a note; what later cells print is there, and the rest judged."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    long = "display({'text/plain': 'x' * (200 << 20)}, raw=True)"
+    evidence = collected(tmp_path, NUMPY, long, "print('still here')", LOOPS, TEST)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10
+    assert "still here" in evidence.notebook.printed
+    assert "2" in evidence.file.notes[-1]
+    assert answered(evidence)
+
+
+FLOOD = """
+def convolution_same(X, K, q):
+    for _ in range(30):
+        display({"text/plain": "x" * (5 << 20)}, raw=True)
+    return X
+"""
+
+
+@pytest.mark.soak
+def test_output_that_nobody_keeps_never_fills_the_grader(tmp_path: Path) -> None:
+    """Of the gigabytes that a function prints while the probe calls it, little waits to be read."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    evidence = collected(tmp_path, NUMPY, FLOOD, SAME, LOOPS, TEST)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500 << 10
     assert answered(evidence)
 
 

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from autograder import outbox as module
 from autograder.errors import GraderError
-from autograder.evidence import CallRecord, Fault, Flavour, ModelRecord, Probed
 from autograder.outbox import take
+from autograder.records import CallRecord, Fault, Flavour, ModelRecord, Probed
+
+pytestmark = pytest.mark.usefixtures("english")
 
 CELL = "task1_convolution_tests"
 CALL = {"kind": "call", "name": "random", "flavour": "numpy", "array": True}

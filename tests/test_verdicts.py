@@ -6,9 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from autograder.evidence import CellRun, Evidence, EvidenceFile, Failure, Fault
+from autograder.evidence import Evidence
 from autograder.explain import AVAILABLE, explain
 from autograder.language import Lang, speaking
+from autograder.records import CellRun, EvidenceFile, Failure, Fault
 from autograder.report import Profile, Status
 from autograder.verdicts import AbsentError, SettledError, UndecidedError, absent, settled
 
@@ -159,7 +160,7 @@ def test_a_settled_condition_fails_for_good() -> None:
         (Failure(Fault.ERROR, "ValueError", ""), "Cell c — ValueError. Run the notebook from the top"),
         (Failure(Fault.TIMEOUT, "", "300 s"), "the time limit passed (300 s)"),
         (Failure(Fault.MEMORY, "", "4096 MB"), "out of memory (4096 MB)"),
-        (Failure(Fault.DIED, "", "it exited"), "the notebook's process ended midway (it exited)"),
+        (Failure(Fault.DIED, "exited", "3"), "the notebook's process ended midway (exit status 3)"),
     ],
 )
 def test_every_way_to_fail_comes_with_what_to_do(failure: Failure, said: str) -> None:

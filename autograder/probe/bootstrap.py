@@ -15,6 +15,9 @@ from types import ModuleType
 from typing import Any
 
 MAX_PRINTED = 1_000_000
+CUT = "[… 1 MB]"
+"""Stands where a cell's printed text was cut off."""
+
 KERNEL_PROBE = "splot_probe_of_this_kernel"
 CIFAR = "torchvision.datasets.cifar"
 
@@ -65,7 +68,7 @@ def _limited(write: Callable[[str], int]) -> Callable[[str], int]:
         nonlocal left
         if left <= 0:
             return len(text)
-        shown = text if len(text) <= left else text[:left] + "\n[…]\n"
+        shown = text if len(text) <= left else f"{text[:left]}\n{CUT}\n"
         left -= len(text)
         return write(shown)
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ def record_model(namespace: dict[str, Any], name: str, images: VisibleImages, ta
     try:
         model = _model(namespace, name)
         record["type"] = type(model).__name__[:TEXT]
-        record["parameters"] = sum(parameter.numel() for parameter in model.parameters())
+        with deadline(SECONDS):
+            record["parameters"] = sum(parameter.numel() for parameter in model.parameters())
         batch = images.of(namespace)
         with deadline(SECONDS):
             record |= _outputs(model, batch, target / name)
@@ -107,7 +109,7 @@ def _figures(results: dict[str, Any] | None) -> dict[str, Any] | None:
 
 def _numbers(values: Any) -> list[float | None] | None:
     try:
-        return [_number(value) for value in list(values)[:10_000]]
+        return [_number(value) for value in islice(values, 10_000)]
     except Exception:  # noqa: BLE001 - not a sequence of numbers
         return None
 

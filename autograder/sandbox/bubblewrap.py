@@ -58,6 +58,8 @@ def entrance(
             outer = outer_stage(stack, room)
             argv = [*outer.sealed(), "--", *DROP_ROOT, *argv]
             descriptors = descriptors + outer.descriptors
+        if room.cores:
+            argv = ["taskset", "--cpu-list", ",".join(map(str, room.cores)), *argv]
         yield Entrance((shutil.which(argv[0]) or argv[0], *argv[1:]), tuple(descriptors))
 
 

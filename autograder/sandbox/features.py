@@ -12,8 +12,9 @@ from autograder.sandbox.bubblewrap import entrance
 from autograder.sandbox.room import Limits, Room, SandboxKind
 from autograder.sandbox.tree import PROC, descendants, host_uid, memory_in_use
 
-PROGRAMS = ("bwrap", "prlimit", "setpriv")
+PROGRAMS = ("bwrap", "prlimit", "setpriv", "taskset")
 INSTALL = "Install it: `sudo apt-get install bubblewrap util-linux`."
+INSTALL_FILTER = "Install it: `sudo apt-get install libseccomp2`."
 ALLOW_NAMESPACES = (
     "Allow unprivileged user namespaces (Ubuntu: `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`; "
     "Docker: `--security-opt` with each of `seccomp=unconfined`, `apparmor=unconfined`, `systempaths=unconfined`)."
@@ -78,7 +79,9 @@ def _findings(trial: _Trial) -> tuple[Feature, ...]:
         _feature("no network", interfaces == ["lo"], f"Interfaces: {', '.join(interfaces)}."),
         _feature("process limit", processes == limits.processes, f"{processes} processes and threads."),
         _feature("memory limit", trial.memory > 0, _memory(trial.proportional)),
-        Feature("system-call filter", filtered, "On." if filtered else "Not known for this processor.", "", False),
+        Feature(
+            "system-call filter", filtered, "On." if filtered else "No libseccomp.", "" if filtered else INSTALL_FILTER
+        ),
     )
 
 
@@ -88,7 +91,7 @@ def _feature(name: str, ok: bool, detail: str) -> Feature:
 
 def _memory(proportional: bool) -> str:
     counted = "shared pages once" if proportional else "shared pages once for each process"
-    return f"A watchdog sums the process tree five times a second, {counted}; there is no memory cgroup."
+    return f"A watchdog sums the process tree five times a second, {counted}; no memory cgroup is used."
 
 
 def _try_room() -> _Trial:

@@ -2,6 +2,9 @@
 
 import sys
 
+import zmq
+import zmq.asyncio
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import Instance
@@ -15,6 +18,24 @@ from autograder.sandbox.watchdog import Death
 PROVISIONER = "splot-bubblewrap"
 """The entry point's name in pyproject.toml."""
 KERNEL_NAME = "splot"
+MAX_MESSAGE = 8 * 2**20
+"""Bytes of one Jupyter message's part. A longer one is not taken in: it would be the grader's memory that it fills."""
+UNREAD = 32
+"""Messages that may wait in the grader's memory; more wait in the kernel's own."""
+
+
+class BoundedKernelClient(AsyncKernelClient):
+    """A client whose sockets take in neither long messages nor many."""
+
+    def _context_default(self) -> zmq.asyncio.Context:
+        return _bounded(super()._context_default())
+
+
+def _bounded(context: zmq.asyncio.Context) -> zmq.asyncio.Context:
+    """Limit what every socket made from it takes in."""
+    context.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE)
+    context.setsockopt(zmq.RCVHWM, UNREAD)
+    return context
 
 
 class _RoomSpecs(KernelSpecManager):
@@ -48,13 +69,16 @@ def kernel_manager(room: Room) -> AsyncKernelManager:
     nbclient leaves a manager that it was handed running: call `shutdown_kernel(now=True)` before the room closes.
     A kernel that died may be started again in the same room (`start_kernel`), with a fresh watchdog.
     """
-    return AsyncKernelManager(
+    manager = AsyncKernelManager(
+        client_class=f"{BoundedKernelClient.__module__}.{BoundedKernelClient.__name__}",
         kernel_name=KERNEL_NAME,
         kernel_spec_manager=_RoomSpecs(room=room),
         transport="ipc",
         ip=str(room.ipc / SOCKET),
         connection_file=str(room.base / "connection.json"),
     )
+    _bounded(manager.context)
+    return manager
 
 
 def death(manager: AsyncKernelManager) -> Death | None:

@@ -30,6 +30,7 @@ def outer_stage(stack: ExitStack, room: Room) -> Arguments:
     args.add("--die-with-parent", "--unshare-pid", "--cap-drop", "ALL")
     for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
         args.add("--cap-add", capability)
+    args.add("--perms", "0755", "--dir", "/tmp")  # noqa: S108 - the inner stage mounts its new root there, wherever TMPDIR is
     writable = (room.outbox, room.ipc)
     for source in sorted({*_sources(room), *writable}):
         for folder in reversed(source.parents[:-1]):

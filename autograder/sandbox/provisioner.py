@@ -5,6 +5,7 @@ jupyter_client finds it by its entry point's name, which the kernel spec's metad
 The kernel dies with the *thread* that started it (PR_SET_PDEATHSIG): start it from one that outlives it.
 """
 
+import asyncio
 import json
 import os
 import subprocess
@@ -61,9 +62,13 @@ class BubblewrapProvisioner(LocalProvisioner):
         self._watchdog = Watchdog(self.process, self.room)
 
     async def kill(self, restart: bool = False) -> None:
-        """End the kernel and everything in its room."""
+        """End the kernel and everything in its room, and wait until it is gone."""
         self._note_request()
+        if self._watchdog is not None:
+            self._watchdog.look()
         await super().kill(restart)
+        if self._watchdog is not None:
+            await asyncio.to_thread(self._watchdog.wait_until_gone)
 
     async def terminate(self, restart: bool = False) -> None:
         """Likewise: bubblewrap has nothing to tidy up."""

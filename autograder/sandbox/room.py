@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.errors import GraderError
+from autograder.sandbox.cores import claimed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,8 @@ class Limits:
     """Processes and threads."""
     cores: int = 2
     """Threads that OpenMP, MKL and torch start with."""
+    shared: bool = False
+    """Other sandboxes run beside this one: it keeps to `cores` cores of its own."""
     file_mb: int = 1024
     """One file."""
     tmp_mb: int = 1024
@@ -78,6 +81,7 @@ class Room:
         data: folder that the notebook sees as `./data`, read-only; its files must be readable by any user.
         probe: package folder that the notebook's process may import, read-only.
         limits: what the kernel and its children may use.
+        cores: the numbers of those it keeps to; empty where it may use all.
 
     """
 
@@ -86,6 +90,7 @@ class Room:
     data: Path | None
     probe: Path
     limits: Limits
+    cores: tuple[int, ...] = ()
 
     @property
     def inbox(self) -> Path:
@@ -147,10 +152,12 @@ class Room:
             if folder is not None and not folder.is_dir():
                 raise GraderError(f"The sandbox needs the folder {folder}, which does not exist.")
         base = _private_directory()
+        limits = limits or Limits()
         try:
-            room = cls(kind, base, data and data.resolve(), probe.resolve(), limits or Limits())
-            _furnish(room)
-            yield room
+            with claimed(limits.cores if limits.shared else 0) as cores:
+                room = cls(kind, base, data and data.resolve(), probe.resolve(), limits, cores)
+                _furnish(room)
+                yield room
         finally:
             _clear(base)
 

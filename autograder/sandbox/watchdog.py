@@ -2,7 +2,8 @@
 
 RLIMIT_AS holds for one process: eight of them may take eight times as much, and shared mappings escape RLIMIT_DATA.
 A memory cgroup would hold for the tree, but an unprivileged grader can seldom make one. So the tree's memory is summed
-from outside, five times a second; what it may pass the limit by is what it can fill in that time.
+from outside, five times a second; what it may pass the limit by is what it can fill in that time. By the way, what left
+the cores it was given is put back on them.
 """
 
 import os
@@ -11,14 +12,17 @@ import signal
 import stat
 import subprocess
 import threading
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from autograder.sandbox.room import Limits, Room
-from autograder.sandbox.tree import memory_in_use
+from autograder.sandbox.cores import keep_to
+from autograder.sandbox.room import Limits, Room, SandboxKind
+from autograder.sandbox.tree import PROC, descendants, memory_in_use
 
 INTERVAL_S = 0.2
+GONE_S = 20.0
 LONGEST_PATH = 512
 """Characters of a path in the outbox; following thousands of nested folders would take the watchdog's time."""
 MIB = 2**20
@@ -32,6 +36,8 @@ class Cause(StrEnum):
     EXITED = "exited"
     KILLED = "killed"
     TAMPERED = "tampered"
+    OUTSIDE = "outside"
+    """Somebody, or this machine, ended the sandbox itself, which nothing inside can do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +54,6 @@ class Death:
     cause: Cause
     number: int
 
-    def __str__(self) -> str:
-        """One sentence for the report's notes."""
-        match self.cause:
-            case Cause.MEMORY:
-                return "The kernel was ended because it took more memory than allowed."
-            case Cause.DISK:
-                return "The kernel was ended because it wrote more than allowed."
-            case Cause.EXITED:
-                return f"The kernel's process exited with status {self.number}."
-            case Cause.KILLED:
-                return f"The kernel's process was killed by signal {self.number}."
-            case Cause.TAMPERED:
-                return "The kernel was ended because it put something else where its sockets belong."
-
 
 class Watchdog:
     """Watches one kernel's process from its start; `verdict` says why it had to be ended."""
@@ -70,6 +62,7 @@ class Watchdog:
         self.verdict: Death | None = None
         self._process = process
         self._room = room
+        self._tree: list[int] = []
         self._out_of_memory_kills = _out_of_memory_kills()
         self._thread = threading.Thread(target=self._watch, name="splot-watchdog", daemon=True)
         self._thread.start()
@@ -79,12 +72,26 @@ class Watchdog:
         status = self._process.poll()
         if self.verdict is not None or status is None:
             return self.verdict
+        if status < 0 and self._room.kind is SandboxKind.BWRAP:
+            return Death(Cause.OUTSIDE, -status)
         number = -status if status < 0 else status - 128  # a shell and bubblewrap report a signal as 128 + n
         if number not in set(signal.Signals):
             return Death(Cause.EXITED, status)
         if number == signal.SIGKILL and _out_of_memory_kills() > self._out_of_memory_kills:
             return Death(Cause.MEMORY, 0)
         return Death(Cause.KILLED, number)
+
+    def look(self) -> None:
+        """Take note of the tree's processes, so that their end can be waited for."""
+        self._tree = descendants(self._process.pid) if self._process.poll() is None else self._tree
+
+    def wait_until_gone(self) -> None:
+        """Wait until the tree, as it was last seen, is gone: what was killed takes its time, hundreds of them seconds."""
+        deadline = time.monotonic() + GONE_S
+        while any((PROC / str(pid)).exists() for pid in self._tree if pid != self._process.pid):
+            if time.monotonic() > deadline:
+                return
+            time.sleep(INTERVAL_S / 10)
 
     def _watch(self) -> None:
         while True:
@@ -101,12 +108,15 @@ class Watchdog:
     def _to_be_ended(self) -> bool:
         try:
             self.verdict = self._excess()
-        except OSError:  # the room was closed around it: what cannot be measured is not left running
-            return True
+        except OSError:  # what cannot be measured is not left running
+            self.verdict = Death(Cause.TAMPERED, 0)
         return self.verdict is not None
 
     def _excess(self) -> Death | None:
         limits = self._room.limits
+        self.look()
+        if self._room.cores:
+            keep_to(self._room.cores, self._process.pid)
         memory = memory_in_use(self._process.pid, limits.memory_mb * MIB)
         if memory > limits.memory_mb * MIB:
             return Death(Cause.MEMORY, memory // MIB)
