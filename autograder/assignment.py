@@ -12,6 +12,7 @@ from typing import Any
 import nbformat
 
 from autograder.errors import GraderError
+from autograder.ipynb import Marking, marking
 from autograder.language import say
 from autograder.report import Kind
 
@@ -27,6 +28,7 @@ class TemplateCell:
     source: str
     grade_id: str | None
     locked: bool
+    marking: Marking
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ def _parse(name: str, notebook: Any) -> Assignment:
                 source=cell.source,
                 grade_id=grade_id,
                 locked=bool(meta.get("locked")) and not meta.get("solution"),
+                marking=marking(meta),
             )
         )
         if meta.get("grade"):

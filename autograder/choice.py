@@ -5,6 +5,7 @@ import ast
 from autograder.errors import GraderError
 from autograder.profiles import available
 from autograder.submission import Submission
+from autograder.syntax import parse_cell
 from reference.data import Dataset
 
 
@@ -23,10 +24,7 @@ def chosen_dataset(submission: Submission) -> Dataset:
 
 def _assigned(source: str) -> Dataset | None:
     """Return what a cell assigns to DATASET, if it does so by a literal; else the one torchvision class it uses."""
-    try:
-        tree = ast.parse("\n".join("" if line.lstrip()[:1] in {"!", "%"} else line for line in source.splitlines()))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    tree = parse_cell(source)
     literal = None
     for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):

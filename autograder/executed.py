@@ -2,52 +2,74 @@
 
 from typing import Any
 
+import msgspec
 
-class Executed:
-    """The executed notebook as text: what each cell said in source, what it printed.
+Text = str | list[str]
 
-    The grader wrote it; but what stands in an output came from the kernel, and may be of any type.
-    """
 
-    def __init__(self, document: dict[str, Any]) -> None:
-        self.cells: list[dict[str, Any]] = document["cells"]
+class Role(msgspec.Struct, frozen=True):
+    """What the grader wrote into a cell's metadata."""
+
+    grade_id: str | None = None
+    locked: bool = False
+
+
+class ExecutedCell(msgspec.Struct, frozen=True):
+    """A cell as it ran. The grader wrote it; but what stands in an output came from the kernel, and may be of any type."""
+
+    cell_type: str
+    source: Text
+    metadata: Role = Role()
+    outputs: list[dict[str, Any]] = []
+
+    @property
+    def is_students(self) -> bool:
+        """Whether this is code of the student's; locked cells are not."""
+        return self.cell_type == "code" and not self.metadata.locked
+
+    @property
+    def text(self) -> str:
+        """The source in one piece."""
+        return _text(self.source)
+
+
+class Executed(msgspec.Struct, frozen=True):
+    """The executed notebook as text: what each cell said in source, what it printed."""
+
+    cells: tuple[ExecutedCell, ...]
+
+    @classmethod
+    def of(cls, document: object) -> "Executed":
+        """Read a notebook's JSON; raises `msgspec.ValidationError` where it is no notebook that the grader wrote."""
+        return msgspec.convert(document, cls)
 
     def source(self, grade_id: str) -> str:
         """The source of the cell that holds this id, or nothing."""
-        return "".join(_text(c["source"]) for c in self.cells if c["metadata"].get("grade_id") == grade_id)
+        return "".join(cell.text for cell in self.cells if cell.metadata.grade_id == grade_id)
 
     def locked(self, index: int) -> bool:
         """Whether the cell of this number, from 0, is the instructor's own."""
-        return 0 <= index < len(self.cells) and bool(self.cells[index]["metadata"].get("locked"))
+        return 0 <= index < len(self.cells) and self.cells[index].metadata.locked
 
     @property
     def code(self) -> list[str]:
-        """The student's code cells, in order; locked cells are not theirs."""
-        return [
-            _text(cell["source"])
-            for cell in self.cells
-            if cell["cell_type"] == "code" and not cell["metadata"].get("locked")
-        ]
+        """The student's code cells, in order."""
+        return [cell.text for cell in self.cells if cell.is_students]
 
     def numbered_code(self, until: str) -> list[tuple[int, str]]:
         """The student's code cells with their numbers in the notebook, up to the cell that holds `until`."""
         found = []
         for number, cell in enumerate(self.cells, start=1):
-            if cell["metadata"].get("grade_id") == until:
+            if cell.metadata.grade_id == until:
                 break
-            if cell["cell_type"] == "code" and not cell["metadata"].get("locked"):
-                found.append((number, _text(cell["source"])))
+            if cell.is_students:
+                found.append((number, cell.text))
         return found
 
     @property
     def printed(self) -> str:
         """All text that the student's cells printed or showed."""
-        return "\n".join(
-            _shown(output)
-            for cell in self.cells
-            if not cell["metadata"].get("locked")
-            for output in cell.get("outputs", ())
-        )
+        return "\n".join(_shown(output) for cell in self.cells if not cell.metadata.locked for output in cell.outputs)
 
 
 def _shown(output: dict[str, Any]) -> str:

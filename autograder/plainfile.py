@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograder.errors import EvidenceError
+from autograder.language import say
 
 
 def open_beneath(root: Path, *parts: str, limit: int) -> BinaryIO:
@@ -20,7 +21,9 @@ def open_beneath(root: Path, *parts: str, limit: int) -> BinaryIO:
     """
     where = "/".join(parts)
     if not all(_PART.fullmatch(part) for part in parts):
-        raise EvidenceError(f"{where!r} names no file below the folder.")
+        raise EvidenceError(
+            say(pl=f"{where!r} nie jest nazwą pliku w tym folderze.", en=f"{where!r} names no file below the folder.")
+        )
     folder = -1
     try:
         folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -30,14 +33,22 @@ def open_beneath(root: Path, *parts: str, limit: int) -> BinaryIO:
             folder = inner
         descriptor = os.open(parts[-1], _FILE, dir_fd=folder)
     except OSError as error:
-        raise EvidenceError(f"{where} cannot be read: {error.strerror}.") from error
+        why = error.strerror
+        raise EvidenceError(
+            say(pl=f"pliku {where} nie da się odczytać ({why}).", en=f"{where} cannot be read: {why}.")
+        ) from error
     finally:
         if folder >= 0:
             os.close(folder)
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_size > limit:
         os.close(descriptor)
-        raise EvidenceError(f"{where} is not a plain file of at most {limit} bytes.")
+        raise EvidenceError(
+            say(
+                pl=f"{where} nie jest zwykłym plikiem, który ma najwyżej {limit} B.",
+                en=f"{where} is not a plain file of at most {limit} bytes.",
+            )
+        )
     return os.fdopen(descriptor, "rb")
 
 
@@ -51,8 +62,23 @@ def read_beneath(root: Path, *parts: str, limit: int) -> bytes:
     with open_beneath(root, *parts, limit=limit) as file:
         raw = file.read(limit + 1)
     if len(raw) > limit:
-        raise EvidenceError(f"{'/'.join(parts)} grew past {limit} bytes while it was read.")
+        where = "/".join(parts)
+        raise EvidenceError(
+            say(
+                pl=f"{where} urósł w trakcie czytania powyżej {limit} B.",
+                en=f"{where} grew past {limit} bytes while it was read.",
+            )
+        )
     return raw
+
+
+def json_values(raw: bytes) -> int:
+    """Count, from above, the values that JSON spells: each takes up to a hundred bytes, however short it is spelt."""
+    if raw.count(b",") + raw.count(b"[") + raw.count(b"{") < 1_000_000:
+        return 1_000_000
+    text = np.frombuffer(raw.replace(rb"\\", b"").replace(rb"\"", b""), np.uint8)
+    outside = ~np.bitwise_xor.accumulate(text == ord('"'))
+    return int((((text == ord(",")) | (text == ord("[")) | (text == ord("{"))) & outside).sum())
 
 
 def parse_array(raw: bytes, name: str) -> NDArray[Any]:
@@ -60,26 +86,44 @@ def parse_array(raw: bytes, name: str) -> NDArray[Any]:
     view = memoryview(raw)
     try:
         if bytes(view[:8]) not in {b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00"}:
-            raise EvidenceError(f"{name} is not a .npy file of version 1 or 2.")
+            raise EvidenceError(
+                say(
+                    pl=f"{name} nie jest plikiem .npy w wersji 1 lub 2.",
+                    en=f"{name} is not a .npy file of version 1 or 2.",
+                )
+            )
         width = 2 if view[6] == 1 else 4
         start = 8 + width + int.from_bytes(view[8 : 8 + width], "little")
         shape, fortran, dtype = _header(bytes(view[8 + width : min(start, 8 + width + 10_000)]), name)
         expected = math.prod(shape) * dtype.itemsize
         if len(view) - start != expected:
-            raise EvidenceError(f"{name} holds {len(view) - start} bytes where its shape needs {expected}.")
+            held = len(view) - start
+            raise EvidenceError(
+                say(
+                    pl=f"{name} ma {held} B danych, a kształt tablicy wymaga {expected}.",
+                    en=f"{name} holds {held} bytes where its shape needs {expected}.",
+                )
+            )
         return np.frombuffer(view[start:], dtype).reshape(shape, order="F" if fortran else "C")
     except (ValueError, TypeError, IndexError, OverflowError) as error:
-        raise EvidenceError(f"{name} is not a readable array: {error}.") from error
+        raise EvidenceError(
+            say(pl=f"{name} nie jest czytelną tablicą: {error}.", en=f"{name} is not a readable array: {error}.")
+        ) from error
 
 
 def _header(raw: bytes, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Read the header's literal without evaluating it: only the three keys NumPy writes, in its own order."""
     match = _HEADER.fullmatch(raw)
     if match is None:
-        raise EvidenceError(f"{name} has a header that is not that of a plain array of numbers.")
+        raise EvidenceError(
+            say(
+                pl=f"{name} ma inny nagłówek niż zwykła tablica liczb.",
+                en=f"{name} has a header that is not that of a plain array of numbers.",
+            )
+        )
     shape = tuple(int(part) for part in match[3].decode().replace(" ", "").split(",") if part)
     if len(shape) > 8:
-        raise EvidenceError(f"{name} has {len(shape)} axes.")
+        raise EvidenceError(say(pl=f"{name} ma za dużo osi: {len(shape)}.", en=f"{name} has {len(shape)} axes."))
     return shape, match[2] == b"True", np.dtype(match[1].decode())
 
 

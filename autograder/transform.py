@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from autograder.evidence import DataRecord, TransformStep
+from autograder.language import say
+from autograder.printable import printable
+from autograder.records import DataRecord, TransformStep
 
 TOLERANCE = {"float16": 1e-3}  # half precision keeps eleven bits
 OTHERWISE = 1e-4
@@ -79,13 +81,18 @@ def recover(record: DataRecord, raw: Tensor, seen: NDArray[Any]) -> ImageTransfo
     Raises `UnknownTransformError`, whatever the record and `seen` hold.
     """
     if not record.repeatable:
-        raise UnknownTransformError("the test transform is random")
+        raise UnknownTransformError(say(pl="jest losowe", en="it is random"))
     if seen.ndim != 4 or len(seen) != len(raw) or seen.dtype not in DTYPES or not _image_sized(seen.shape[1:]):
-        raise UnknownTransformError(f"images come out as {seen.dtype} of shape {seen.shape[1:]}")
+        raise UnknownTransformError(
+            say(
+                pl=f"daje obrazy typu {seen.dtype} o kształcie {seen.shape[1:]}",
+                en=f"images come out as {seen.dtype} of shape {seen.shape[1:]}",
+            )
+        )
     target = torch.from_numpy(seen.astype(np.float64))
     tolerance = TOLERANCE.get(seen.dtype.name, OTHERWISE)
     declared = tuple(step for step in record.steps if step.type in GEOMETRIC)
-    why = "its steps are not among those the judge knows"
+    why = say(pl="nie składa się ze znanych kroków", en="its steps are not among those the judge knows")
     for geometry in (Geometry(), *(Geometry(declared, stage) for stage in Stage if declared)):
         try:
             found = _fit(raw, target, geometry, tolerance)
@@ -138,10 +145,16 @@ def _apply(steps: list[Callable[[Any], Any]], image: Any) -> Any:
         try:
             image = step(image)
         except Exception as error:  # torchvision and PIL raise whatever strange parameters make them trip over
-            raise UnknownTransformError(f"a step cannot be repeated ({type(error).__name__})") from error
+            kind = type(error).__name__
+            raise UnknownTransformError(
+                say(pl=f"jednego z kroków nie da się powtórzyć, {kind}", en=f"a step cannot be repeated, {kind}")
+            ) from error
         size = image.size if isinstance(image, Image.Image) else image.shape[-2:]
         if max(size) > 2 * MAX_SIDE:
-            raise UnknownTransformError(f"a step makes images of {size[0]}×{size[1]}")
+            sides = f"{size[0]}×{size[1]}"
+            raise UnknownTransformError(
+                say(pl=f"jeden z kroków daje obrazy {sides}", en=f"a step makes images of {sides}")
+            )
     return image
 
 
@@ -169,7 +182,10 @@ def _build(step: TransformStep, stage: Stage) -> Callable[[Any], Any]:
             return library.CenterCrop(_sizes(given["size"]))  # type: ignore[no-any-return]
         return library.Grayscale(_sizes(given.get("num_output_channels", 1)))  # type: ignore[no-any-return]
     except (KeyError, ValueError, TypeError, OverflowError) as error:
-        raise UnknownTransformError(f"{step.type} with {str(dict(given))[:200]}") from error
+        with_what = printable(str(dict(given)), 200)
+        raise UnknownTransformError(
+            say(pl=f"{step.type} o parametrach {with_what}", en=f"{step.type} with {with_what}")
+        ) from error
 
 
 def _sizes(value: Any) -> int | list[int]:

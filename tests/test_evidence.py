@@ -10,12 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autograder.errors import EvidenceError
-from autograder.evidence import (
+from autograder.evidence import Evidence
+from autograder.executed import Executed
+from autograder.records import (
     CallRecord,
     CellRun,
     DataRecord,
     Epochs,
-    Evidence,
     EvidenceFile,
     Failure,
     Fault,
@@ -28,8 +29,9 @@ from autograder.evidence import (
     Results,
     TransformStep,
 )
-from autograder.executed import Executed
 from autograder.report import Profile, Timing
+
+pytestmark = pytest.mark.usefixtures("english")
 
 LOSS: Epochs = (2.3, None, 0.5)
 FILE = EvidenceFile(
@@ -111,6 +113,17 @@ def test_what_is_not_evidence_is_refused(tmp_path: Path, content: bytes) -> None
     """Empty, not UTF-8, too deep, truncated, or with values that no record has."""
     with pytest.raises(EvidenceError, match="is not evidence"):
         stored(tmp_path, content)
+
+
+def test_evidence_that_would_fill_memory_is_refused(tmp_path: Path) -> None:
+    """Fifteen million bytes that spell millions of lists, in either file, are refused before they are read."""
+    bomb = b'{"cells": [' + b"[]," * 5_000_000 + b"[]]}"
+    with pytest.raises(EvidenceError, match="is not evidence: it holds more than 8000000 values"):
+        stored(tmp_path, bomb)
+    evidence = stored(tmp_path)
+    (tmp_path / "notebook.ipynb").write_bytes(bomb)
+    with pytest.raises(EvidenceError, match="is not the executed notebook: it holds more than"):
+        evidence.notebook  # noqa: B018
 
 
 def test_evidence_of_another_version_is_named(tmp_path: Path) -> None:
@@ -195,4 +208,4 @@ def test_the_students_code_and_text_are_told_from_the_instructors(tmp_path: Path
 )
 def test_outputs_of_any_type_print_something_or_nothing(output: dict[str, object]) -> None:
     """A notebook that shows a number where text belongs cannot stop its own judging."""
-    assert Executed({"cells": [cell("x", None, output)]}).printed.strip() in {"", "a"}
+    assert Executed.of({"cells": [cell("x", None, output)]}).printed.strip() in {"", "a"}

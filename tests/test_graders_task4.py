@@ -150,7 +150,7 @@ def notebook(*sources: str) -> Executed:
     """An executed notebook of these cells, Task 5's with a backward pass of its own and a locked one after them."""
     task_5 = {"cell_type": "code", "metadata": {"grade_id": "task5_cam"}, "source": "score.backward()"}
     locked = {"cell_type": "code", "metadata": {"locked": True}, "source": "loss.backward()"}
-    return Executed({"cells": [locked, *({"cell_type": "code", "metadata": {}, "source": s} for s in sources), task_5]})
+    return Executed.of({"cells": [locked, *({"cell_type": "code", "metadata": {}, "source": s} for s in sources), task_5]})
 
 
 @pytest.mark.parametrize("way", ONE_LOOP)

@@ -1,5 +1,6 @@
 """Notebook files as a hostile format: one clear sentence, or cells that can be graded; nothing else ever."""
 
+import gzip
 import json
 import logging
 import os
@@ -12,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograder import ipynb
+from autograder import nbfile
 from autograder.assignment import load_assignment
+from autograder.damage import Damage, Damaged
 from autograder.errors import SubmissionError
 from autograder.ipynb import read_ipynb
 from autograder.language import Lang, speaking
@@ -32,6 +34,7 @@ CELL: dict[str, object] = {
     "source": "x = 1",
     "outputs": [],
     "execution_count": None,
+    "id": "x",
 }
 
 
@@ -54,6 +57,11 @@ def notebook(*cells: object) -> dict[str, object]:
         (b" \n", "is empty"),
         (b"\x89PNG\r\n\x1a\n", "is not UTF-8 text (byte 0)"),
         (BYTES.decode().encode("utf-16"), "is not UTF-8 text (byte 0)"),
+        (BYTES.decode().encode("utf-16-le"), "is truncated or not JSON"),
+        (b"PK\x03\x04" + BYTES, "is an archive"),
+        (gzip.compress(BYTES), "is an archive"),
+        (b"[" + b"[]," * 2_000_000 + b"[]]", "holds too many values"),
+        (b'{"x": "' + b'\\"\\\\,[{' * 2_000_000 + b'"}', "is JSON but not a Jupyter notebook"),
         (BYTES[: len(BYTES) // 2], "is truncated or not JSON"),
         (b"print('hello')", "is truncated or not JSON"),
         (b"[" * 100_000 + b"]" * 100_000, "is truncated or not JSON"),
@@ -79,16 +87,33 @@ def notebook(*cells: object) -> dict[str, object]:
 def test_what_is_no_notebook_is_refused_in_one_sentence(tmp_path: Path, content: object, said: str) -> None:
     """Empty, truncated, not text, not JSON, or JSON of another kind: the sentence names the file and the fault."""
     path = write(tmp_path, content)
-    with pytest.raises(SubmissionError) as raised:
+    with speaking(Lang.EN), pytest.raises(SubmissionError) as raised:
         read_ipynb(path)
     assert str(raised.value).startswith(f"{path} {said}")
     assert str(raised.value).count("\n") == 0
     assert len(str(raised.value)) < 300
 
 
+@pytest.mark.parametrize(
+    "name", ["a\nb.ipynb", "\x1b[31m.ipynb", "\u202egpj.ipynb", "a" * 240 + ".ipynb", "\udcff.ipynb"]
+)
+def test_a_refusal_names_the_oddest_file_on_one_line(tmp_path: Path, name: str) -> None:
+    """Line breaks, colours, text that runs backwards, bytes that are no text: the sentence can forge nothing."""
+    (tmp_path / name).write_text("no notebook")
+    with pytest.raises(SubmissionError) as raised:
+        read_ipynb(tmp_path / name)
+    assert str(raised.value).isprintable()
+
+
+def test_a_refusal_is_polish_unless_asked_otherwise(tmp_path: Path) -> None:
+    """The student reads it."""
+    with pytest.raises(SubmissionError, match="jest pusty; zapisz go ponownie z Jupytera"):
+        read_ipynb(write(tmp_path, b""))
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """The sentence says which file is not there."""
-    with pytest.raises(SubmissionError, match=r"nobody\.ipynb cannot be read: No such file"):
+    with speaking(Lang.EN), pytest.raises(SubmissionError, match=r"nobody\.ipynb cannot be read: No such file"):
         read_ipynb(tmp_path / "nobody.ipynb")
 
 
@@ -105,23 +130,79 @@ def test_only_a_plain_file_is_read(tmp_path: Path, kind: str) -> None:
     else:
         path = tmp_path / "no" / "cnn.ipynb"
         path.parent.symlink_to(tmp_path / "nowhere")
-    with pytest.raises(SubmissionError, match=r"cnn\.ipynb (is not a file|cannot be read)"):
+    with (
+        speaking(Lang.EN),
+        pytest.raises(SubmissionError, match=r"cnn\.ipynb (is not a file|is a link|cannot be read)"),
+    ):
         read_ipynb(path)
 
 
 def test_a_file_larger_than_the_cap_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One byte too many is refused, the cap itself is not."""
     path = write(tmp_path, notebook(CELL))
-    monkeypatch.setattr(ipynb, "MAX_BYTES", path.stat().st_size)
+    monkeypatch.setattr(nbfile, "MAX_BYTES", path.stat().st_size)
     assert len(read_ipynb(path).cells) == 1
-    monkeypatch.setattr(ipynb, "MAX_BYTES", path.stat().st_size - 1)
-    with pytest.raises(SubmissionError, match="is larger than"):
+    monkeypatch.setattr(nbfile, "MAX_BYTES", path.stat().st_size - 1)
+    with speaking(Lang.EN), pytest.raises(SubmissionError, match="is larger than"):
         read_ipynb(path)
 
 
 def test_a_byte_order_mark_is_no_damage(tmp_path: Path) -> None:
     """Windows' UTF-8 with a mark in front is read."""
     assert len(read_ipynb(write(tmp_path, b"\xef\xbb\xbf" + BYTES)).cells) == len(DOCUMENT["cells"])
+
+
+def test_of_doubled_keys_the_last_counts(tmp_path: Path) -> None:
+    """As for Jupyter's own reader, so that nobody sees other cells than the grader."""
+    raw = (
+        b'{"nbformat": 3, "cells": 7, "nbformat": 4, "nbformat_minor": 4, "cells": ['
+        + json.dumps(CELL).encode()
+        + b"]}"
+    )
+    assert [cell.source for cell in read_ipynb(write(tmp_path, raw)).cells] == ["x = 1"]
+
+
+def test_a_nul_is_a_character_like_any_other(tmp_path: Path) -> None:
+    """It neither ends the text nor stops the reader."""
+    assert read_ipynb(write(tmp_path, notebook(CELL | {"source": "x = 1\0y"}))).cells[0].source == "x = 1\0y"
+
+
+@pytest.mark.parametrize("minor", [0, 1, 2, 3, 4, 5, 99, -1, None, "5", 10**400])
+def test_any_minor_version_of_format_4_is_read(tmp_path: Path, minor: object) -> None:
+    """Older ones have no cell ids and miss none; newer ones than ours have."""
+    cell = {key: value for key, value in CELL.items() if key != "id"}
+    read = read_ipynb(write(tmp_path, notebook(cell) | {"nbformat_minor": minor}))
+    assert [found.source for found in read.cells] == ["x = 1"]
+    has_ids = isinstance(minor, int) and minor >= 5
+    assert read.damage == ((Damaged(Damage.NO_CELL_ID, ("1",)),) if has_ids else ())
+
+
+def test_cells_that_share_an_id_are_named(tmp_path: Path) -> None:
+    """By their numbers; both stay."""
+    read = read_ipynb(write(tmp_path, notebook(CELL, CELL | {"id": "y"}, CELL)))
+    assert len(read.cells) == 3
+    assert read.damage == (Damaged(Damage.NO_CELL_ID, ("1", "3")),)
+
+
+@pytest.mark.parametrize("level", [10**12, -1, None, "6", [1], 3])
+def test_a_heading_of_format_3_is_as_deep_as_html_has_them(tmp_path: Path, level: object) -> None:
+    """The converter writes a `#` a level: a trillion of them would fill memory."""
+    cell = {"cell_type": "heading", "source": "Title", "metadata": {}, "level": level}
+    old = {"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [{"cells": [cell], "metadata": {}}]}
+    expected = "### Title" if level == 3 else "# Title"
+    assert [found.source for found in read_ipynb(write(tmp_path, old)).cells] == [expected]
+
+
+def test_attachments_outputs_and_metadata_are_left_behind(tmp_path: Path) -> None:
+    """Of any size and type, they reach nothing that grading reads."""
+    heavy = {
+        "attachments": {"a.png": {"image/png": "A" * 10**6}},
+        "outputs": [{"x": [[]] * 1000}],
+        "metadata": {"x": "y" * 10**6},
+    }
+    assert (
+        read_ipynb(write(tmp_path, notebook(CELL | heavy))).cells == read_ipynb(write(tmp_path, notebook(CELL))).cells
+    )
 
 
 def test_numbers_that_are_none_do_not_matter(tmp_path: Path) -> None:
@@ -142,10 +223,10 @@ def test_format_3_is_converted_and_noted(tmp_path: Path, caplog: pytest.LogCaptu
         "language": "python",
     }
     old = {"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [{"cells": [cell], "metadata": {}}]}
-    with speaking(Lang.EN), caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO):
         read = read_ipynb(write(tmp_path, old))
     assert [(c.source, c.grade_id) for c in read.cells] == [("def f():\n    pass", "task1_convolution")]
-    assert read.notes == ("The notebook was in the old nbformat 3; it was converted to format 4.",)
+    assert read.damage == (Damaged(Damage.OLD_FORMAT, ("3",)),)
 
 
 @pytest.mark.parametrize(
@@ -163,10 +244,9 @@ def test_format_3_is_converted_and_noted(tmp_path: Path, caplog: pytest.LogCaptu
 )
 def test_a_source_of_any_type_gives_text(tmp_path: Path, source: object, text: str, whole: bool) -> None:
     """Text in one piece or in lines is taken as it is; what is no text is none, and a note names the cell."""
-    with speaking(Lang.EN):
-        read = read_ipynb(write(tmp_path, notebook(CELL | {"source": source})))
+    read = read_ipynb(write(tmp_path, notebook(CELL | {"source": source})))
     assert [cell.source for cell in read.cells] == [text]
-    assert read.notes == (() if whole else ("Damaged cells (type or text), numbers: 1; what could be read was kept.",))
+    assert read.damage == (() if whole else (Damaged(Damage.UNREADABLE, ("1",)),))
 
 
 @pytest.mark.parametrize("kind", ["heading", None, 7, [], {"code": 1}, "CODE"])

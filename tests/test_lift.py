@@ -16,6 +16,8 @@ from autograder.probe.export import Method, export_model
 from tests import student_models as styles
 from tests.lifting import agree, images, kinds, roundtrip, vary
 
+pytestmark = pytest.mark.usefixtures("english")
+
 
 @pytest.mark.parametrize("style", styles.STYLES)
 def test_every_style_computes_the_same(style: str, tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from autograder.lift.table import LAYERS
 from autograder.probe.export import export_model
 from tests import student_models as styles
 
+pytestmark = pytest.mark.usefixtures("english")
+
 Document = dict[str, Any]
 
 

@@ -1,11 +1,14 @@
 """What there is to grade at a path: every student of a class is found, none is left out in silence."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from autograder.paths import NothingToGradeError, find_evidence, find_submissions
+from autograder.errors import SubmissionError
+from autograder.language import Lang, speaking
+from autograder.paths import NothingToGradeError, find_evidence, find_submissions, require_own
 
 
 def touch(*paths: Path) -> None:
@@ -65,6 +68,103 @@ def test_a_pipe_for_a_notebook_is_not_left_out(tmp_path: Path) -> None:
     (tmp_path / "anna/cnn").mkdir(parents=True)
     os.mkfifo(tmp_path / "anna/cnn/cnn.ipynb")
     assert found(tmp_path) == ["anna/cnn/cnn.ipynb"]
+
+
+def refusals(path: Path) -> list[str]:
+    """Return why each of a class's notebooks cannot be taken, from its name on; empty where it can."""
+    said = []
+    for notebook in find_submissions(path, "cnn"):
+        try:
+            with speaking(Lang.EN):
+                require_own(notebook, "cnn")
+        except SubmissionError as refusal:
+            said.append(str(refusal).removeprefix(f"{path}/"))
+        else:
+            said.append("")
+    return said
+
+
+def test_a_student_without_a_notebook_of_their_own_is_refused_alone(tmp_path: Path) -> None:
+    """Several notebooks, an archive, one too deep, none, a link, a file for the folder: a sentence each, the class goes on."""
+    touch(tmp_path / "a/cnn/one.ipynb", tmp_path / "a/cnn/two.ipynb", tmp_path / "b/cnn/work.ZIP")
+    touch(
+        tmp_path / "c/cnn/project/cnn.ipynb",
+        tmp_path / "d/cnn/notes.txt",
+        tmp_path / "f/cnn",
+        tmp_path / "z/cnn/cnn.ipynb",
+    )
+    (tmp_path / "e").mkdir()
+    (tmp_path / "e/cnn").symlink_to(tmp_path / "z/cnn")
+    assert refusals(tmp_path) == [
+        "a/cnn holds several notebooks, none of them named cnn.ipynb: one.ipynb, two.ipynb; leave one.",
+        "b/cnn holds an archive and no notebook; unpack it.",
+        "c/cnn holds a notebook only further down (project/cnn.ipynb); move it up.",
+        "d/cnn holds no notebook.",
+        "e/cnn is a link; submit the folder itself.",
+        "f/cnn is no folder; put the notebook into one.",
+        "",
+    ]
+
+
+def test_links_that_lead_nowhere_or_in_circles_are_refused(tmp_path: Path) -> None:
+    """Neither is followed, and neither student is left out."""
+    touch(tmp_path / "z/cnn/cnn.ipynb")
+    for name, target in (("a", "nowhere"), ("b", "cnn")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "cnn").symlink_to(target)
+    said = "cnn is a link; submit the folder itself."
+    assert refusals(tmp_path) == [f"a/{said}", f"b/{said}", ""]
+
+
+def test_work_beside_its_folder_is_not_left_out_of_a_class(tmp_path: Path) -> None:
+    """A notebook or an archive in a student's folder itself is named; a student with another assignment's is not."""
+    touch(tmp_path / "a/cnn.ipynb", tmp_path / "b/b.zip", tmp_path / "c/mlp/mlp.ipynb", tmp_path / "z/cnn/cnn.ipynb")
+    assert refusals(tmp_path) == [f"{name}/cnn is no folder; put the notebook into one." for name in "ab"] + [""]
+
+
+def test_a_folder_that_may_not_be_read_is_refused_alone() -> None:
+    """Its student is not left out, and the class goes on."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        touch(root / "anna/cnn/cnn.ipynb", root / "zofia/cnn/cnn.ipynb")
+        (root / "anna").chmod(0)
+        before = os.geteuid()
+        try:
+            os.seteuid(65534 if before == 0 else before)  # root may read anything
+            assert refusals(root) == ["anna/cnn/cnn.ipynb cannot be read: Permission denied.", ""]
+        finally:
+            os.seteuid(before)
+            (root / "anna").chmod(0o755)
+
+
+def test_names_that_differ_in_case_are_found_where_there_is_one(tmp_path: Path) -> None:
+    """CNN/CNN.IPYNB is a submission; of two such folders neither is guessed."""
+    touch(tmp_path / "anna/CNN/Cnn.IPYNB", tmp_path / "ewa/CNN/cnn.ipynb", tmp_path / "ewa/Cnn/cnn.ipynb")
+    touch(tmp_path / "zofia/cnn/cnn.ipynb", tmp_path / "zofia/CNN/cnn.ipynb")
+    assert found(tmp_path) == ["anna/CNN/Cnn.IPYNB", "ewa/cnn/cnn.ipynb", "zofia/cnn/cnn.ipynb"]
+    assert refusals(tmp_path) == ["", "ewa/cnn is no folder; put the notebook into one.", ""]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a\nb", "\x1b[2Jx", "\u202egnp", "-rf", "--out=x", "ą" * 120, "a\u0301", "á", "\udcff", "*", "[a]", " ", "%2e%2e"],
+)
+def test_students_with_the_oddest_names_are_found(tmp_path: Path, name: str) -> None:
+    """Line breaks, terminal codes, backward text, options, globs, bytes that are no text."""
+    touch(tmp_path / name / "cnn/cnn.ipynb")
+    assert find_submissions(tmp_path, "cnn") == [tmp_path / name / "cnn/cnn.ipynb"]
+    assert refusals(tmp_path) == [""]
+
+
+def test_two_unicode_spellings_of_one_name_are_two_students(tmp_path: Path) -> None:
+    """A file system that tells them apart gives both; none is graded in the other's place."""
+    touch(
+        tmp_path / "Jose\u0301/cnn/cnn.ipynb",
+        tmp_path / "Jos\u00e9/cnn/cnn.ipynb",
+        tmp_path / "jose\u0301/cnn/cnn.ipynb",
+    )
+    assert len(set(find_submissions(tmp_path, "cnn"))) == 3
 
 
 def test_hidden_folders_are_nobodys(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import resource
 import sys
 from pathlib import Path
@@ -16,12 +17,14 @@ from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
 from autograder.errors import EvidenceError
-from autograder.plainfile import open_beneath, parse_array, read_beneath
+from autograder.plainfile import json_values, open_beneath, parse_array, read_beneath
 
 DTYPES = st.sampled_from(
     [f"{order}{kind}" for order in "<>" for kind in ("f2", "f4", "f8", "i2", "i4", "i8", "u2", "u8")]
 )
 KINDS = DTYPES | st.sampled_from(["?", "u1", "i1"])
+
+pytestmark = pytest.mark.usefixtures("english")
 
 
 def saved(array: NDArray[Any], **options: Any) -> bytes:
@@ -206,3 +209,13 @@ def test_a_declared_size_costs_no_memory() -> None:
             parse_array(npy(header(shape=shape), bytes(16)), "a.npy")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
     assert sys.getsizeof(parse_array(saved(np.zeros(10**6)), "a.npy")) < 1000
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": [1, 2, {"b": 3}]}', '["a,[{b", "\\",[{", "\\\\", 1]', "[]", "7", '"unended ,,,,', ',,,"\\\\",,,']
+)
+def test_json_values_are_counted_outside_of_strings_alone(text: str) -> None:
+    """A comma or bracket in a string spells no value, whatever is escaped before it."""
+    outside = re.sub(r'"(?:[^"\\]|\\.)*("|\Z)', "", text)
+    filler = b"0," * 1_000_000  # short texts are not looked at
+    assert json_values(filler + text.encode()) - 1_000_000 == sum(outside.count(mark) for mark in ",[{")

@@ -14,10 +14,12 @@ from torch import Tensor
 from torchvision import transforms
 from torchvision.transforms import v2
 
-from autograder.evidence import DataRecord, TransformStep
 from autograder.probe.data import VisibleImages, record_data
 from autograder.probes import random_images
+from autograder.records import DataRecord, TransformStep
 from autograder.transform import ImageTransform, UnknownTransformError, recover
+
+pytestmark = pytest.mark.usefixtures("english")
 
 T = transforms
 FLOAT = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]

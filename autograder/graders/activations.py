@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from autograder.evidence import MapRecord
 from autograder.graders.flow import Flow
 from autograder.language import say
 from autograder.lift import Step, StepKind
 from autograder.measured import Measured
+from autograder.records import MapRecord
 from autograder.verdicts import UndecidedError
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograder.evidence import CallRecord, Evidence, Flavour
+from autograder.evidence import Evidence
 from autograder.outbox import call_array
 from autograder.probes import Arguments, Array, CallProbe, generator
+from autograder.records import CallRecord, Flavour
 from autograder.verdicts import absent
 
 Float = NDArray[np.float64]

@@ -3,7 +3,7 @@
 import ast
 
 from autograder.executed import Executed
-from autograder.graders.own_code import parse_cell
+from autograder.syntax import parse_cell
 
 TASK_5 = "task5_cam"
 

@@ -7,6 +7,7 @@ import ast
 import re
 
 from autograder.evidence import Evidence
+from autograder.syntax import parse_cell
 
 LIBRARY = re.compile(
     r"^(conv[123]d|conv_transpose[123]d|conv_tbc|Conv[123]d|ConvTranspose[123]d|LazyConv\w*|convolution_overrideable"
@@ -39,15 +40,6 @@ def _read(cells: list[str]) -> tuple[dict[str, ast.AST], dict[str, str]]:
             if isinstance(inner, ast.Import | ast.ImportFrom):
                 aliases |= {a.asname or a.name: a.name.rpartition(".")[2] for a in inner.names}
     return definitions, aliases
-
-
-def parse_cell(source: str) -> ast.Module:
-    """Parse a cell; IPython's own lines are left out, and a cell that does not parse defines nothing."""
-    python = "\n".join("" if line.lstrip().startswith(("!", "%", "?")) else line for line in source.splitlines())
-    try:
-        return ast.parse(python)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module(body=[], type_ignores=[])
 
 
 def _reachable(function: str, definitions: dict[str, ast.AST]) -> list[ast.AST]:

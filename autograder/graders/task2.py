@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from autograder.evidence import Evidence, LayerRecord
+from autograder.evidence import Evidence
 from autograder.language import say
 from autograder.probes import LayerProbe
+from autograder.records import LayerRecord
 from autograder.verdicts import absent
 
 Pair = tuple[int, int]

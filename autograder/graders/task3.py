@@ -2,7 +2,7 @@
 
 import pytest
 
-from autograder.evidence import Evidence, ModelRecord
+from autograder.evidence import Evidence
 from autograder.graders.ablation import dependence
 from autograder.graders.flow import Flow, spatial
 from autograder.graders.training import agree, complete, curves_shown, fell, parameters_printed
@@ -10,6 +10,7 @@ from autograder.language import number, say
 from autograder.lift import StepKind
 from autograder.measure import Measurements
 from autograder.probes import DataProbe, ModelProbe
+from autograder.records import ModelRecord
 from autograder.thresholds import threshold
 
 ARCHITECTURE = "task3_architecture_tests"

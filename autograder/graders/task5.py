@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograder.evidence import Evidence, Fault, MapRecord
+from autograder.evidence import Evidence
 from autograder.graders.activations import Activations, activations
 from autograder.graders.maps import alike, flat, likeness
 from autograder.language import number, say
 from autograder.measure import Measurements
 from autograder.outbox import map_array
 from autograder.probes import MapProbe, ModelProbe
+from autograder.records import Fault, MapRecord
 from autograder.verdicts import AbsentError, UndecidedError, absent
 
 CELL = "task5_cam_tests"

@@ -2,10 +2,11 @@
 
 import re
 
-from autograder.evidence import Epochs, Evidence, ModelRecord
+from autograder.evidence import Evidence
 from autograder.language import number, say
 from autograder.measure import REALLY_TRAINED, Measurements
 from autograder.measured import Measured
+from autograder.records import Epochs, ModelRecord
 from autograder.verdicts import settled
 
 CURVES = ("train_loss", "val_loss", "val_accuracy")

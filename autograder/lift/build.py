@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from autograder.errors import EvidenceError
+from autograder.language import say
 
 from .activations import NotALayerError
 from .allowed import KINDS
@@ -37,10 +38,15 @@ def lift(folder: Path, *, train: bool = False) -> LiftedModel:
     name = "train.json" if train else "graph.json"
     graph = read_graph(folder, name)
     arrays = read_weights(folder, graph.weights)
-    with refusing(f"{name} cannot be rebuilt"), torch.no_grad():
+    with refusing(say(pl=f"nie da się odtworzyć {name}", en=f"{name} cannot be rebuilt")), torch.no_grad():
         flow = trace_flow(graph, functions().keys())
         if changed := flow.changed & {weight.name for weight in graph.weights}:
-            raise EvidenceError(f"The model changes its own weight {min(changed)} when it runs.")
+            raise EvidenceError(
+                say(
+                    pl=f"Model zmienia swoją wagę {min(changed)} w trakcie działania.",
+                    en=f"The model changes its own weight {min(changed)} when it runs.",
+                )
+            )
         return _Builder(Known.of(graph, arrays), flow).build(graph)
 
 
@@ -57,10 +63,16 @@ class _Builder:
     def build(self, graph: Graph) -> LiftedModel:
         """Go through the live operations in order, then keep what the output still needs."""
         for operation in self.flow.operations:
-            with refusing(f"{operation.name} ({operation.op[:80]}) cannot be rebuilt"):
+            what = f"{operation.name} ({operation.op[:80]})"
+            with refusing(say(pl=f"nie da się odtworzyć {what}", en=f"{what} cannot be rebuilt")):
                 self._add(operation)
         if self.flow.output not in self.calls:
-            raise EvidenceError("The model's output is not computed from its images.")
+            raise EvidenceError(
+                say(
+                    pl="Wynik modelu nie jest obliczany z obrazów.",
+                    en="The model's output is not computed from its images.",
+                )
+            )
         signature = Signature(
             input=graph.input.name,
             input_shape=graph.input.shape,
@@ -77,7 +89,12 @@ class _Builder:
 
     def _add(self, operation: Operation) -> None:
         if operation.op not in functions():
-            raise EvidenceError(f"{operation.name}: {operation.op[:80]!r} is not an operation the judge knows.")
+            raise EvidenceError(
+                say(
+                    pl=f"{operation.name}: {operation.op[:80]!r} nie jest operacją znaną ocenianiu.",
+                    en=f"{operation.name}: {operation.op[:80]!r} is not an operation the judge knows.",
+                )
+            )
         if operation.op == "getitem" and operation.target in self.layered:
             self._rename(operation, operation.target)
         elif self.known.is_constant(operation, self.flow):
@@ -91,7 +108,12 @@ class _Builder:
     def _rename(self, operation: Operation, target: str) -> None:
         """Give the layer's value the name of the first of the several tensors that the operation returned."""
         if operation.args[1:] != (0,):
-            raise EvidenceError(f"{operation.name} reads another result of {target} than its first.")
+            raise EvidenceError(
+                say(
+                    pl=f"{operation.name} czyta inny niż pierwszy wynik operacji {target}.",
+                    en=f"{operation.name} reads another result of {target} than its first.",
+                )
+            )
         self.layered.remove(target)
         call = replace(self.calls.pop(target), name=operation.name, shape=operation.shape, dtype=operation.dtype)
         self.calls[operation.name] = call

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from autograder.errors import EvidenceError
+from autograder.language import say
 
 from .graph import Ref, names
 from .steps import StepKind
@@ -35,7 +36,8 @@ class Call:
 
     def __call__(self, values: Mapping[str, Any]) -> Any:
         """Compute from earlier values; raises `EvidenceError` when it fails or its result is not as declared."""
-        with refusing(f"{self.name} ({self.op}) fails"), self._casting():
+        what = say(pl=f"{self.name} ({self.op}) kończy się błędem", en=f"{self.name} ({self.op}) fails")
+        with refusing(what), self._casting():
             args = [resolve(argument, values) for argument in self.args]
             kwargs = {key: resolve(argument, values) for key, argument in self.kwargs.items()}
             result = self.function(*args, **kwargs)
@@ -47,15 +49,25 @@ class Call:
 
     def _check(self, result: object) -> None:
         if not isinstance(result, Tensor | tuple | list):
-            raise EvidenceError(f"{self.name} ({self.op}) gives no tensor.")
+            raise EvidenceError(
+                say(pl=f"{self.name} ({self.op}) nie daje tensora.", en=f"{self.name} ({self.op}) gives no tensor.")
+            )
         if not isinstance(result, Tensor):
             return
         if self.shape is not None and tuple(result.shape) != self.shape:
             raise EvidenceError(
-                f"{self.name} ({self.op}) gives {tuple(result.shape)} where the graph says {self.shape}."
+                say(
+                    pl=f"{self.name} ({self.op}) daje kształt {tuple(result.shape)}, a według grafu {self.shape}.",
+                    en=f"{self.name} ({self.op}) gives {tuple(result.shape)} where the graph says {self.shape}.",
+                )
             )
         if self.dtype is not None and result.dtype != self.dtype:
-            raise EvidenceError(f"{self.name} ({self.op}) gives {result.dtype} where the graph says {self.dtype}.")
+            raise EvidenceError(
+                say(
+                    pl=f"{self.name} ({self.op}) daje {result.dtype}, a według grafu {self.dtype}.",
+                    en=f"{self.name} ({self.op}) gives {result.dtype} where the graph says {self.dtype}.",
+                )
+            )
 
 
 @contextmanager

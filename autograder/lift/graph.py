@@ -10,7 +10,8 @@ import msgspec
 import torch
 
 from autograder.errors import EvidenceError
-from autograder.evidence import read_beneath
+from autograder.language import say
+from autograder.plainfile import read_beneath
 
 from .schema import MAX_ELEMENTS, GraphEntry, InputEntry, NodeEntry, Type, WeightEntry
 
@@ -79,7 +80,9 @@ def read_graph(folder: Path, name: str) -> Graph:
         _check_names(graph)
         _check_sizes(graph)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, _MalformedError) as error:
-        raise EvidenceError(f"{name} is not a model's graph: {error}.") from error
+        raise EvidenceError(
+            say(pl=f"{name} nie jest grafem modelu: {error}.", en=f"{name} is not a model's graph: {error}.")
+        ) from error
     return graph
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from autograder.errors import EvidenceError
+from autograder.language import say
 
 from .call import Call, last_uses
 from .steps import Step, StepKind
@@ -76,7 +77,12 @@ class LiftedModel(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Compute the scores of one batch of exactly `input_shape`, of any dtype."""
         if tuple(images.shape) != self.input_shape:
-            raise EvidenceError(f"The model takes {self.input_shape}, not {tuple(images.shape)}.")
+            raise EvidenceError(
+                say(
+                    pl=f"Model przyjmuje {self.input_shape}, a nie {tuple(images.shape)}.",
+                    en=f"The model takes {self.input_shape}, not {tuple(images.shape)}.",
+                )
+            )
         images = images.to(self.input_dtype)
         values: dict[str, Any] = {name: getattr(self, own) for name, own in self._weights.items()}
         values[self.signature.input] = images.clone() if self.signature.changes_input else images
@@ -86,7 +92,9 @@ class LiftedModel(nn.Module):
                 del values[name]
         scores = values[self.output]
         if not isinstance(scores, Tensor):
-            raise EvidenceError("The model's output is not one tensor.")
+            raise EvidenceError(
+                say(pl="Wynik modelu nie jest jednym tensorem.", en="The model's output is not one tensor.")
+            )
         return scores
 
     def _register_weights(self, weights: Mapping[str, Tensor]) -> dict[str, str]:
@@ -123,6 +131,11 @@ def predict(lifted: LiftedModel, images: Tensor) -> Tensor:
         for batch in positions:
             rows = lifted(images[batch])
             if rows.dim() != 2 or len(rows) != size:
-                raise EvidenceError(f"The model gives {tuple(rows.shape)}, not one row of scores an image.")
+                raise EvidenceError(
+                    say(
+                        pl=f"Model daje {tuple(rows.shape)}, a nie po jednym wierszu wyników na obraz.",
+                        en=f"The model gives {tuple(rows.shape)}, not one row of scores an image.",
+                    )
+                )
             scores.append(rows)
     return torch.cat(scores)[:count] if scores else torch.empty(0, 0)

@@ -13,6 +13,7 @@ from torch._subclasses import fake_tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from autograder.errors import EvidenceError
+from autograder.language import say
 
 from .allowed import KINDS
 from .call import Call, last_uses
@@ -62,7 +63,12 @@ class Trial:
         for tensor in _tensors(result):
             self.elements += tensor.numel()
             if tensor.numel() > MAX_ELEMENTS or self.elements > MAX_TOTAL:
-                raise EvidenceError(f"The model's values up to {call.name} take too much memory.")
+                raise EvidenceError(
+                    say(
+                        pl=f"Wartości obliczane w modelu do {call.name} zajmują za dużo pamięci.",
+                        en=f"The model's values up to {call.name} take too much memory.",
+                    )
+                )
         return result
 
     def check_memory(self, calls: Sequence[Call]) -> None:
@@ -71,7 +77,12 @@ class Trial:
         for call, spent in zip(calls, last_uses(calls), strict=True):
             live += self._size(call.name)
             if live > MAX_LIVE:
-                raise EvidenceError(f"The model's values at {call.name} take too much memory together.")
+                raise EvidenceError(
+                    say(
+                        pl=f"Wartości trzymane w modelu przy {call.name} zajmują razem za dużo pamięci.",
+                        en=f"The model's values at {call.name} take too much memory together.",
+                    )
+                )
             live -= sum(self._size(name) for name in spent)
 
     def _size(self, name: str) -> int:
@@ -81,7 +92,12 @@ class Trial:
         """Count the multiplications of an operation that was tried."""
         self.work += self._size(operation.name) * self._work_an_output(operation)
         if self.work > MAX_WORK:
-            raise EvidenceError(f"The model's work up to {operation.name} is too much.")
+            raise EvidenceError(
+                say(
+                    pl=f"Obliczeń w modelu do {operation.name} jest za dużo.",
+                    en=f"The model's work up to {operation.name} is too much.",
+                )
+            )
 
     def _work_an_output(self, operation: Operation) -> float:
         name = packet(operation.op)

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from autograder.errors import EvidenceError
-from autograder.evidence import open_beneath, parse_array
+from autograder.language import say
+from autograder.plainfile import open_beneath, parse_array
 
 from .graph import WORDS
 from .schema import MAX_NODES, MAX_WEIGHT_BYTES, WeightEntry
@@ -24,39 +25,74 @@ def read_weights(folder: Path, entries: tuple[WeightEntry, ...]) -> dict[str, Te
     for entry in entries:
         first = wanted.setdefault(entry.key, entry)
         if (first.shape, first.dtype) != (entry.shape, entry.dtype):
-            raise EvidenceError(f"The graph declares {entry.key} of weights.npz in two ways.")
+            raise EvidenceError(
+                say(
+                    pl=f"Graf opisuje {entry.key} z weights.npz na dwa sposoby.",
+                    en=f"The graph declares {entry.key} of weights.npz in two ways.",
+                )
+            )
     if sum(_size(entry) for entry in wanted.values()) > MAX_WEIGHT_BYTES:
-        raise EvidenceError(f"The model's weights take more than {MAX_WEIGHT_BYTES} bytes.")
+        raise EvidenceError(
+            say(
+                pl=f"Wagi modelu zajmują ponad {MAX_WEIGHT_BYTES} B.",
+                en=f"The model's weights take more than {MAX_WEIGHT_BYTES} bytes.",
+            )
+        )
     with open_beneath(folder, "weights.npz", limit=MAX_WEIGHT_BYTES + 2**24) as file:
         try:
             return _read(file, wanted)
         except (zipfile.BadZipFile, OSError, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError,
                 OverflowError) as error:  # fmt: skip
-            raise EvidenceError(f"weights.npz is not a readable archive: {error}.") from error
+            raise EvidenceError(
+                say(
+                    pl=f"weights.npz nie jest czytelnym archiwum: {error}.",
+                    en=f"weights.npz is not a readable archive: {error}.",
+                )
+            ) from error
 
 
 def _read(file: BinaryIO, wanted: dict[str, WeightEntry]) -> dict[str, Tensor]:
     with zipfile.ZipFile(file) as archive:
         members = {member.filename: member for member in archive.infolist()}
         if len(members) != len(archive.infolist()) or len(members) > MAX_NODES:
-            raise EvidenceError("weights.npz holds too many members, or one twice.")
+            raise EvidenceError(
+                say(
+                    pl="weights.npz zawiera za dużo plików albo któryś dwa razy.",
+                    en="weights.npz holds too many members, or one twice.",
+                )
+            )
         tensors = {}
         for key, entry in wanted.items():
             member = members.get(f"{key}.npy")
             if member is None:
-                raise EvidenceError(f"weights.npz lacks {key}, which the graph reads.")
+                raise EvidenceError(
+                    say(
+                        pl=f"W weights.npz brakuje {key}, z którego korzysta graf.",
+                        en=f"weights.npz lacks {key}, which the graph reads.",
+                    )
+                )
             tensors[key] = _tensor(archive, member, entry)
     return tensors
 
 
 def _tensor(archive: zipfile.ZipFile, member: zipfile.ZipInfo, entry: WeightEntry) -> Tensor:
     if member.compress_type != zipfile.ZIP_STORED or member.file_size > _size(entry) + HEADER:
-        raise EvidenceError(f"{entry.key} of weights.npz is packed, or larger than the graph says.")
+        raise EvidenceError(
+            say(
+                pl=f"{entry.key} w weights.npz jest spakowany albo większy, niż mówi graf.",
+                en=f"{entry.key} of weights.npz is packed, or larger than the graph says.",
+            )
+        )
     with archive.open(member) as stream:
         raw = stream.read(_size(entry) + HEADER + 1)
     array = parse_array(raw, f"{entry.key} of weights.npz")
     if array.shape != entry.shape or array.dtype != _numpy_type(entry.dtype):
-        raise EvidenceError(f"{entry.key} of weights.npz has not the shape and type that the graph says.")
+        raise EvidenceError(
+            say(
+                pl=f"{entry.key} w weights.npz ma inny kształt lub typ, niż mówi graf.",
+                en=f"{entry.key} of weights.npz has not the shape and type that the graph says.",
+            )
+        )
     tensor = torch.from_numpy(np.array(array, order="C"))
     return tensor.view(torch.bfloat16) if entry.dtype == "bfloat16" else tensor
 

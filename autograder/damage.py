@@ -1,0 +1,152 @@
+"""What can be wrong with a submitted notebook, and what grading does about it: the words of `splot check` and of reports.
+
+Every kind is mended or borne with: none of them costs points by itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from autograder.language import say
+from autograder.printable import printable
+
+SHOWN = 20
+LONGEST = 60
+
+
+class Damage(StrEnum):
+    """What is wrong with a cell."""
+
+    OLD_FORMAT = "old format"
+    UNREADABLE = "unreadable"
+    NO_CELL_ID = "no cell id"
+    MISSING = "missing"
+    MISSING_ANSWER = "missing answer"
+    DOUBLED = "doubled"
+    RETYPED = "retyped"
+    EDITED = "edited"
+    ADDED = "added to"
+    METADATA_LOST = "metadata lost"
+    METADATA_CHANGED = "metadata changed"
+    UNKNOWN = "unknown id"
+    BEFORE_SOLUTION = "before its solution"
+    MOVED = "moved"
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """One kind of damage, and the cells that have it: ids where the assignment has them, else numbers from 1."""
+
+    kind: Damage
+    where: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Say what is wrong and what grading does about it, in the language in force."""
+        wrong, done = _words(self.kind)
+        return f"{wrong}: {_listed(self.where)}. {done}"
+
+
+def damaged(damage: Damage, where: Sequence[str]) -> tuple[Damaged, ...]:
+    """Say that these cells have this damage; nothing where there are no such cells."""
+    return (Damaged(damage, tuple(dict.fromkeys(where))),) if where else ()
+
+
+def _listed(where: tuple[str, ...]) -> str:
+    """List the first cells; an id may be anything that a stranger wrote."""
+    shown = ", ".join(printable(name, LONGEST) for name in where[:SHOWN])
+    left = len(where) - SHOWN
+    return shown if left <= 0 else shown + say(pl=f" i dalsze ({left})", en=f" and {left} more")
+
+
+def _words(damage: Damage) -> tuple[str, str]:
+    """Return what is wrong, and what grading does about it."""
+    wrong_pl, done_pl, wrong_en, done_en = _WORDS[damage]
+    return say(pl=wrong_pl, en=wrong_en), say(pl=done_pl, en=done_en)
+
+
+_WORDS = {
+    Damage.OLD_FORMAT: (
+        "Notebook w starym formacie nbformat",
+        "Przekształcono go do formatu 4.",
+        "The notebook is in the old nbformat",
+        "It was converted to format 4.",
+    ),
+    Damage.UNREADABLE: (
+        "Uszkodzone komórki (typ lub treść), numery",
+        "Odczytano z nich to, co się dało.",
+        "Damaged cells (type or text), numbers",
+        "What could be read was kept.",
+    ),
+    Damage.NO_CELL_ID: (
+        "Komórki bez własnego identyfikatora lub z cudzym, numery",
+        "Zostają na miejscu i są wykonywane.",
+        "Cells without an id of their own, or with another's, numbers",
+        "They stay in place and run.",
+    ),
+    Damage.MISSING: (
+        "Brakujące komórki",
+        "Ocenianie wstawia je z powrotem na ich miejsce.",
+        "Missing cells",
+        "Grading puts them back in their place.",
+    ),
+    Damage.MISSING_ANSWER: (
+        "Brakujące komórki na rozwiązanie lub odpowiedź",
+        "Liczy się to, co jest w pozostałych komórkach.",
+        "Missing cells for a solution or an answer",
+        "What the other cells hold counts.",
+    ),
+    Damage.DOUBLED: (
+        "Powtórzone komórki",
+        "Wykonywane są wszystkie, oceniana jest ostatnia.",
+        "Doubled cells",
+        "All of them run; the last one is graded.",
+    ),
+    Damage.RETYPED: (
+        "Komórki o zmienionym typie",
+        "Ocenianie przywraca im typ z oryginału.",
+        "Cells that are not of the original's type",
+        "Grading restores the type.",
+    ),
+    Damage.EDITED: (
+        "Zmienione komórki, których treść jest stała",
+        "Ocenianie przywraca im treść z oryginału.",
+        "Edited cells whose text is fixed",
+        "Grading restores the original's text.",
+    ),
+    Damage.ADDED: (
+        "Stałe komórki, w których dopisano własne definicje",
+        "Są wykonywane także w zmienionej postaci, tuż przed oryginałem.",
+        "Fixed cells with definitions of the student's own",
+        "They run as edited too, just before the original.",
+    ),
+    Damage.METADATA_LOST: (
+        "Komórki, które straciły metadane nbgradera",
+        "Ocenianie je rozpoznaje i bierze metadane z oryginału.",
+        "Cells that lost nbgrader's metadata",
+        "Grading recognises them and takes the original's metadata.",
+    ),
+    Damage.METADATA_CHANGED: (
+        "Komórki o zmienionych metadanych nbgradera (punkty, rola, blokada)",
+        "Liczą się metadane z oryginału.",
+        "Cells whose nbgrader metadata were changed (points, role, lock)",
+        "The original's count.",
+    ),
+    Damage.UNKNOWN: (
+        "Komórki z identyfikatorem, którego nie ma w tym zadaniu",
+        "Zostają na miejscu i są wykonywane jak zwykłe komórki.",
+        "Cells with an id that this assignment does not have",
+        "They stay in place and run like any other cell.",
+    ),
+    Damage.BEFORE_SOLUTION: (
+        "Testy przed rozwiązaniem",
+        "Ocenianie przenosi je za rozwiązanie.",
+        "Tests before their solution",
+        "Grading moves them behind it.",
+    ),
+    Damage.MOVED: (
+        "Przestawione komórki",
+        "Są wykonywane tam, gdzie stoją.",
+        "Cells out of order",
+        "They run where they stand.",
+    ),
+}
