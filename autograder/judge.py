@@ -18,11 +18,15 @@ import pytest
 import autograder.graders
 from autograder import plugin
 from autograder.assignment import Assignment, Item
-from autograder.errors import GraderError
-from autograder.evidence import Evidence, EvidenceFile
+from autograder.errors import GraderError, SplotError
+from autograder.evidence import Evidence
+from autograder.findings import FILE
 from autograder.language import Lang, speaking
+from autograder.pictures import look
 from autograder.plugin import FAULTS, MEASUREMENTS, VERDICTS, Verdict
 from autograder.probes import Probe
+from autograder.publish.files import write_whole
+from autograder.records import EvidenceFile
 from autograder.report import (
     CellReport,
     Check,
@@ -46,6 +50,7 @@ def judge(folder: Path, assignment: Assignment, lang: Lang = Lang.PL) -> Report:
         config = _run_graders(folder, lang)
         cells = tuple(_cell(item, config.stash[VERDICTS]) for item in assignment.items)
         models = _models(config)
+        _leave_findings(config, folder)
     timing = msgspec.structs.replace(file.timing, judge_s=round(time.monotonic() - started, 3))
     return _report(file, cells, models, timing)
 
@@ -135,6 +140,14 @@ def _status(verdicts: list[Verdict]) -> Status:
 def _models(config: pytest.Config) -> dict[str, ModelReport]:
     measurements = config.stash.get(MEASUREMENTS, None)
     return measurements.reports() if measurements else {}
+
+
+def _leave_findings(config: pytest.Config, folder: Path) -> None:
+    """Leave beside the evidence what pages will show of it; where that cannot be written, they show less."""
+    measurements = config.stash.get(MEASUREMENTS, None)
+    if measurements is not None:
+        with contextlib.suppress(SplotError):
+            write_whole(folder / FILE, msgspec.json.encode(look(measurements.evidence, measurements)))
 
 
 def _report(

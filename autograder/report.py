@@ -115,15 +115,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
 
     @property
-    def percent(self) -> float | None:
-        """The score in percent of what the grader decided, or None where nothing was decided."""
-        if self.score is None or not self.max_score:
-            return None
-        return 100 * self.score / self.max_score
-
-    @property
     def certain_percent(self) -> float | None:
-        """The same with undecided cells counted in: what is certain so far."""
+        """The score in percent of all that the grader is to decide, undecided cells too: what is certain so far."""
         still_open = sum(cell.points for cell in self.undecided if cell.kind is Kind.AUTO)
         total = (self.max_score or 0.0) + still_open
         return None if self.score is None or not total else 100 * self.score / total
@@ -148,9 +141,9 @@ def encode(report: Report) -> bytes:
     return _json(report)
 
 
-def encode_all(reports: list[Report]) -> bytes:
-    """Return one report as it stands in `report.json`, several as a list of them."""
-    return _json(reports[0] if len(reports) == 1 else reports)
+def encode_all(reports: list[Report], total: int) -> bytes:
+    """Return the one report of one submission as it stands in `report.json`, those of a class, so far, as a list."""
+    return _json(reports[0] if reports and total == 1 else reports)
 
 
 def _json(value: Report | list[Report]) -> bytes:

@@ -89,10 +89,11 @@ def test_a_written_report_is_read_back(tmp_path: Path) -> None:
 
 
 def test_one_report_stands_alone_and_several_in_a_list() -> None:
-    """`--json` writes what `report.json` holds, or a list of such."""
-    assert encode_all([REPORT]) == encode(REPORT)
-    assert json.loads(encode_all([REPORT, REPORT])) == [json.loads(encode(REPORT))] * 2
-    assert json.loads(encode_all([])) == []
+    """`--json` writes what `report.json` holds, or a list of such, also where a class was cut short after the first."""
+    assert encode_all([REPORT], 1) == encode(REPORT)
+    assert json.loads(encode_all([REPORT, REPORT], 2)) == [json.loads(encode(REPORT))] * 2
+    assert json.loads(encode_all([REPORT], 2)) == [json.loads(encode(REPORT))]
+    assert json.loads(encode_all([], 1)) == []
 
 
 @pytest.mark.parametrize(
@@ -114,11 +115,16 @@ def test_sums_are_of_what_was_decided() -> None:
 
 
 @pytest.mark.parametrize(
-    ("score", "worth", "percent"), [(3.0, 4.0, 75.0), (0.0, 4.0, 0.0), (0.0, 0.0, None), (None, 4.0, None)]
+    ("score", "worth", "percent"), [(3.0, 4.0, 50.0), (0.0, 4.0, 0.0), (0.0, 0.0, 0.0), (None, 4.0, None)]
 )
-def test_percent_is_of_what_the_grader_decided(score: float | None, worth: float, percent: float | None) -> None:
-    """None where nothing was decided, never a division by zero."""
-    assert msgspec.structs.replace(REPORT, score=score, max_score=worth).percent == percent
+def test_percent_is_of_what_is_certain(score: float | None, worth: float, percent: float | None) -> None:
+    """The open cell's point counts as not earned yet; None where nothing was judged."""
+    assert msgspec.structs.replace(REPORT, score=score, max_score=worth).certain_percent == percent
+
+
+def test_percent_of_nothing_is_none() -> None:
+    """Where there is nothing to earn nothing is divided by it."""
+    assert msgspec.structs.replace(REPORT, score=0.0, max_score=0.0, cells=()).certain_percent is None
 
 
 def test_undecided_cells_are_listed_and_our_own_time_is_not_the_notebooks() -> None:

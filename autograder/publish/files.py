@@ -31,6 +31,16 @@ def _write(path: Path, content: bytes) -> Path:
             os.fsync(file.fileno())
         Path(aside).chmod(0o644)
         Path(aside).replace(path)
+        sync_folder(path.parent)
     finally:
         Path(aside).unlink(missing_ok=True)
     return path
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a crash of the machine: a rename or removal is the folder's content."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

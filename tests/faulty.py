@@ -1,0 +1,90 @@
+"""Cheap submissions to be interrupted, and what is left of a run seen from outside."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from autograder.assignment import load_assignment
+from autograder.report import Profile
+from autograder.sandbox.tree import descendants
+from autograder.task import Grading, Task, to_grade, to_judge
+from tests.submissions import build
+from tests.submissions.convolutions import LOOPS
+
+SPLOT = [sys.executable, "-P", "-c", "from autograder.cli import main; main()"]
+NOTHING = dict.fromkeys(("task3_data", "task1_matrix", "task1_same", "task5_cam"), "")
+CHEAP = NOTHING | {"install": "import numpy as np", "task1_convolution": LOOPS}
+"""Task 1 done right, and not even torch imported: graded in two seconds."""
+CHEAP_POINTS = 4.0
+SLEEPING = CHEAP | {"task1_matrix": "import time\ntime.sleep(600)"}
+"""The same, and then a cell that takes long."""
+STALE = b'{"schema": "splot/report/v1", "of": "an earlier run"}'
+
+
+def task(cells: Mapping[str, str], root: Path, student: str = "ola", how: Grading | None = None) -> Task:
+    """Write a submission below `root`, an earlier run's report where its own will be, and make the task of grading it."""
+    notebook = build(cells, root / "submitted", student)
+    made = to_grade(notebook, load_assignment(), how or Grading(root / "graded", Profile.QUICK))
+    made.folder.mkdir(parents=True, exist_ok=True)
+    (made.folder / "report.json").write_bytes(STALE)
+    return made
+
+
+def again(folder: Path, how: Grading) -> Task:
+    """Make the task of judging a student's evidence again."""
+    return to_judge(folder, load_assignment(), how)
+
+
+def wait_for(what: Callable[[], object], seconds: float = 120) -> None:
+    """Wait until something holds; a test that waits in vain fails."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def supervisor() -> int:
+    """Return the process id of this process's supervisor; 0 where it has none."""
+    return next((pid for pid in descendants(os.getpid()) if b"autograder.workers" in _command(pid)), 0)
+
+
+def worker() -> int:
+    """Return the process id of the worker that was last forked; 0 where none is at work."""
+    found = [pid for pid in descendants(supervisor())[1:] if b"autograder.workers" in _command(pid)]
+    return found[-1] if found else 0
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def sandboxed(pid: int) -> list[int]:
+    """Return the kernels that run in a sandbox below a process."""
+    return [found for found in descendants(pid) if b"ipykernel_launcher" in _command(found)]
+
+
+def kill(pid: int, number: int = signal.SIGKILL) -> None:
+    """Send a signal to a process that is there."""
+    assert pid
+    os.kill(pid, number)
+
+
+def start(*arguments: str, folder: Path) -> subprocess.Popen[str]:
+    """Start the command in a folder, in a process group of its own, with what is temporary in `folder/tmp`."""
+    (folder / "tmp").mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [*SPLOT, *arguments],
+        cwd=folder,
+        env=os.environ | {"TMPDIR": str(folder / "tmp")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
