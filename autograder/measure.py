@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from autograder.errors import EvidenceError
-from autograder.evidence import Evidence, ModelRecord
+from autograder.evidence import Evidence
 from autograder.language import say
 from autograder.lift import LiftedModel, lift
 from autograder.measured import Measured, Pictures
 from autograder.probes import random_images
 from autograder.profiles import Split, load_split
+from autograder.records import ModelRecord
 from autograder.report import ModelReport
 from autograder.thresholds import threshold
 from autograder.transform import ImageTransform, UnknownTransformError, recover
@@ -53,6 +54,11 @@ class Measurements:
             measured.layers,
             verified=True,
         )
+
+    @property
+    def verified(self) -> dict[str, Measured]:
+        """The models that provably are the notebook's own, as far as they were measured."""
+        return dict(self._measured)
 
     def lifted(self, name: str, *cells: str) -> LiftedModel:
         """Lift `models[name]`; raises `AbsentError` where there is none, `UndecidedError` where no method exports it."""
@@ -112,7 +118,12 @@ class Measurements:
         """Return the live model's scores, (n, 10) float64; raises `EvidenceError` where they are not plain floats."""
         outputs = self.evidence.array("models", name, "outputs.npy")
         if outputs.ndim != 2 or outputs.dtype.kind not in "biuf" or outputs.dtype.itemsize > 8:
-            raise EvidenceError(f"outputs.npy of {name} holds {outputs.dtype} of shape {outputs.shape}.")
+            raise EvidenceError(
+                say(
+                    pl=f"outputs.npy modelu {name} zawiera {outputs.dtype} o kształcie {outputs.shape}.",
+                    en=f"outputs.npy of {name} holds {outputs.dtype} of shape {outputs.shape}.",
+                )
+            )
         return torch.from_numpy(outputs.astype(np.float64))
 
     @cached_property

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
-from torchinfo import summary
+from torchinfo import ModelStatistics, summary
 
 from autograder.lift import LiftedModel, predict
 from autograder.profiles import CLASSES
@@ -69,13 +69,17 @@ class Measured:
     @cached_property
     def visible(self) -> Figures:
         """On the same `testset` images that the notebook measured its results on."""
-        return _figures(self._visible_scores, self._visible.labels)
+        return _figures(self.visible_scores, self._visible.labels)
 
     @cached_property
     def layers(self) -> tuple[str, ...]:
         """The layers torchinfo finds on the way from input to output, by class name, in order."""
-        info = summary(self.model, input_data=self.visible_batch(), verbose=0)
-        return tuple(layer.class_name for layer in info.summary_list if layer.is_leaf_layer)
+        return tuple(layer.class_name for layer in self.summary.summary_list if layer.is_leaf_layer)
+
+    @cached_property
+    def summary(self) -> ModelStatistics:
+        """What torchinfo says of the model."""
+        return summary(self.model, input_data=self.visible_batch(), verbose=0)
 
     def visible_batch(self) -> Tensor:
         """Return the first visible images as the student's model takes them, one batch."""
@@ -83,13 +87,14 @@ class Measured:
 
     def agrees(self, outputs: Tensor) -> bool:
         """Whether the lifted model gives what the live one gave, (n, 10), on the first n visible images."""
-        ours = self._visible_scores[: len(outputs)].double()
+        ours = self.visible_scores[: len(outputs)].double()
         if not outputs.numel() or ours.shape != outputs.shape:
             return False
         return bool((ours - outputs.double()).abs().max() <= TOLERANCE * (1 + outputs.double().abs().max()))
 
     @cached_property
-    def _visible_scores(self) -> Tensor:
+    def visible_scores(self) -> Tensor:
+        """The model's scores (N, 10) on those images."""
         return self._visible.scores(self.model)
 
 

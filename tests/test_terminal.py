@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from autograder.language import Lang, speaking
-from autograder.publish.terminal import plain, points, print_report, print_summary
+from autograder.publish.terminal import plain, print_report, print_summary
+from autograder.publish.wording import points
 from autograder.report import CellReport, Check, Kind, Outcome, Report, Status
 from tests.test_report import REPORT
 

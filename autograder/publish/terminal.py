@@ -3,8 +3,6 @@
 Everything of a student's is printed as plain text: no markup, no control characters.
 """
 
-import unicodedata
-
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
@@ -12,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.language import number, say
+from autograder.printable import printable
+from autograder.publish.wording import points, status_name
 from autograder.report import CellReport, Kind, Outcome, Report, Status
 
-UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # https://www.unicode.org/reports/tr44/#General_Category_Values
 COLOURS = {
     Status.PASSED: "green",
     Status.PARTIAL: "yellow",
@@ -53,17 +52,12 @@ def plain(text: str) -> Text:
 
     Control characters, line breaks, bidirectional and zero-width marks and private glyphs show as U+FFFD.
     """
-    return Text("".join("\ufffd" if unicodedata.category(c) in UNSEEN else c for c in text))
+    return Text(printable(text))
 
 
 def quoted(text: str) -> Padding:
     """Return a message as an indented block: none of its lines, wrapped ones too, can pass for a line of the report."""
     return Padding(Text("\n").join(plain(line) for line in text.split("\n")), (0, 0, 0, 4))
-
-
-def points(value: float | None) -> str:
-    """Return points without needless zeros, a dash where there are none yet."""
-    return "–" if value is None else number(value, 2).rstrip("0").rstrip(",.")
 
 
 def _title(report: Report) -> Text:
@@ -82,7 +76,7 @@ def _table(report: Report) -> Table:
     for cell in report.cells:
         worth = f"{points(cell.score)} / {points(cell.points)}"
         bonus = " ★" if cell.kind is Kind.BONUS else ""
-        table.add_row(plain(cell.title + bonus), worth, Text(_status(cell.status), COLOURS.get(cell.status, "red")))
+        table.add_row(plain(cell.title + bonus), worth, Text(status_name(cell.status), COLOURS.get(cell.status, "red")))
     return table
 
 
@@ -131,18 +125,3 @@ def _footer(report: Report) -> list[Text]:
         )
     )
     return lines
-
-
-def _status(status: Status) -> str:
-    names = {
-        Status.PASSED: say(pl="zaliczone", en="passed"),
-        Status.PARTIAL: say(pl="częściowo", en="partial"),
-        Status.FAILED: say(pl="niezaliczone", en="failed"),
-        Status.ERROR: say(pl="wyjątek", en="error"),
-        Status.MISSING: say(pl="brak", en="missing"),
-        Status.TIMEOUT: say(pl="limit czasu", en="time limit"),
-        Status.MEMORY: say(pl="limit pamięci", en="memory limit"),
-        Status.MANUAL: say(pl="oceni osoba", en="by hand"),
-        Status.UNDECIDED: say(pl="nierozstrzygnięte", en="undecided"),
-    }
-    return names[status]

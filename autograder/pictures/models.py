@@ -1,0 +1,98 @@
+"""The networks as a page shows them: their curves and tables, and where the best of them goes wrong."""
+
+import torch
+from torchinfo import ModelStatistics
+
+from autograder.evidence import Evidence
+from autograder.findings import Best, Layer, Misread, ModelFinding
+from autograder.measure import Measurements
+from autograder.profiles import CLASSES
+from autograder.records import History, ModelRecord
+from reference.metrics import confusion
+
+from .images import image_png
+
+MISREAD = 12
+EPOCHS = 200
+
+
+def models(evidence: Evidence, measurements: Measurements) -> tuple[ModelFinding, ...]:
+    """Return every model the notebook gave, in the notebook's order of tasks; a table only where it is verified."""
+    verified = measurements.verified
+    records = {
+        record.name: record
+        for probed in evidence.file.probed
+        for record in probed.records
+        if isinstance(record, ModelRecord) and record.failure is None
+    }
+    return tuple(
+        ModelFinding(
+            name,
+            _epochs(record.history),
+            _thinned(record.history),
+            record.results,
+            _layers(verified[name].summary) if name in verified else (),
+        )
+        for name, record in records.items()
+    )
+
+
+def best(measurements: Measurements) -> Best | None:
+    """Return the model with the highest accuracy on held-out images, seen on the images the notebook had; or None."""
+    verified = measurements.verified
+    if not verified:
+        return None
+    name = max(verified, key=lambda name: verified[name].held_out.accuracy)
+    scores, visible = verified[name].visible_scores, measurements.split.visible
+    if scores.shape != (len(visible.labels), CLASSES):
+        return None
+    counts = confusion(scores.argmax(1), visible.labels, CLASSES)
+    return Best(name, tuple(map(tuple, counts.tolist())), _misread(scores, measurements))
+
+
+def _misread(scores: torch.Tensor, measurements: Measurements) -> tuple[Misread, ...]:
+    """Return the images whose own class got the least, the least first."""
+    visible = measurements.split.visible
+    shares = scores.double().nan_to_num().softmax(1)
+    own = shares.gather(1, visible.labels[:, None].long())[:, 0]
+    wrong = (scores.argmax(1) != visible.labels).nonzero()[:, 0]
+    worst = wrong[own[wrong].argsort(stable=True)][:MISREAD]
+    return tuple(
+        Misread(
+            image_png(visible.images[index]),
+            int(visible.labels[index]),
+            int(scores[index].argmax()),
+            round(float(shares[index].max()), 4),
+        )
+        for index in worst.tolist()
+    )
+
+
+def _layers(info: ModelStatistics) -> tuple[Layer, ...]:
+    return tuple(
+        Layer(layer.class_name, _sizes(layer.output_size), _sizes(layer.kernel_size), max(layer.num_params, 0))
+        for layer in info.summary_list
+        if layer.is_leaf_layer
+    )
+
+
+def _sizes(said: object) -> tuple[int, ...]:
+    """Return the sizes torchinfo gives; nothing where it gives them in another form."""
+    return tuple(map(int, said)) if isinstance(said, list | tuple) and all(isinstance(s, int) for s in said) else ()
+
+
+def _epochs(history: History | None) -> int:
+    return len(history.train_loss or history.val_loss or history.val_accuracy or ()) if history else 0
+
+
+def _thinned(history: History | None) -> History | None:
+    """Keep at most `EPOCHS` values a curve, the last one always: more than a plot can show."""
+    if history is None:
+        return None
+    curves = (history.train_loss, history.val_loss, history.val_accuracy)
+    return History(*(_thin(curve) if curve else curve for curve in curves))
+
+
+def _thin(curve: tuple[float | None, ...]) -> tuple[float | None, ...]:
+    step = -(-len(curve) // EPOCHS)
+    return curve[::-1][::step][::-1]

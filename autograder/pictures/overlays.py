@@ -1,0 +1,43 @@
+"""Task 5 as pictures: the maps that `cam` gave, laid over the visible images they belong to."""
+
+import numpy as np
+
+from autograder.evidence import Evidence
+from autograder.findings import Overlay
+from autograder.graders.task5 import CELL
+from autograder.measure import Measurements
+from autograder.outbox import map_array
+from autograder.records import MapRecord
+
+from .images import enlarged_png, overlay_png
+
+SHOWN = 4
+LARGEST = 256  # pixels a side
+
+
+def overlays(evidence: Evidence, measurements: Measurements) -> tuple[Overlay, ...]:
+    """Return the first maps that are maps, of the model Task 5 is about: `cam`, else the first one that gave any."""
+    records = [record for record in evidence.maps(CELL) if record.array and record.failure is None]
+    found: dict[str, list[Overlay]] = {}
+    for record in records:
+        if (overlay := _overlay(evidence, record, measurements)) is not None:
+            found.setdefault(record.model, []).append(overlay)
+    chosen = found.get("cam") or next(iter(found.values()), [])
+    return tuple(chosen[:SHOWN])
+
+
+def _overlay(evidence: Evidence, record: MapRecord, measurements: Measurements) -> Overlay | None:
+    activation = evidence.array("arrays", map_array(record)).astype(np.float64)
+    visible = measurements.split.visible
+    there = record.image < len(visible.labels) and 0 <= record.class_index < 10
+    drawable = activation.ndim == 2 and 0 < activation.size <= LARGEST**2 and np.isfinite(activation).all()
+    if not (there and drawable):
+        return None
+    image = visible.images[record.image]
+    return Overlay(
+        record.model,
+        int(visible.labels[record.image]),
+        record.class_index,
+        enlarged_png(image),
+        overlay_png(image, activation),
+    )
