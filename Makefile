@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make grade` and `make test`. Both set up first what is missing.
-.PHONY: help setup grade test lint types soak release notebook-figures calibrate clean system
+.PHONY: help setup grade course test lint types soak release notebook-figures calibrate clean system
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,6 +11,7 @@ help:
 	@echo "make grade      grade the sample submissions on Fashion-MNIST and show their reports"
 	@echo "make test       lint, types and tests"
 	@echo "make soak       what takes longer than make test"
+	@echo "make course     make this folder an nbgrader course: its gradebook, for autograde, formgrader and the rest"
 	@echo "make release    release/ from source/, and proof that it is right"
 	@echo "make calibrate  measure the accuracy thresholds again (about an hour)"
 
@@ -29,6 +30,9 @@ system:
 grade: setup
 	$(BIN)/python -m tests.submissions $(SAMPLES)
 	$(BIN)/splot grade $(SAMPLES) --out build/graded
+
+course: setup
+	$(BIN)/nbgrader generate_assignment cnn --force
 
 test: setup lint types
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak"

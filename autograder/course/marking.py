@@ -1,0 +1,122 @@
+"""How a person marks the written answers: a scheme, and what the grader measured, in a cell beside each answer.
+
+Both stand in the autograded notebook alone, which only instructors see: never in the release, never in feedback.
+"""
+
+from collections.abc import Iterator
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
+
+from autograder.findings import Findings, ModelFinding
+from autograder.language import number, say
+from autograder.publish.wording import points, shape, whole
+from autograder.records import History
+from autograder.report import CellReport, ModelReport, Report
+
+BARS = "▁▂▃▄▅▆▇█"
+SHOWN = 24  # epochs of a curve: more do not fit a table
+ABOUT = {"task4_exp5_answer": "custom"}  # the model whose layers an answer is about
+
+
+def beside(cell: CellReport, report: Report, findings: Findings) -> NotebookNode:
+    """Return the cell that stands before a written answer: its marking scheme and a table of what was measured."""
+    for_whom = say(
+        pl="tylko dla osoby prowadzącej; student tego nie zobaczy", en="for the instructor only; no student sees this"
+    )
+    parts = [f"#### {cell.title}: 0–{points(cell.points)} *({for_whom})*", scheme(cell.id), _table(report, findings)]
+    parts += [_layers(model) for model in findings.models if model.name == ABOUT.get(cell.id)]
+    markdown = new_markdown_cell("\n\n".join(filter(None, parts)))
+    markdown.id = f"{cell.id}-scheme"[:64]
+    return markdown  # type: ignore[no-any-return]
+
+
+def scheme(cell: str) -> str:
+    """Return a written answer's marking scheme as Markdown; nothing where none is written."""
+    if cell == "task4_comparison":
+        return say(
+            pl="""- **0,5** metryki wszystkich sieci zestawione w tabeli lub na wykresie, zgodne z pomiarem poniżej (różnica
+  paru setnych to inne obrazy, nie błąd)
+- **0,5** krzywe uczenia omówione: gdzie widać przeuczenie, a gdzie niedouczenie, i po czym to poznać
+- **0,5** wnioski z liczb: co pomogło, co zaszkodziło, ile to kosztowało parametrów; bez przypisywania znaczenia różnicom
+  mniejszym niż rozrzut między uruchomieniami
+
+Brakująca sieć odejmuje tylko to, czego bez niej nie da się powiedzieć: jej własne punkty liczą testy.""",
+            en="""- **0.5** the metrics of all networks in a table or plot, in line with what was measured below (a few hundredths
+  apart are other images, not a mistake)
+- **0.5** the learning curves discussed: where there is overfitting, where underfitting, and how one can tell
+- **0.5** conclusions from the numbers: what helped, what did harm, what it cost in parameters; no meaning read into
+  differences smaller than those between two runs
+
+A missing network costs only what cannot be said without it: its own points are the tests' matter.""",
+        )
+    if cell == "task4_exp5_answer":
+        return say(
+            pl="""- **0,5** powód wyboru: czego student oczekiwał po zmienionych parametrach (pole recepcyjne, rozmiar mapy ze
+  wzoru, liczba obliczeń); oczekiwanie może się nie sprawdzić
+- **0,5** skutek w liczbach względem sieci, na której bazuje `custom`: rozmiar mapy przed GAP, parametry (`stride`,
+  `padding` i `dilation` ich nie zmieniają), czas, dokładność; zgodnie z pomiarem poniżej""",
+            en="""- **0.5** why these: what the student expected of the parameters changed (receptive field, map size by the
+  formula, computations); the expectation need not come true
+- **0.5** the effect in numbers against the network that `custom` builds on: map size before GAP, parameters (`stride`,
+  `padding` and `dilation` do not change them), time, accuracy; in line with what was measured below""",
+        )
+    return ""
+
+
+def _table(report: Report, findings: Findings) -> str:
+    """Return what was measured of each model, beside what the notebook says of it."""
+    if not findings.models:
+        return say(
+            pl="Notebook nie zostawił żadnej sieci do zmierzenia.", en="The notebook left no network to measure."
+        )
+    head = say(
+        pl="| sieć | dokładność zmierzona | podana | parametry | podane | strata ucząca | strata walidacyjna | "
+        "dokładność walidacyjna |",
+        en="| network | accuracy measured | claimed | parameters | claimed | training loss | validation loss | "
+        "validation accuracy |",
+    )
+    rows = (_row(model, report.models.get(model.name)) for model in findings.models)
+    return "\n".join([head, "|" + " --- |" * (head.count("|") - 1), *rows])
+
+
+def _row(model: ModelFinding, measured: ModelReport | None) -> str:
+    history, claimed = model.history or History(), model.results
+    cells = [
+        f"`{model.name}`",
+        _fraction(measured.accuracy if measured else None),
+        _fraction(claimed.accuracy if claimed else None),
+        _whole(measured.parameters if measured else None),
+        _whole(claimed.parameters if claimed else None),
+        *map(_curve, (history.train_loss, history.val_loss, history.val_accuracy)),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _layers(model: ModelFinding) -> str:
+    """Return a model's layers with the map each gives, (C, H, W): what the output-size formula is about."""
+    shown = " → ".join(f"{layer.name} ({shape(layer.output[1:])})" for layer in model.layers)
+    return say(pl=f"Warstwy `{model.name}`: {shown}", en=f"Layers of `{model.name}`: {shown}") if shown else ""
+
+
+def _fraction(value: float | None) -> str:
+    return "–" if value is None else number(value, 3)
+
+
+def _whole(value: float | None) -> str:
+    return "–" if value is None else whole(round(value))
+
+
+def _curve(values: tuple[float | None, ...] | None) -> str:
+    """Draw a curve in a line of text, its first and last value on either side."""
+    finite = [value for value in values or () if value is not None]
+    if not finite:
+        return "–"
+    return f"{number(finite[0], 2)} {''.join(_bars(finite))} {number(finite[-1], 2)}"
+
+
+def _bars(values: list[float]) -> Iterator[str]:
+    every = -(-len(values) // SHOWN)
+    low, high = min(values), max(values)
+    for value in values[::-1][::every][::-1]:  # the last one always
+        yield BARS[round((len(BARS) - 1) * (value - low) / (high - low))] if high > low else BARS[0]
