@@ -42,7 +42,9 @@ def test_files_that_are_no_notebooks_are_ungraded_each_with_its_reason(tmp_path:
         path = tmp_path / "submitted" / name / "cnn" / "cnn.ipynb"
         path.parent.mkdir(parents=True)
         path.write_bytes(content)
-    done = splot("grade", "submitted", "-j", "2", "--json", "all.json", "--junit", "all.xml", folder=tmp_path)
+    done = splot(
+        "grade", "submitted", "-j", "2", "--lang", "en", "--json", "all.json", "--junit", "all.xml", folder=tmp_path
+    )
     assert done.returncode == 2, done.stderr
     reports = {report["student"]: report for report in json.loads((tmp_path / "all.json").read_text())}
     for name, (_, reason) in BROKEN.items():

@@ -1,7 +1,11 @@
 """Polish by default, English on request, and Polish numerals agree with their nouns."""
 
+import ast
+from pathlib import Path
+
 import pytest
 
+import autograder
 from autograder.language import Lang, count, number, say, speaking
 
 
@@ -37,3 +41,21 @@ def test_decimals_are_written_as_the_language_writes_them() -> None:
     assert number(12.0, 1) == "12,0"
     with speaking(Lang.EN):
         assert number(0.8765) == "0.876"
+
+
+SHOWN_TO_STUDENTS = {"EvidenceError", "SubmissionError", "UnknownTransformError"}
+
+
+def test_every_reason_a_student_may_read_is_said_in_both_languages() -> None:
+    """No refusal of evidence, of a notebook or of an image transform is English words in a Polish sentence."""
+    folder = Path(autograder.__path__[0])
+    english = [
+        f"{path.name}:{node.lineno}"
+        for path in sorted(folder.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SHOWN_TO_STUDENTS
+        for argument in node.args[:1]
+        for part in (argument.values if isinstance(argument, ast.JoinedStr) else [argument])
+        if isinstance(part, ast.Constant) and any(letter.isalpha() for letter in str(part.value))
+    ]
+    assert english == []
