@@ -79,6 +79,7 @@ def test_the_exit_code_says_that_it_was_stopped(capsys: pytest.CaptureFixture[st
 
 
 @needs_bubblewrap
+@pytest.mark.soak
 def test_a_supervisor_is_kept_for_the_next(tmp_path: Path) -> None:
     """Two calls one after another have the same supervisor, and between them no worker."""
     (first,) = each([task(CHEAP, tmp_path, "jan")])

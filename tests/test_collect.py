@@ -95,6 +95,7 @@ def test_a_killed_kernel_is_replayed_without_the_killer(tmp_path: Path) -> None:
     assert evidence.call(SAME, "same_3", Flavour.NUMPY) is not None
 
 
+@pytest.mark.soak
 def test_a_function_that_kills_the_kernel_costs_its_probe_alone(tmp_path: Path) -> None:
     """When the probe's call ends the process, the next test cell is asked all the same."""
     evidence = collected(
@@ -150,7 +151,11 @@ import time; time.sleep(30)
 """
 
 
-@pytest.mark.parametrize("source", [STUBBORN, NONSENSE, SQUAT], ids=["deaf to interrupts", "nonsense", "squatting"])
+@pytest.mark.parametrize(
+    "source",
+    [pytest.param(STUBBORN, marks=pytest.mark.soak), NONSENSE, pytest.param(SQUAT, marks=pytest.mark.soak)],
+    ids=["deaf to interrupts", "nonsense", "squatting"],
+)
 def test_a_kernel_that_goes_wild_costs_its_cell_alone(source: str, tmp_path: Path) -> None:
     """One that will not be interrupted, talks nonsense or fills the outbox is ended, and the rest is judged."""
     evidence = collected(tmp_path, NUMPY, source, LOOPS, TEST, seconds=8)
@@ -158,7 +163,10 @@ def test_a_kernel_that_goes_wild_costs_its_cell_alone(source: str, tmp_path: Pat
     assert answered(evidence)
 
 
-@pytest.mark.parametrize("source", ["hog = np.ones(10**11 // 8)", "hog = [np.ones(10**8) for _ in range(1000)]"])
+@pytest.mark.parametrize(
+    "source",
+    ["hog = np.ones(10**11 // 8)", pytest.param("hog = [np.ones(10**8) for _ in range(1000)]", marks=pytest.mark.soak)],
+)
 def test_memory_is_bounded(source: str, tmp_path: Path) -> None:
     """Allocating 100 GB, at once or piece by piece, is a memory fault of that cell, and the rest is judged."""
     evidence = collected(tmp_path, NUMPY, source, LOOPS, TEST, memory_mb=1024)

@@ -40,7 +40,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return cheap.folder
 
 
-@pytest.mark.parametrize("whom", [worker, supervisor])
+@pytest.mark.parametrize("whom", [worker, pytest.param(supervisor, marks=pytest.mark.soak)])
 def test_who_is_killed_costs_one_report_and_the_class_goes_on(whom: Callable[[], int], tmp_path: Path) -> None:
     """SIGKILL of a worker, or of the process all workers stem from, while a notebook runs: that student is ungraded.
 
@@ -73,7 +73,9 @@ def _first(reports: Iterator[Report], folder: Path, whom: Callable[[], int]) -> 
     return first
 
 
-@pytest.mark.parametrize("reached", ["evidence/arrays", "evidence/evidence.json"])
+@pytest.mark.parametrize(
+    "reached", [pytest.param("evidence/arrays", marks=pytest.mark.soak), "evidence/evidence.json"]
+)
 def test_a_killed_command_leaves_nothing_and_can_be_repeated(reached: str, tmp_path: Path) -> None:
     """SIGKILL of the command while the notebook runs or as the judge begins: no report, nor an older one, or a whole one.
 

@@ -94,6 +94,7 @@ def test_a_report_that_cannot_be_written_is_not_half_there(tmp_path: Path) -> No
     assert mended == ["graded", CHEAP_POINTS, None, ["evidence", "feedback.html", "report.json"]]
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(os.geteuid() != 0, reason="within a user namespace of one's own there is no other user to become")
 def test_evidence_that_finds_no_room_is_our_fault(tmp_path: Path) -> None:
     """Where the disk for what is temporary is full, what the probe could not write is no student's loss."""

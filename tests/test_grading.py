@@ -64,11 +64,11 @@ def test_judging_again_gives_the_same_without_student_code(right: tuple[Report, 
 
 
 def test_evidence_holds_no_answer(right: tuple[Report, Path]) -> None:
-    """What the sandbox left is inputs' answers and models; nothing in it was made by the judge."""
+    """What the sandbox left is inputs' answers and models; of the judge's there are its findings, for pages."""
     _, folder = right
     evidence = folder / "graded" / "ola" / "cnn" / "evidence"
     names = {str(path.relative_to(evidence)).split("/")[0] for path in evidence.rglob("*") if path.is_file()}
-    assert names == {"evidence.json", "notebook.ipynb", "arrays", "models", "transform"}
+    assert names == {"evidence.json", "notebook.ipynb", "arrays", "models", "transform", "findings.json"}
 
 
 def test_the_untouched_release_scores_nothing(tmp_path: Path) -> None:

@@ -18,7 +18,11 @@ from tests.sandbox_lab import gone, needs_bubblewrap
 
 
 @needs_bubblewrap
-@pytest.mark.parametrize("group", [False, True], ids=["the command alone", "the whole group, as a terminal does"])
+@pytest.mark.parametrize(
+    "group",
+    [pytest.param(False, marks=pytest.mark.soak), True],
+    ids=["the command alone", "the whole group, as a terminal does"],
+)
 def test_ctrl_c_keeps_what_is_done(group: bool, tmp_path: Path) -> None:
     """While the second of two is graded: exit 130, one sentence, the first in `--json` and on disk.
 

@@ -94,7 +94,7 @@ def histogram(values: Sequence[float], low: float, high: float, bins: int) -> li
 
 
 def _number(value: float | None) -> float:
-    return math.nan if value is None else min(max(value, -LARGEST), LARGEST)
+    return min(max(value, -LARGEST), LARGEST) if value is not None and _finite(value) else math.nan
 
 
 def _finite(value: float | None) -> bool:

@@ -53,7 +53,7 @@ ATTACKS = (
     Attack("a-library-by-another-name", "17", "the library's convolution as its own", function(PLAIN),
            TASK_2_POINTS | {"task1_convolution_tests": 3.0}, "gotowej konwolucji", soak=True),
     Attack("a-library-in-a-pool", "17", "likewise, in a thread that nobody watches", function(POOL),
-           TASK_2_POINTS | TASK_1_POINTS),
+           TASK_2_POINTS | TASK_1_POINTS, soak=True),
     Attack("forges-what-was-seen", "17", "likewise, and the probe's word for it", function(FORGED),
            TASK_2_POINTS | TASK_1_POINTS | {"task1_matrix_tests": 0.5}),
 )  # fmt: skip

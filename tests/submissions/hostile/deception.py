@@ -102,8 +102,8 @@ ATTACKS = (
     Attack("arrays-that-agree", "4", "an array that equals anything", function(AGREEABLE)),
     Attack("tensors-that-agree", "4", "a tensor class with its own operations", function(SUBCLASS), soak=True),
     Attack("lazy-arrays", "4", "an object that decides later what it is", function(LAZY), soak=True),
-    Attack("arrays-of-objects", "4, 9", "objects whose pickle runs a command", function(OBJECTS)),
+    Attack("arrays-of-objects", "4, 9", "objects whose pickle runs a command", function(OBJECTS), soak=True),
     Attack("a-table-of-answers", "18", "the sheet's cases alone", function(TABLE),
            TASK_2_POINTS | {"task1_convolution_tests": 1.0}),
-    Attack("shadows-modules", "19", "modules of its own under famous names", function(ZEROS, SHADOWS), soak=True),
+    Attack("shadows-modules", "19", "modules of its own under famous names", function(ZEROS, SHADOWS)),
 )  # fmt: skip

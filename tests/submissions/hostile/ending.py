@@ -69,7 +69,7 @@ ATTACKS = (
     Attack("stops-itself", "21", "a grader that waits for ever", late(STOPS), soak=True),
     Attack("exits-in-the-probe", "7", "an answer that is never given",
            NOTHING | TASK_2 | {"install": early("")["install"], "task2_case_3": LAYER_THAT_EXITS},
-           TASK_2_POINTS | {"task2_case_3_tests": 0}, "zakończył się"),
+           TASK_2_POINTS | {"task2_case_3_tests": 0}, "zakończył się", soak=True),
     Attack("leaves-daemons", "21", "processes that outlive the run", early(DAEMON)),
     Attack("raises-the-unprintable", "7", "an exception that cannot be told", late(UNPRINTABLE), soak=True),
 )  # fmt: skip

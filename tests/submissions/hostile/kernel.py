@@ -96,11 +96,10 @@ ATTACKS = (
         "messages of the kernel's own",
         between(MESSAGES),
         TASK_2_POINTS | {"task2_case_2_tests": 0},
-        "naruszył",
-    ),
+        "naruszył", soak=True),
     Attack("prints-verdicts", "8, 15", "a verdict on standard output", early(MARKERS)),
     Attack("shows-script", "15", "script, escapes and forged lines where people read", function(SCRIPT), says="Shown"),
     Attack("retags-cells", "6", "points and skipped tests in metadata", WRONG, reshape=_tags, soak=True),
     Attack("eases-tests", "6", "tests of its own", WRONG, says="przywraca", reshape=_easier_tests),
-    Attack("steals-ids", "6", "cells of its own in place of tests", WRONG, reshape=_stolen_ids),
+    Attack("steals-ids", "6", "cells of its own in place of tests", WRONG, reshape=_stolen_ids, soak=True),
 )

@@ -64,6 +64,6 @@ urllib.request.urlopen("https://example.org/?answers=1", timeout=5)
 ATTACKS = (
     Attack("knocks-on-every-port", "10", "a TCP listener of the host", early(TCP)),
     Attack("sends-datagrams", "10", "UDP and DNS", early(UDP), soak=True),
-    Attack("abstract-sockets", "10", "sockets that have no file, and other families", early(ABSTRACT)),
+    Attack("abstract-sockets", "10", "sockets that have no file, and other families", early(ABSTRACT), soak=True),
     Attack("downloads-a-solution", "10", "pip and HTTP", early(PIP), soak=True),
 )

@@ -98,11 +98,11 @@ ATTACKS = (
     Attack("answers-beforehand", "2, 8", "records that say what it likes", early(FORGED_ANSWER),
            dict.fromkeys(TASK_2_POINTS, 0.0)),
     Attack("forges-records", "8", "records that are none", NOTHING | TASK_2 | {"install": IMPORTS,
-           "task2_case_2": FORGED_RECORDS + TASK_2["task2_case_2"]}, {"task2_case_1_tests": 1}),
+           "task2_case_2": FORGED_RECORDS + TASK_2["task2_case_2"]}, {"task2_case_1_tests": 1}, soak=True),
     Attack("forges-a-flood-of-records", "8, 12", "more records than anybody reads",
            NOTHING | TASK_2 | {"install": IMPORTS, "task2_case_3": MANY_RECORDS + TASK_2["task2_case_3"]},
            TASK_2_POINTS | {"task2_case_3_tests": 0}, soak=True),
     Attack("links-for-arrays", "13", "the grader's files as its own answer", LINKS),
-    Attack("odd-files-for-arrays", "13", "a grader that hangs on a pipe or fills up", ODD_FILES),
+    Attack("odd-files-for-arrays", "13", "a grader that hangs on a pipe or fills up", ODD_FILES, soak=True),
     Attack("pickles-for-arrays", "9", "code that runs where its answer is read", PICKLES),
 )  # fmt: skip
