@@ -1,9 +1,9 @@
 """Say what a student's exception or a limit means, in a sentence or two, with the place and the next thing to try."""
 
+from autograder.collecting.limits import passed_limit
+from autograder.evidence.records import Failure, Fault
 from autograder.language import say
-from autograder.limits import passed_limit
 from autograder.printable import printable
-from autograder.records import Failure, Fault
 
 AVAILABLE = "torch, torchvision, torchinfo, torchmetrics, numpy, scipy, pandas, sklearn, matplotlib, seaborn, tqdm, PIL"
 

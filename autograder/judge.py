@@ -17,16 +17,15 @@ import pytest
 
 import autograder.graders
 from autograder import plugin
-from autograder.assignment import Assignment, Item
 from autograder.errors import GraderError, SplotError
-from autograder.evidence import Evidence
-from autograder.findings import FILE
+from autograder.evidence.probes import Probe
+from autograder.evidence.reader import Evidence
+from autograder.evidence.records import EvidenceFile
 from autograder.language import Lang, speaking
+from autograder.measuring.findings import FILE
+from autograder.notebook.assignment import Assignment, Item
 from autograder.pictures import look
 from autograder.plugin import FAULTS, MEASUREMENTS, VERDICTS, Verdict
-from autograder.probes import Probe
-from autograder.publish.files import write_whole
-from autograder.records import EvidenceFile
 from autograder.report import (
     CellReport,
     Check,
@@ -38,6 +37,7 @@ from autograder.report import (
     Timing,
     totals,
 )
+from autograder.wholefile import write_whole
 
 GRADERS = Path(autograder.graders.__file__).parent
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from autograder.errors import EvidenceError
-from autograder.evidence import Evidence
+from autograder.evidence.reader import Evidence
 from autograder.language import Lang, say, speaking
-from autograder.measure import Measurements
+from autograder.measuring.measure import Measurements
+from autograder.measuring.verdicts import AbsentError, SettledError, UndecidedError
 from autograder.report import Profile, Status
-from autograder.verdicts import AbsentError, SettledError, UndecidedError
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.assignment import load_assignment
-from autograder.batch import grade_all
-from autograder.grading import Grading
+from autograder.grading.batch import grade_all
+from autograder.grading.grade import Grading
+from autograder.notebook.assignment import load_assignment
 from autograder.report import Outcome, Profile, Report, read_report
 from autograder.sandbox import Limits, SandboxKind
 from tests.submissions import WRONG, fill

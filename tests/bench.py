@@ -11,17 +11,17 @@ from typing import Any
 
 import msgspec
 
-from autograder.evidence import Evidence
-from autograder.inbox import write_requests
+from autograder.calibration.profiles import data_folder
+from autograder.evidence.inbox import write_requests
+from autograder.evidence.outbox import take
+from autograder.evidence.reader import Evidence
+from autograder.evidence.records import EvidenceFile
 from autograder.judge import gather_probes
 from autograder.language import Lang, speaking
-from autograder.measure import Measurements
-from autograder.outbox import take
+from autograder.measuring.measure import Measurements
+from autograder.measuring.verdicts import AbsentError, UndecidedError
 from autograder.probe.requests import Probe
-from autograder.profiles import data_folder
-from autograder.records import EvidenceFile
 from autograder.report import Profile
-from autograder.verdicts import AbsentError, UndecidedError
 from tests.lab import DATA, IMPORTS, SEED
 
 

@@ -10,15 +10,15 @@ import matplotlib as mpl
 import msgspec
 import nbformat
 
-from autograder.assignment import load_assignment
-from autograder.inbox import write_requests
+from autograder.calibration.profiles import data_folder
+from autograder.evidence.inbox import write_requests
+from autograder.evidence.outbox import take
+from autograder.evidence.records import CellRun, EvidenceFile, Failure
 from autograder.judge import gather_probes, judge
 from autograder.language import Lang
-from autograder.outbox import take
+from autograder.notebook.assignment import load_assignment
 from autograder.probe.failures import failure
 from autograder.probe.requests import Probe
-from autograder.profiles import data_folder
-from autograder.records import CellRun, EvidenceFile, Failure
 from autograder.report import CellReport, Profile, Report, Timing
 
 SEED = "a seed of the tests"

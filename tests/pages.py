@@ -11,11 +11,11 @@ import msgspec
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from autograder.findings import Best, Comparison, Findings, Layer, Misread, ModelFinding, Overlay
+from autograder.evidence.records import History, Results
 from autograder.language import Lang
-from autograder.publish.files import write_report
-from autograder.records import History, Results
+from autograder.measuring.findings import Best, Comparison, Findings, Layer, Misread, ModelFinding, Overlay
 from autograder.report import CellReport, Check, Kind, ModelReport, Profile, Report, Status
+from autograder.wholefile import write_report
 from tests.lab import DATA, judged
 from tests.submissions.convolutions import LOOPS, WRONG_WAYS
 from tests.submissions.fitted import FITTED_CELLS

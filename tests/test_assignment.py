@@ -5,9 +5,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.assignment import CHECKOUT, load_assignment
 from autograder.errors import GraderError
 from autograder.language import Lang, speaking
+from autograder.notebook.assignment import CHECKOUT, load_assignment
 from autograder.report import Kind
 
 NO_POINTS = (

@@ -8,13 +8,13 @@ import msgspec
 import pytest
 import typer
 
-from autograder.cli import _finish, _Run
+from autograder.cli.grading import _finish, _Run
 from autograder.errors import GraderError
+from autograder.grading.workers import each
+from autograder.grading.workers.places import PREFIX, run_folder, tidy
 from autograder.interruption import Interruption
 from autograder.language import Lang
 from autograder.report import Report
-from autograder.workers import each
-from autograder.workers.places import PREFIX, run_folder, tidy
 from tests.faulty import CHEAP, CHEAP_POINTS, supervisor, task, worker
 from tests.sandbox_lab import needs_bubblewrap
 from tests.test_report import REPORT

@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from autograder.calibrate import Run, _measured, accuracy, conclude, is_sound
+from autograder.calibration.calibrate import Run, _measured, accuracy, conclude, is_sound
+from autograder.calibration.profiles import Split
+from autograder.calibration.thresholds import PATH, Kind, Measured, read, render, threshold, write
+from autograder.calibration.variants import VARIANTS, Subject
 from autograder.errors import GraderError
-from autograder.profiles import Split
 from autograder.report import Profile
-from autograder.thresholds import PATH, Kind, Measured, read, render, threshold, write
-from autograder.variants import VARIANTS, Subject
 from reference.data import Dataset, Images
 from reference.recipe import Recipe
 

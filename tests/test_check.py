@@ -12,13 +12,13 @@ import nbformat
 import pytest
 from nbgrader.nbgraderformat import MetadataValidator
 
-from autograder.assignment import load_assignment
-from autograder.check import check, write_fixed
 from autograder.cli import main
-from autograder.damage import Damage, Damaged, damaged
 from autograder.errors import SubmissionError
 from autograder.language import Lang, speaking
-from autograder.submission import read_submission
+from autograder.notebook.assignment import load_assignment
+from autograder.notebook.check import check, write_fixed
+from autograder.notebook.damage import Damage, Damaged, damaged
+from autograder.notebook.submission import read_submission
 from tests.submissions.build import RELEASE, build
 
 ASSIGNMENT = load_assignment()

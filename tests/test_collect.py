@@ -7,16 +7,16 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from autograder.collect import Collection, collect
-from autograder.evidence import Evidence
+from autograder.calibration.profiles import data_folder
+from autograder.collecting.collect import Collection, collect
+from autograder.collecting.timelimits import TimeLimits
+from autograder.evidence.reader import Evidence
+from autograder.evidence.records import CellRun, Failure, Fault, Flavour
+from autograder.evidence.seal import written
 from autograder.judge import gather_probes
-from autograder.profiles import data_folder
-from autograder.records import CellRun, Failure, Fault, Flavour
+from autograder.notebook.submission import Cell, Submission
 from autograder.report import Profile
 from autograder.sandbox import Limits
-from autograder.seal import written
-from autograder.submission import Cell, Submission
-from autograder.timelimits import TimeLimits
 from tests.submissions.convolutions import LOOPS
 
 TEST = "task1_convolution_tests"

@@ -10,9 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autograder.errors import EvidenceError
-from autograder.evidence import Evidence
-from autograder.executed import Executed
-from autograder.records import (
+from autograder.evidence.reader import Evidence
+from autograder.evidence.records import (
     CallRecord,
     CellRun,
     DataRecord,
@@ -29,6 +28,7 @@ from autograder.records import (
     Results,
     TransformStep,
 )
+from autograder.notebook.executed import Executed
 from autograder.report import Profile, Timing
 
 pytestmark = pytest.mark.usefixtures("english")

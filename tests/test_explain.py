@@ -2,10 +2,10 @@
 
 import pytest
 
+from autograder.collecting.limits import passed_limit
+from autograder.evidence.records import Failure, Fault
 from autograder.explain import explain
 from autograder.language import Lang, speaking
-from autograder.limits import passed_limit
-from autograder.records import Failure, Fault
 
 CELL = "task2_case_2"
 

@@ -15,8 +15,8 @@ from autograder.errors import SplotError
 from autograder.export import Bonus, Grade, grade_of, read_grades, write_table
 from autograder.export.marks import read_marks
 from autograder.language import Lang, speaking
-from autograder.publish.files import write_report
 from autograder.report import Outcome, Report
+from autograder.wholefile import write_report
 from tests.test_export_lms import IN_ENGLISH, worksheet
 from tests.test_export_lms_canvas import GRADEBOOK, imported
 from tests.test_report import REPORT

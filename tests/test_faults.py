@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from autograder.held import held
+from autograder.grading.held import held
+from autograder.grading.task import Grading, JudgeLimits
+from autograder.grading.workers import each
 from autograder.report import Outcome, Report, read_report
-from autograder.task import Grading, JudgeLimits
-from autograder.workers import each
 from tests.faulty import (
     CHEAP,
     CHEAP_POINTS,
@@ -73,9 +73,7 @@ def _first(reports: Iterator[Report], folder: Path, whom: Callable[[], int]) -> 
     return first
 
 
-@pytest.mark.parametrize(
-    "reached", [pytest.param("evidence/arrays", marks=pytest.mark.soak), "evidence/evidence.json"]
-)
+@pytest.mark.parametrize("reached", [pytest.param("evidence/arrays", marks=pytest.mark.soak), "evidence/evidence.json"])
 def test_a_killed_command_leaves_nothing_and_can_be_repeated(reached: str, tmp_path: Path) -> None:
     """SIGKILL of the command while the notebook runs or as the judge begins: no report, nor an older one, or a whole one.
 
@@ -146,8 +144,8 @@ def test_what_a_killed_grader_was_about_to_rename_is_cleared_away(tmp_path: Path
 
 CONFINED = """
 import ctypes, os, socket, subprocess
-from autograder.confinement import conceal, confined
-from autograder.task import JudgeLimits
+from autograder.grading.confinement import conceal, confined
+from autograder.grading.task import JudgeLimits
 
 def refused(what):
     try:

@@ -10,23 +10,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autograder.assignment import Assignment, load_assignment
+from autograder.calibration.profiles import load_split
 from autograder.errors import EvidenceError, SplotError, SubmissionError
-from autograder.evidence import Evidence
-from autograder.findings import Findings, read_findings
+from autograder.evidence.reader import Evidence
+from autograder.evidence.records import Flavour
 from autograder.graders.convolutions import arguments
 from autograder.graders.task1 import RANDOM, SHAPES, SHEET
 from autograder.language import Lang, speaking
-from autograder.measure import Measurements
+from autograder.measuring.findings import Findings, read_findings
+from autograder.measuring.measure import Measurements
+from autograder.notebook.assignment import Assignment, load_assignment
+from autograder.notebook.submission import read_submission
 from autograder.pictures import look
 from autograder.pictures.comparisons import comparisons
-from autograder.profiles import load_split
 from autograder.publish.expectations import expectation
 from autograder.publish.feedback import feedback, leave_feedback, write_feedback
 from autograder.publish.marks import Mark, place
-from autograder.records import Flavour
 from autograder.report import Outcome, Profile, Report, Status, read_report
-from autograder.submission import read_submission
 from reference.convolution import convolution
 from reference.data import Dataset
 from tests.pages import anatomy, findings_saying, graded, leave

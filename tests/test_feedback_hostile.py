@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograder.assignment import Assignment, load_assignment
 from autograder.language import Lang
+from autograder.notebook.assignment import Assignment, load_assignment
 from autograder.publish.charts import panel
 from autograder.publish.feedback import feedback
 from autograder.publish.marks import Mark

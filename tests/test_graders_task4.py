@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from autograder.executed import Executed
 from autograder.graders import task4
 from autograder.graders.experiments import CELLS as CELL_OF
 from autograder.graders.experiments import Networks
 from autograder.graders.loops import training_loops
 from autograder.graders.training import appears
-from autograder.measure import Measurements
+from autograder.measuring.measure import Measurements
+from autograder.notebook.executed import Executed
 from autograder.report import Profile
 from tests.bench import Bench, said
 from tests.lab import DATA, cell_of, failed, judged
@@ -150,7 +150,9 @@ def notebook(*sources: str) -> Executed:
     """An executed notebook of these cells, Task 5's with a backward pass of its own and a locked one after them."""
     task_5 = {"cell_type": "code", "metadata": {"grade_id": "task5_cam"}, "source": "score.backward()"}
     locked = {"cell_type": "code", "metadata": {"locked": True}, "source": "loss.backward()"}
-    return Executed.of({"cells": [locked, *({"cell_type": "code", "metadata": {}, "source": s} for s in sources), task_5]})
+    return Executed.of(
+        {"cells": [locked, *({"cell_type": "code", "metadata": {}, "source": s} for s in sources), task_5]}
+    )
 
 
 @pytest.mark.parametrize("way", ONE_LOOP)

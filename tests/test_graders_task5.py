@@ -6,10 +6,10 @@ import msgspec
 import pytest
 import torch
 
+from autograder.evidence.records import MapRecord
 from autograder.graders import task5
 from autograder.graders.maps import correlation, flat
-from autograder.measure import Measurements
-from autograder.records import MapRecord
+from autograder.measuring.measure import Measurements
 from tests.bench import Bench, said
 from tests.submissions.maps import HOOKS, MODELS, NETWORKS, RIGHT_WAYS, UNFIT_MODELS, WRONG_WAYS
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from autograder.assignment import load_assignment
-from autograder.evidence import Evidence
-from autograder.grading import Grading, folder_of, grade, regrade
+from autograder.evidence.reader import Evidence
+from autograder.grading.grade import Grading, folder_of, grade, regrade
 from autograder.language import Lang
+from autograder.notebook.assignment import load_assignment
 from autograder.report import CellReport, Kind, Outcome, Profile, Report, Status, read_report
 from tests.submissions import RIGHT, WRONG, build
 from tests.submissions.right import TASK_1, TASK_2, TASK_3

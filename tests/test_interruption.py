@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from autograder.collecting.runner import Runner, SandboxEndedError
 from autograder.interruption import interruptible
 from autograder.report import read_report
-from autograder.runner import Runner, SandboxEndedError
 from autograder.sandbox import Room, SandboxKind
 from tests.faulty import CHEAP, CHEAP_POINTS, SLEEPING, kill, sandboxed, start, task, wait_for
 from tests.sandbox_lab import gone, needs_bubblewrap

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograder import nbfile
-from autograder.assignment import load_assignment
-from autograder.damage import Damage, Damaged
 from autograder.errors import SubmissionError
-from autograder.ipynb import read_ipynb
 from autograder.language import Lang, speaking
-from autograder.submission import read_submission
+from autograder.notebook import nbfile
+from autograder.notebook.assignment import load_assignment
+from autograder.notebook.damage import Damage, Damaged
+from autograder.notebook.ipynb import read_ipynb
+from autograder.notebook.submission import read_submission
 from tests.submissions.build import RELEASE
 
 ASSIGNMENT = load_assignment()

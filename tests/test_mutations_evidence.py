@@ -12,16 +12,16 @@ from typing import TypeVar
 import pytest
 import torch
 
-from autograder.assignment import load_assignment
 from autograder.errors import EvidenceError
-from autograder.evidence import Evidence
+from autograder.evidence.outbox import call_array, map_array
+from autograder.evidence.probes import random_images
+from autograder.evidence.reader import Evidence
+from autograder.evidence.records import CallRecord, DataRecord, MapRecord, ModelRecord, Record
 from autograder.judge import judge
 from autograder.lift import lift
-from autograder.outbox import call_array, map_array
-from autograder.probes import random_images
-from autograder.records import CallRecord, DataRecord, MapRecord, ModelRecord, Record
+from autograder.measuring.transform import UnknownTransformError, recover
+from autograder.notebook.assignment import load_assignment
 from autograder.report import Outcome, Report
-from autograder.transform import UnknownTransformError, recover
 from tests.lab import DATA, judged
 from tests.mutations_folder import change_folder
 from tests.submissions.fitted import FITTED_CELLS

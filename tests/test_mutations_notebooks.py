@@ -10,12 +10,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.assignment import load_assignment
-from autograder.check import check, write_fixed
-from autograder.damage import Damage
-from autograder.grading import Grading, grade
+from autograder.grading.grade import Grading, grade
+from autograder.notebook.assignment import load_assignment
+from autograder.notebook.check import check, write_fixed
+from autograder.notebook.damage import Damage
+from autograder.notebook.submission import read_submission
 from autograder.report import Outcome, Profile
-from autograder.submission import read_submission
 from tests.mutations import TEXT
 from tests.submissions.build import build, fill
 from tests.submissions.right import TASK_1, TASK_2
@@ -43,8 +43,8 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 MEASURE = """
 import re, sys
 from pathlib import Path
-from autograder.assignment import load_assignment
-from autograder.check import check
+from autograder.notebook.assignment import load_assignment
+from autograder.notebook.check import check
 check(Path(sys.argv[1]), load_assignment())
 print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 """

@@ -11,8 +11,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from nbgrader.server_extensions.formgrader import handlers
 from traitlets.config import Config
 
-from autograder.assignment import load_assignment
-from autograder.grading import Grading, grade
+from autograder.grading.grade import Grading, grade
+from autograder.notebook.assignment import load_assignment
 from autograder.report import Kind, Outcome, Profile, Report, read_report
 from tests.nbgrader_course import Course
 from tests.submissions import RIGHT, WRONG, build

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograder import outbox as module
 from autograder.errors import GraderError
-from autograder.outbox import take
-from autograder.records import CallRecord, Fault, Flavour, ModelRecord, Probed
+from autograder.evidence import outbox as module
+from autograder.evidence.outbox import take
+from autograder.evidence.records import CallRecord, Fault, Flavour, ModelRecord, Probed
 
 pytestmark = pytest.mark.usefixtures("english")
 

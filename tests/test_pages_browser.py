@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser
 
-from autograder.assignment import load_assignment
 from autograder.language import Lang
+from autograder.notebook.assignment import load_assignment
 from autograder.publish.classpage import write_class_page
 from autograder.publish.feedback import write_feedback
 from autograder.report import Outcome

@@ -8,7 +8,7 @@ import pytest
 
 from autograder.errors import SubmissionError
 from autograder.language import Lang, speaking
-from autograder.paths import NothingToGradeError, find_evidence, find_submissions, require_own
+from autograder.notebook.paths import NothingToGradeError, find_evidence, find_submissions, require_own
 
 
 def touch(*paths: Path) -> None:

@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from autograder.assignment import load_assignment
-from autograder.findings import Findings
+from autograder.evidence.records import CallRecord, Flavour
 from autograder.graders.convolutions import Answer
 from autograder.graders.task1 import RANDOM
 from autograder.language import Lang
+from autograder.measuring.findings import Findings
+from autograder.notebook.assignment import load_assignment
 from autograder.pictures.comparisons import _compare
 from autograder.pictures.images import ENLARGED, enlarged_png, image_png, overlay_png
 from autograder.publish.feedback import feedback
 from autograder.publish.wording import class_name
-from autograder.records import CallRecord, Flavour
 from reference.convolution import convolution
 from tests.pages import leave, report_saying
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autograder.errors import GraderError
-from autograder.probes import IMAGE_SHAPES, generator, random_images, seed_for
+from autograder.evidence.probes import IMAGE_SHAPES, generator, random_images, seed_for
 
 
 @pytest.fixture(autouse=True)

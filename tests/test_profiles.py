@@ -13,10 +13,10 @@ import pytest
 import torch
 from torchvision import datasets
 
+from autograder.calibration.profiles import Split, data_folder, load_split, split
 from autograder.errors import GraderError
 from autograder.probe.bootstrap import CIFAR as CIFAR_MODULE
 from autograder.probe.bootstrap import _RelaxedCifar
-from autograder.profiles import Split, data_folder, load_split, split
 from autograder.report import Profile
 from reference import data
 from reference.data import Dataset, Images

@@ -6,7 +6,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from autograder.publish.files import write_report, write_whole
 from autograder.report import (
     CellReport,
     Check,
@@ -22,6 +21,7 @@ from autograder.report import (
     read_report,
     totals,
 )
+from autograder.wholefile import write_report, write_whole
 
 CELLS = (
     CellReport(

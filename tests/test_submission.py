@@ -8,11 +8,11 @@ from typing import Any
 import nbformat
 import pytest
 
-from autograder.assignment import load_assignment
-from autograder.damage import Damage, Damaged
 from autograder.errors import SubmissionError
 from autograder.language import Lang, speaking
-from autograder.submission import Submission, read_submission, student_of
+from autograder.notebook.assignment import load_assignment
+from autograder.notebook.damage import Damage, Damaged
+from autograder.notebook.submission import Submission, read_submission, student_of
 from tests.submissions.build import RELEASE, build
 
 ASSIGNMENT = load_assignment()

@@ -6,12 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from autograder.evidence import Evidence
+from autograder.evidence.reader import Evidence
+from autograder.evidence.records import CellRun, EvidenceFile, Failure, Fault
 from autograder.explain import AVAILABLE, explain
 from autograder.language import Lang, speaking
-from autograder.records import CellRun, EvidenceFile, Failure, Fault
+from autograder.measuring.verdicts import AbsentError, SettledError, UndecidedError, absent, settled
 from autograder.report import Profile, Status
-from autograder.verdicts import AbsentError, SettledError, UndecidedError, absent, settled
 
 SOLUTION, TESTS = "task3_baseline", "task3_training_tests"
 CELLS: list[tuple[str | None, bool]] = [("task3_helpers", True), (None, False), (SOLUTION, False), (TESTS, True)]

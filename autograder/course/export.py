@@ -11,11 +11,11 @@ from nbgrader.api import Gradebook
 from nbgrader.plugins import ExportPlugin
 from traitlets import Bool, Enum, Unicode
 
-from autograder.assignment import Item, load_assignment
 from autograder.course.settings import Splot
 from autograder.errors import SplotError
 from autograder.export import Bonus, Filled, Grade, Rules, System, fill_file
 from autograder.language import speaking
+from autograder.notebook.assignment import Item, load_assignment
 from autograder.publish.wording import points
 
 

@@ -5,10 +5,10 @@ from typing import Any
 from nbconvert.exporters import Exporter
 from nbgrader.api import Gradebook
 
-from autograder.assignment import Assignment, load_assignment
 from autograder.course.settings import Splot
 from autograder.errors import GraderError
 from autograder.language import say, speaking
+from autograder.notebook.assignment import Assignment, load_assignment
 from autograder.publish.feedback import write_feedback
 from autograder.publish.marks import Mark
 from autograder.report import CellReport, Kind, read_report

@@ -6,20 +6,20 @@ from typing import Any
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from autograder.assignment import Assignment, load_assignment
 from autograder.course.cells import graded_outputs
 from autograder.course.marking import beside
 from autograder.course.outputs import safe_outputs
 from autograder.course.settings import Splot
 from autograder.errors import EvidenceError, GraderError
-from autograder.evidence import Evidence
-from autograder.findings import Findings, read_findings
-from autograder.grading import Grading, folder_of, grade, regrade
-from autograder.ipynb import read_ipynb
+from autograder.evidence.reader import Evidence
+from autograder.grading.grade import Grading, folder_of, grade, regrade
 from autograder.language import speaking
+from autograder.measuring.findings import Findings, read_findings
+from autograder.notebook.assignment import Assignment, load_assignment
+from autograder.notebook.ipynb import read_ipynb
+from autograder.notebook.submission import student_of
 from autograder.report import Kind, Outcome, Profile, Report
 from autograder.sandbox import SandboxKind
-from autograder.submission import student_of
 
 
 class Grade(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
-from autograder.findings import Findings, ModelFinding
+from autograder.evidence.records import History
 from autograder.language import number, say
+from autograder.measuring.findings import Findings, ModelFinding
 from autograder.publish.wording import points, shape, whole
-from autograder.records import History
 from autograder.report import CellReport, ModelReport, Report
 
 BARS = "▁▂▃▄▅▆▇█"

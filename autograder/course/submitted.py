@@ -13,15 +13,15 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 from nbgrader.api import Gradebook
 
-from autograder.assignment import Assignment, load_assignment
 from autograder.course.grade import how
 from autograder.course.outputs import safe_markdown
 from autograder.course.settings import Splot
 from autograder.errors import SubmissionError
-from autograder.grading import grade
+from autograder.grading.grade import grade
 from autograder.language import speaking
+from autograder.notebook.assignment import Assignment, load_assignment
+from autograder.notebook.submission import Cell, read_submission
 from autograder.report import Kind
-from autograder.submission import Cell, read_submission
 
 MAKE = {"code": new_code_cell, "markdown": new_markdown_cell, "raw": new_raw_cell}
 

@@ -10,7 +10,7 @@ from autograder.export.fill import Filled, Rules
 from autograder.export.grades import Grade
 from autograder.export.moodle import fill_moodle
 from autograder.export.table import write_table
-from autograder.publish.files import write_whole
+from autograder.wholefile import write_whole
 
 
 class System(StrEnum):

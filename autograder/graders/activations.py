@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from autograder.evidence.records import MapRecord
 from autograder.graders.flow import Flow
 from autograder.language import say
 from autograder.lift import Step, StepKind
-from autograder.measured import Measured
-from autograder.records import MapRecord
-from autograder.verdicts import UndecidedError
+from autograder.measuring.measured import Measured
+from autograder.measuring.verdicts import UndecidedError
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograder.evidence import Evidence
-from autograder.outbox import call_array
-from autograder.probes import Arguments, Array, CallProbe, generator
-from autograder.records import CallRecord, Flavour
-from autograder.verdicts import absent
+from autograder.evidence.outbox import call_array
+from autograder.evidence.probes import Arguments, Array, CallProbe, generator
+from autograder.evidence.reader import Evidence
+from autograder.evidence.records import CallRecord, Flavour
+from autograder.measuring.verdicts import absent
 
 Float = NDArray[np.float64]
 

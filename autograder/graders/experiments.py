@@ -4,8 +4,8 @@ from autograder.graders.flow import Flow
 from autograder.graders.skeleton import convolutions, differences, regularizers
 from autograder.language import say
 from autograder.lift import StepKind
-from autograder.measure import Measurements
-from autograder.verdicts import AbsentError
+from autograder.measuring.measure import Measurements
+from autograder.measuring.verdicts import AbsentError
 
 MAX, AVG = "max_pool", "avg_pool"
 CELLS = {

@@ -2,8 +2,8 @@
 
 import ast
 
-from autograder.executed import Executed
-from autograder.syntax import parse_cell
+from autograder.notebook.executed import Executed
+from autograder.notebook.syntax import parse_cell
 
 TASK_5 = "task5_cam"
 

@@ -6,8 +6,8 @@ What the probe saw at run time is a claim from the student's process; the source
 import ast
 import re
 
-from autograder.evidence import Evidence
-from autograder.syntax import parse_cell
+from autograder.evidence.reader import Evidence
+from autograder.notebook.syntax import parse_cell
 
 LIBRARY = re.compile(
     r"^(conv[123]d|conv_transpose[123]d|conv_tbc|Conv[123]d|ConvTranspose[123]d|LazyConv\w*|convolution_overrideable"

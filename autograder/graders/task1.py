@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from autograder.evidence import Evidence
+from autograder.evidence.probes import CallProbe
+from autograder.evidence.reader import Evidence
 from autograder.graders.convolutions import Answers, close, inputs, sheet
 from autograder.graders.mistakes import mistake
 from autograder.graders.own_code import library_convolutions
 from autograder.language import say
-from autograder.probes import CallProbe
 from reference.convolution import convolution, convolution_same
 
 CELL = "task1_convolution_tests"

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from autograder.evidence import Evidence
+from autograder.evidence.probes import LayerProbe
+from autograder.evidence.reader import Evidence
+from autograder.evidence.records import LayerRecord
 from autograder.language import say
-from autograder.probes import LayerProbe
-from autograder.records import LayerRecord
-from autograder.verdicts import absent
+from autograder.measuring.verdicts import absent
 
 Pair = tuple[int, int]
 

@@ -2,16 +2,16 @@
 
 import pytest
 
-from autograder.evidence import Evidence
+from autograder.calibration.thresholds import threshold
+from autograder.evidence.probes import DataProbe, ModelProbe
+from autograder.evidence.reader import Evidence
+from autograder.evidence.records import ModelRecord
 from autograder.graders.ablation import dependence
 from autograder.graders.flow import Flow, spatial
 from autograder.graders.training import agree, complete, curves_shown, fell, parameters_printed
 from autograder.language import number, say
 from autograder.lift import StepKind
-from autograder.measure import Measurements
-from autograder.probes import DataProbe, ModelProbe
-from autograder.records import ModelRecord
-from autograder.thresholds import threshold
+from autograder.measuring.measure import Measurements
 
 ARCHITECTURE = "task3_architecture_tests"
 TRAINING = "task3_training_tests"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from autograder.evidence import Evidence
+from autograder.evidence.probes import ModelProbe
+from autograder.evidence.reader import Evidence
 from autograder.graders.experiments import (
     AVG,
     CELLS,
@@ -20,9 +21,8 @@ from autograder.graders.skeleton import changed_parameters, convolutions
 from autograder.graders.training import agree, complete, parameters_printed, really_trained
 from autograder.language import say
 from autograder.lift import StepKind
-from autograder.measure import REALLY_TRAINED, Measurements
-from autograder.probes import ModelProbe
-from autograder.verdicts import AbsentError, UndecidedError, settled
+from autograder.measuring.measure import REALLY_TRAINED, Measurements
+from autograder.measuring.verdicts import AbsentError, UndecidedError, settled
 
 PROBES = tuple(ModelProbe(f"{cell}_tests", name) for name, cell in CELLS.items())
 LOOP = "task4_single_loop_tests"

@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograder.evidence import Evidence
+from autograder.evidence.outbox import map_array
+from autograder.evidence.probes import MapProbe, ModelProbe
+from autograder.evidence.reader import Evidence
+from autograder.evidence.records import Fault, MapRecord
 from autograder.graders.activations import Activations, activations
 from autograder.graders.maps import alike, flat, likeness
 from autograder.language import number, say
-from autograder.measure import Measurements
-from autograder.outbox import map_array
-from autograder.probes import MapProbe, ModelProbe
-from autograder.records import Fault, MapRecord
-from autograder.verdicts import AbsentError, UndecidedError, absent
+from autograder.measuring.measure import Measurements
+from autograder.measuring.verdicts import AbsentError, UndecidedError, absent
 
 CELL = "task5_cam_tests"
 SOLUTION = "task5_cam"

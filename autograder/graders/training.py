@@ -2,12 +2,12 @@
 
 import re
 
-from autograder.evidence import Evidence
+from autograder.evidence.reader import Evidence
+from autograder.evidence.records import Epochs, ModelRecord
 from autograder.language import number, say
-from autograder.measure import REALLY_TRAINED, Measurements
-from autograder.measured import Measured
-from autograder.records import Epochs, ModelRecord
-from autograder.verdicts import settled
+from autograder.measuring.measure import REALLY_TRAINED, Measurements
+from autograder.measuring.measured import Measured
+from autograder.measuring.verdicts import settled
 
 CURVES = ("train_loss", "val_loss", "val_accuracy")
 EPOCHS = 2

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograder.errors import EvidenceError
-from autograder.evidence import Evidence
-from autograder.findings import Comparison
+from autograder.evidence.probes import CallProbe
+from autograder.evidence.reader import Evidence
 from autograder.graders.convolutions import Answer, Answers, Float, close
 from autograder.graders.task1 import MATRIX_LARGE, MATRIX_SMALL, RANDOM, SAME_ODD, SHAPES, SHEET
-from autograder.probes import CallProbe
-from autograder.verdicts import AbsentError, UndecidedError
+from autograder.measuring.findings import Comparison
+from autograder.measuring.verdicts import AbsentError, UndecidedError
 from reference.convolution import convolution, convolution_same
 
 LEVELS = (0.01, 0.1, 1.0)  # of the largest right value; level 0 is what the checks call equal

@@ -6,9 +6,9 @@ A fault in one picture costs that picture: never the page, never the grade.
 from collections.abc import Callable
 from typing import TypeVar
 
-from autograder.evidence import Evidence
-from autograder.findings import Best, Findings
-from autograder.measure import Measurements
+from autograder.evidence.reader import Evidence
+from autograder.measuring.findings import Best, Findings
+from autograder.measuring.measure import Measurements
 
 from .comparisons import comparisons
 from .models import best, models

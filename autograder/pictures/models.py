@@ -3,11 +3,11 @@
 import torch
 from torchinfo import ModelStatistics
 
-from autograder.evidence import Evidence
-from autograder.findings import Best, Layer, Misread, ModelFinding
-from autograder.measure import Measurements
-from autograder.profiles import CLASSES
-from autograder.records import History, ModelRecord
+from autograder.calibration.profiles import CLASSES
+from autograder.evidence.reader import Evidence
+from autograder.evidence.records import History, ModelRecord
+from autograder.measuring.findings import Best, Layer, Misread, ModelFinding
+from autograder.measuring.measure import Measurements
 from reference.metrics import confusion
 
 from .images import image_png

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from autograder.evidence import Evidence
-from autograder.findings import Overlay
+from autograder.evidence.outbox import map_array
+from autograder.evidence.reader import Evidence
+from autograder.evidence.records import MapRecord
 from autograder.graders.task5 import CELL
-from autograder.measure import Measurements
-from autograder.outbox import map_array
-from autograder.records import MapRecord
+from autograder.measuring.findings import Overlay
+from autograder.measuring.measure import Measurements
 
 from .images import enlarged_png, overlay_png
 

@@ -2,8 +2,8 @@
 
 from rich.console import Console
 
-from autograder.check import Checked
 from autograder.language import say
+from autograder.notebook.check import Checked
 from autograder.publish.terminal import plain, quoted
 
 

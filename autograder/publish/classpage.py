@@ -13,8 +13,8 @@ from autograder.publish.charts import Panel, histogram, panel
 from autograder.publish.class_table import class_table
 from autograder.publish.classroom import Work, cell_shares, median_curve, read_class, written
 from autograder.publish.feedback import FILE
-from autograder.publish.files import write_whole
 from autograder.publish.page import render
+from autograder.wholefile import write_whole
 
 BINS = 10
 SLOWEST = 10

@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import median
 
 from autograder.errors import EvidenceError, SplotError
-from autograder.findings import Findings, read_findings
-from autograder.records import History
+from autograder.evidence.records import History
+from autograder.measuring.findings import Findings, read_findings
 from autograder.report import CellReport, Kind, Outcome, Report, Status, read_report
 
 COMMONEST = 3

@@ -5,18 +5,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from autograder.assignment import Assignment
 from autograder.errors import EvidenceError, SplotError, SubmissionError
-from autograder.findings import Findings, read_findings
+from autograder.evidence.records import History
 from autograder.language import Lang, say, speaking
+from autograder.measuring.findings import Findings, read_findings
+from autograder.notebook.assignment import Assignment
+from autograder.notebook.submission import read_submission
 from autograder.publish.charts import Panel, panel
 from autograder.publish.expectations import expectation
-from autograder.publish.files import write_whole
 from autograder.publish.marks import Mark, Row, place, rows, total
 from autograder.publish.page import render
-from autograder.records import History
 from autograder.report import Outcome, Report, read_report
-from autograder.submission import read_submission
+from autograder.wholefile import write_whole
 
 FILE = "feedback.html"
 NO_MARKS: Mapping[str, Mark] = MappingProxyType({})

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from autograder.assignment import Assignment
+from autograder.notebook.assignment import Assignment
 from autograder.report import CellReport, Check, Kind, Report, Status
 
 

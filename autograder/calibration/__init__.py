@@ -1,0 +1,1 @@
+"""How accurate a sound submission is, on which images: measured over seeds."""

@@ -1,0 +1,32 @@
+"""The command itself: what all its parts share, and how a user's mistake ends."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from autograder.errors import SplotError
+from autograder.language import Lang
+from autograder.printable import printable
+
+ASSIGNMENT = "cnn"
+
+app = typer.Typer(
+    help="Splot: an autograded assignment on convolutional networks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Language = Annotated[Lang, typer.Option("--lang", help="language of what the student reads")]
+
+
+def main() -> None:
+    """Run the command; a mistake of the user's is one sentence and exit code 2."""
+    try:
+        app()
+    except SplotError as error:
+        Console(stderr=True).print(printable(f"splot: {error}"), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)

@@ -1,0 +1,101 @@
+"""What an instructor does with the assignment and its machine: release, check, doctor, calibrate."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from autograder.cli.app import ASSIGNMENT, Language, app
+from autograder.errors import SplotError
+from autograder.language import Lang, speaking
+
+
+@app.command()
+def release(
+    fast: Annotated[bool, typer.Option("--fast", help="do not run the notebooks, only compare")] = False,
+) -> None:
+    """Make release/ from source/, and prove that it is right."""
+    from autograder.proof import prove
+    from autograder.release import generate
+
+    console = Console()
+    made = generate(Path.cwd(), into=Path.cwd() / "release", assignment=ASSIGNMENT)
+    console.print(f"{made} written.", highlight=False, markup=False)
+    for claim in prove(Path.cwd(), ASSIGNMENT, run=not fast):
+        console.print(f"{'✓' if claim.holds else '✗'} {claim.text}", highlight=False, markup=False)
+        if not claim.holds:
+            raise typer.Exit(2)
+
+
+@app.command()
+def check(
+    paths: Annotated[list[Path], typer.Argument(help="a notebook, or a folder submitted/<student>/<assignment>/")],
+    lang: Language = Lang.PL,
+    fix: Annotated[
+        Path | None, typer.Option(help="write the one notebook, mended and without outputs, to this new file")
+    ] = None,
+) -> None:
+    """Compare a notebook's cells with the original, and say what grading will mend; nothing is run.
+
+    Exit 0: nothing is wrong; 1: something is damaged, and grading mends or bears it; 2: it cannot be read.
+    """
+    from autograder.notebook.assignment import load_assignment
+    from autograder.notebook.check import check as checked
+    from autograder.notebook.check import write_fixed
+    from autograder.notebook.paths import find_submissions
+    from autograder.publish.checked import print_check
+
+    assignment = load_assignment(ASSIGNMENT)
+    found = [notebook for path in paths for notebook in find_submissions(path, ASSIGNMENT)]
+    if fix is not None and len(found) != 1:
+        raise SplotError(f"--fix writes one notebook, and {len(found)} were given; give one.")
+    with speaking(lang):
+        results = [checked(notebook, assignment) for notebook in found]
+        for result in results:
+            print_check(result, Console())
+        if fix is not None and results[0].refusal is None:
+            write_fixed(found[0], assignment, fix)
+    raise typer.Exit(max(result.exit_code for result in results))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine can isolate, which data it has, what to install."""
+    from autograder.doctor import examine
+
+    console = Console()
+    findings = examine()
+    for finding in findings:
+        mark = "✓" if finding.ok else "✗" if finding.required else "–"
+        console.print(
+            f"{mark} {finding.name}: {finding.detail} {finding.remedy}".rstrip(), markup=False, highlight=False
+        )
+    if any(finding.required and not finding.ok for finding in findings):
+        raise typer.Exit(2)
+
+
+@app.command()
+def calibrate(
+    datasets: Annotated[list[str] | None, typer.Argument(help="FashionMNIST, CIFAR10; by default all found")] = None,
+    out: Annotated[Path | None, typer.Option(help="file to write; by default the grader's own")] = None,
+) -> None:
+    """Measure the accuracy thresholds over seeds (half an hour a data set)."""
+    from autograder.calibration.calibrate import calibrate as measure
+    from autograder.calibration.profiles import available
+    from autograder.calibration.thresholds import PATH, read, write
+    from reference.data import Dataset
+
+    unknown = sorted(set(datasets or ()) - set(Dataset))
+    if unknown:
+        raise SplotError(f"There is no data set {unknown[0]}; the grader knows {', '.join(Dataset)}.")
+    console = Console()
+    for dataset in map(Dataset, datasets or [dataset for dataset in Dataset if available(dataset)]):
+        found = measure(
+            dataset, report=lambda run: console.print(run.subject.name, run.profile, run.seed, run.accuracy)
+        )
+        path = out or PATH
+        write(path, (read(path) if path.exists() else {}) | {dataset.value: found})
+        console.print(
+            f"{dataset}: full {found.full}, quick {found.quick}; {path} written.", markup=False, highlight=False
+        )

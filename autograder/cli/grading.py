@@ -1,0 +1,136 @@
+"""`splot grade` and `splot judge`: take the reports as they come, show them, write them, exit."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from autograder.cli.app import ASSIGNMENT, Language, app
+from autograder.interruption import Interruption, interruptible
+from autograder.language import Lang, speaking
+from autograder.report import Outcome, Profile, Report
+from autograder.sandbox.room import SandboxKind
+
+
+@app.command()
+def grade(
+    paths: Annotated[list[Path], typer.Argument(help="a notebook, or a folder submitted/<student>/<assignment>/")],
+    out: Annotated[Path, typer.Option(file_okay=False, help="where reports and evidence go")] = Path("graded"),
+    profile: Annotated[
+        Profile, typer.Option(help="data to run on; auto takes all only where it decides")
+    ] = Profile.AUTO,
+    lang: Language = Lang.PL,
+    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="submissions graded at a time")] = 1,
+    fail_under: Annotated[float | None, typer.Option(help="exit 1 where a score is below so many percent")] = None,
+    json: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="also write the report here; of several, a list")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(dir_okay=False, help="also write JUnit XML here")] = None,
+    sandbox: Annotated[SandboxKind, typer.Option(help="none: run student code unconfined")] = SandboxKind.BWRAP,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(
+            min=1, help="seconds a notebook may take; by default 900 on quick and 5400 on full, a cell 300 and 1800"
+        ),
+    ] = None,
+) -> None:
+    """Run submissions in the sandbox, judge what they computed, write reports."""
+    from autograder.grading.batch import grade_all
+    from autograder.grading.grade import Grading
+    from autograder.notebook.assignment import load_assignment
+    from autograder.notebook.paths import find_submissions
+    from autograder.sandbox import require
+
+    found = [notebook for path in paths for notebook in find_submissions(path, ASSIGNMENT)]
+    require(sandbox)
+    how = Grading(out=out, profile=profile, lang=lang, sandbox=sandbox, time_limit=time_limit)
+    with interruptible() as stopped:
+        reports = grade_all(found, load_assignment(ASSIGNMENT), how, jobs, stopped)
+        _finish(_Run(len(found), lang, json, junit), reports, stopped, fail_under)
+
+
+@app.command()
+def judge(
+    paths: Annotated[list[Path], typer.Argument(help="graded/, or a folder graded/<student>/<assignment>/")],
+    lang: Language = Lang.PL,
+    fail_under: Annotated[float | None, typer.Option(help="exit 1 where a score is below so many percent")] = None,
+    json: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="also write the report here; of several, a list")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(dir_okay=False, help="also write JUnit XML here")] = None,
+) -> None:
+    """Judge stored evidence again; no student code runs."""
+    from autograder.grading.batch import judge_all
+    from autograder.grading.grade import Grading
+    from autograder.notebook.assignment import load_assignment
+    from autograder.notebook.paths import find_evidence
+
+    folders = [folder for path in paths for folder in find_evidence(path)]
+    with interruptible() as stopped:
+        reports = judge_all(folders, load_assignment(ASSIGNMENT), Grading(out=Path(), lang=lang), stopped)
+        _finish(_Run(len(folders), lang, json, junit), reports, stopped, fail_under)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """How many submissions there are, and where what is said of them goes."""
+
+    total: int
+    lang: Lang
+    json: Path | None
+    junit: Path | None
+
+
+def _finish(run: _Run, reports: Iterator[Report], stopped: Interruption, fail_under: float | None) -> None:
+    """Take the reports as they come, publish them, however early the run ends, and exit."""
+    done: list[Report] = []
+    try:
+        _watch(reports, run.total, done)
+    finally:
+        _publish(done, run)
+    if stopped() and len(done) < run.total:
+        said = f"Stopped: {len(done)} of {run.total} submissions are done; run the same again for the others."
+        Console(stderr=True).print(f"splot: {said}", highlight=False, soft_wrap=True)
+        raise typer.Exit(stopped.exit_code)
+    raise typer.Exit(exit_code(done, fail_under))
+
+
+def _watch(reports: Iterator[Report], total: int, done: list[Report]) -> None:
+    """Show progress on the standard error stream while the reports come in."""
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("splot", total=total)
+        for report in reports:
+            done.append(report)
+            progress.advance(task)
+
+
+def _publish(reports: list[Report], run: _Run) -> None:
+    """Print the reports and write the files asked for."""
+    from autograder.publish.junit import junit
+    from autograder.publish.terminal import print_report, print_summary
+    from autograder.report import encode_all
+    from autograder.wholefile import write_whole
+
+    with speaking(run.lang):
+        console = Console()
+        for report in reports:
+            print_report(report, console)
+        if run.total > 1:
+            print_summary(reports, console)
+        if run.json is not None:
+            write_whole(run.json, encode_all(reports, run.total))
+        if run.junit is not None:
+            write_whole(run.junit, junit(reports))
+
+
+def exit_code(reports: list[Report], fail_under: float | None) -> int:
+    """Return 0 graded, 1 something below `fail_under`, 2 something not graded; the worst of them."""
+    if any(report.status is Outcome.UNGRADED for report in reports):
+        return 2
+    below = [report for report in reports if fail_under is not None and (report.certain_percent or 0.0) < fail_under]
+    return 1 if below else 0

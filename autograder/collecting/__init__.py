@@ -1,0 +1,1 @@
+"""Run a notebook in the sandbox and take evidence as it goes."""

@@ -1,0 +1,168 @@
+"""Run a notebook's cells one by one in a room, each within its time, and say how each one ended.
+
+nbclient does the talking; what is ours is what happens when a cell does not end well: it is interrupted, and only if
+the kernel does not recover does the kernel have to die.
+"""
+
+import asyncio
+import time
+from contextlib import suppress
+from queue import Empty
+from typing import Any
+
+from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from zmq import ZMQError
+
+from autograder.collecting.client import MAX_OUTPUT, POLL_S, RECOVERY_S, BoundedClient
+from autograder.collecting.outputs import cut_off, images, raised, told
+from autograder.errors import GraderError
+from autograder.evidence.records import CellRun, Failure, Fault
+from autograder.sandbox import Cause, Room, death, kernel_manager
+
+READY_S = 60.0
+NONSENSE = "nonsense"  # what a kernel says whose messages are not Jupyter's
+
+
+class SandboxEndedError(GraderError):
+    """The sandbox was ended from outside: nothing inside can do that, so it costs the submission nothing."""
+
+
+class Runner:
+    """A kernel in a room, and the notebook that runs in it."""
+
+    def __init__(self, notebook: NotebookNode, room: Room) -> None:
+        self.notebook = notebook
+        self.room = room
+        self._manager: AsyncKernelManager | None = None
+        self._client: BoundedClient | None = None
+        self._kept = 0
+        self.cut: set[int] = set()
+        """Cells whose output was cut off."""
+
+    async def start(self, first: str) -> None:
+        """Start a fresh kernel and run `first` in it, before anything of the notebook."""
+        self.why_dead()
+        await self.stop()
+        self.room.clean()
+        self._manager = kernel_manager(self.room)
+        self._client = BoundedClient(
+            self.notebook, km=self._manager, allow_errors=True, raise_on_iopub_timeout=False, iopub_timeout=2
+        )
+        try:
+            await self._client.async_start_new_kernel()
+            await self._client.async_start_new_kernel_client()
+        except RuntimeError as error:
+            raise GraderError(f"The notebook's kernel did not start: {self._said() or error}.") from error
+        if await self.ask(first, READY_S) is not None:
+            raise GraderError(f"The notebook's kernel did not answer: {self._said() or 'no reason given'}.")
+
+    def _said(self) -> str:
+        """Return the last line the kernel's process wrote outside any cell."""
+        lines = self.room.log.read_text(errors="replace").strip().splitlines()
+        return lines[-1][:300] if lines else ""
+
+    async def stop(self) -> None:
+        """End the kernel and everything it started."""
+        if self._client is not None and self._client.kc is not None:
+            self._client.kc.stop_channels()
+        if self._manager is not None and self._manager.has_kernel:
+            with suppress(RuntimeError, ZMQError):  # a kernel that never answered has lost its sockets already
+                await self._manager.shutdown_kernel(now=True)
+        self._manager = self._client = None
+
+    async def run(self, index: int, seconds: float) -> CellRun:
+        """Run one cell of the notebook within its time."""
+        client = self._client
+        assert client is not None
+        cell = self.notebook.cells[index]
+        client.timeout = max(1, round(seconds))
+        client.kept_before, client.kept, client.cut, client.ended = self._kept, 0, False, False
+        started = time.monotonic()
+        failure = await self._execute(client, index, seconds)
+        self._kept += min(client.kept, MAX_OUTPUT)
+        if self._client is not None and not client.ended:
+            await client.listen_anew()
+            client.cut = True
+        if client.cut or cut_off(cell):
+            self.cut.add(index)
+        taken = round(time.monotonic() - started, 3)
+        return CellRun(index, cell.metadata.get("grade_id"), taken, failure, images(cell))
+
+    async def _execute(self, client: BoundedClient, index: int, seconds: float) -> Failure | None:
+        cell = self.notebook.cells[index]
+        try:
+            await client.async_execute_cell(cell, index)
+        except CellTimeoutError:
+            await self._interrupt()
+            return Failure(Fault.TIMEOUT, "", f"{seconds:.0f} s")
+        except DeadKernelError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():  # nbclient takes a cancelled cell, Ctrl-C say, for a dead kernel
+                raise asyncio.CancelledError from None
+            return self.why_dead()
+        except Exception as error:  # noqa: BLE001 - a kernel that talks nonsense: its code holds the signing key
+            await self.stop()
+            return Failure(Fault.DIED, NONSENSE, type(error).__name__)
+        return raised(cell)
+
+    async def ask(self, code: str, seconds: float) -> Failure | None:
+        """Run our own line in the kernel; return what came of it where it did not end well."""
+        assert self._client is not None
+        assert self._client.kc is not None
+        client = self._client.kc
+        message = client.execute(code, silent=True, store_history=False, allow_stdin=False)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                reply = await client.shell_channel.get_msg(timeout=POLL_S)
+                if reply["parent_header"].get("msg_id") == message:
+                    return _refused(reply["content"])
+            except Empty:
+                if not await self.alive():
+                    return self.why_dead()
+            except Exception as error:  # noqa: BLE001 - likewise
+                await self.stop()
+                return Failure(Fault.DIED, NONSENSE, type(error).__name__)
+        await self._interrupt()
+        return Failure(Fault.TIMEOUT, "", f"{seconds:.0f} s")
+
+    async def alive(self) -> bool:
+        """Whether there is a kernel."""
+        return self._manager is not None and bool(await self._manager.is_alive())
+
+    async def _interrupt(self) -> None:
+        """Interrupt what runs; a kernel that does not come back to its senses is ended."""
+        assert self._manager is not None
+        assert self._client is not None
+        assert self._client.kc is not None
+        try:
+            await self._manager.interrupt_kernel()
+            message = self._client.kc.execute("", silent=True, store_history=False)
+            deadline = time.monotonic() + RECOVERY_S
+            while time.monotonic() < deadline:
+                with suppress(Empty):
+                    reply = await self._client.kc.shell_channel.get_msg(timeout=POLL_S)
+                    if reply["parent_header"].get("msg_id") == message:
+                        return
+        except Exception:  # noqa: BLE001, S110 - whatever it answered, it is not well
+            pass
+        await self.stop()
+
+    def why_dead(self) -> Failure:
+        """Say why the kernel died; raises `SandboxEndedError` where that was no doing of the notebook's."""
+        why = death(self._manager) if self._manager is not None else None
+        if why is not None and why.cause is Cause.OUTSIDE:
+            by = f"signal {why.number}"
+            raise SandboxEndedError(f"The sandbox was ended from outside ({by}); grade this submission again.")
+        if why is not None and why.cause is Cause.MEMORY:
+            limit = self.room.limits.memory_mb
+            return Failure(Fault.MEMORY, "", f"{limit} MB")
+        return Failure(Fault.DIED, str(why.cause), str(why.number)) if why else Failure(Fault.DIED)
+
+
+def _refused(content: dict[str, Any]) -> Failure | None:
+    if content.get("status") == "ok":
+        return None
+    return Failure(Fault.ERROR, told(content.get("ename")), told(content.get("evalue")))

@@ -1,0 +1,133 @@
+"""Evidence: what came out of the sandbox, as data. Its reader trusts nothing of it.
+
+`evidence.json` is written by the grader about what it received; arrays are `.npy` files read without pickle. The types
+of `records.py` are the whole vocabulary: whatever does not fit them is refused by `EvidenceError`.
+"""
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from numpy.typing import NDArray
+
+from autograder.errors import EvidenceError
+from autograder.evidence.records import (
+    SCHEMA,
+    CallRecord,
+    CellRun,
+    DataRecord,
+    EvidenceFile,
+    Flavour,
+    LayerRecord,
+    MapRecord,
+    ModelRecord,
+    Probed,
+    Record,
+)
+from autograder.language import say
+from autograder.notebook.executed import Executed
+from autograder.plainfile import json_values, parse_array, read_beneath
+from autograder.printable import printable
+
+MAX_JSON = 64_000_000
+MAX_ARRAY = 64_000_000
+MAX_VALUES = 8_000_000
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises on bytes that are not the JSON they should be."""
+
+
+class Evidence:
+    """Read access to an evidence folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        raw = read_beneath(folder, "evidence.json", limit=MAX_JSON)
+        try:
+            self.file = msgspec.json.decode(_bounded(raw), type=EvidenceFile)
+        except (ValueError, *UNREADABLE) as error:
+            path = folder / "evidence.json"
+            raise EvidenceError(
+                say(pl=f"{path} nie zawiera dowodów oceny: {error}.", en=f"{path} is not evidence: {error}.")
+            ) from error
+        if self.file.schema != SCHEMA:
+            found = printable(self.file.schema, 60)
+            raise EvidenceError(
+                say(
+                    pl=f"{folder} zawiera {found}, a ta wersja czyta {SCHEMA}.",
+                    en=f"{folder} holds {found}; this version reads {SCHEMA}.",
+                )
+            )
+
+    @cached_property
+    def probed(self) -> dict[str, Probed]:
+        """What was taken, by test cell."""
+        return {probed.cell: probed for probed in self.file.probed}
+
+    def run(self, grade_id: str) -> CellRun | None:
+        """How the cell with this id ended, if it was there."""
+        return next((run for run in self.file.runs if run.grade_id == grade_id), None)
+
+    def call(self, cell: str, name: str, flavour: Flavour) -> CallRecord | None:
+        """One call's record."""
+        return next(
+            (
+                record
+                for record in self._records(cell)
+                if isinstance(record, CallRecord) and (record.name, record.flavour) == (name, flavour)
+            ),
+            None,
+        )
+
+    def layer(self, cell: str, name: str) -> LayerRecord | None:
+        """One layer's record."""
+        return next((r for r in self._records(cell) if isinstance(r, LayerRecord) and r.name == name), None)
+
+    def model(self, name: str) -> ModelRecord | None:
+        """The record of `models[name]`, from whichever cell took it."""
+        return next((r for r in self._all() if isinstance(r, ModelRecord) and r.name == name), None)
+
+    def maps(self, cell: str) -> list[MapRecord]:
+        """Return what `cam` gave, in order of model and image."""
+        return [record for record in self._records(cell) if isinstance(record, MapRecord)]
+
+    def data(self) -> DataRecord | None:
+        """What is known of `testset`."""
+        return next((r for r in self._all() if isinstance(r, DataRecord)), None)
+
+    def array(self, *path: str) -> NDArray[Any]:
+        """Read one array below the folder."""
+        return parse_array(read_beneath(self.folder, *path, limit=MAX_ARRAY), "/".join(path))
+
+    def model_folder(self, name: str) -> Path:
+        """Where the graph and weights of `models[name]` are."""
+        return self.folder / "models" / name
+
+    @cached_property
+    def notebook(self) -> Executed:
+        """The executed notebook."""
+        raw = read_beneath(self.folder, "notebook.ipynb", limit=MAX_JSON)
+        try:
+            return Executed.of(json.loads(_bounded(raw)))
+        except (ValueError, *UNREADABLE) as error:
+            path = self.folder / "notebook.ipynb"
+            raise EvidenceError(
+                say(
+                    pl=f"{path} nie jest wykonanym notebookiem: {error}.",
+                    en=f"{path} is not the executed notebook: {error}.",
+                )
+            ) from error
+
+    def _records(self, cell: str) -> tuple[Record, ...]:
+        return self.probed[cell].records if cell in self.probed else ()
+
+    def _all(self) -> list[Record]:
+        return [record for probed in self.file.probed for record in probed.records]
+
+
+def _bounded(raw: bytes) -> bytes:
+    """Return JSON that will not fill memory when it is read; raises `ValueError` where it might."""
+    if json_values(raw) > MAX_VALUES:
+        raise ValueError(f"it holds more than {MAX_VALUES} values")
+    return raw

@@ -1,0 +1,42 @@
+"""Seal an evidence folder: its notebook, then the file that says all the rest is there."""
+
+import json
+import os
+from pathlib import Path
+
+import msgspec
+import nbformat
+from nbformat.v4 import new_output
+
+from autograder.evidence.reader import MAX_JSON
+from autograder.evidence.records import EvidenceFile
+from autograder.wholefile import write_whole
+
+
+def seal(folder: Path, notebook: nbformat.NotebookNode, file: EvidenceFile) -> None:
+    """Write the executed notebook and, last and whole, `evidence.json`; raises `OSError` or `SplotError` on a full disk.
+
+    Who finds `evidence.json` finds all it speaks of, after a crash of the machine too.
+    """
+    (folder / "notebook.ipynb").write_bytes(written(notebook))
+    for path in folder.rglob("*"):
+        _sync(path)
+    write_whole(folder / "evidence.json", msgspec.json.encode(file))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def written(notebook: nbformat.NotebookNode, limit: int = MAX_JSON) -> bytes:
+    """Return the executed notebook as a file of at most `limit` bytes: the largest outputs go first."""
+    content: bytes = nbformat.writes(notebook).encode("utf-8", "replace")
+    loud = sorted((c for c in notebook.cells if c.get("outputs")), key=lambda c: len(json.dumps(c)))
+    while len(content) > limit and loud:
+        loud.pop().outputs = [new_output("stream", text="[…]")]
+        content = nbformat.writes(notebook).encode("utf-8", "replace")
+    return content

@@ -1,0 +1,1 @@
+"""Grade one submission or a class, each in a process of its own."""

@@ -1,0 +1,100 @@
+"""The stages of grading one submission, in order: read, collect, judge; on `auto` again with all data if that decides."""
+
+from contextlib import suppress
+
+import msgspec
+
+from autograder.calibration.profiles import data_folder
+from autograder.collecting.collect import Collection, collect
+from autograder.collecting.timelimits import TIME_LIMITS
+from autograder.errors import SplotError
+from autograder.evidence.reader import Evidence
+from autograder.grading.confinement import confined
+from autograder.grading.task import Task, fault
+from autograder.judge import gather_probes, judge
+from autograder.language import say
+from autograder.notebook.choice import chosen_dataset
+from autograder.notebook.submission import Submission, read_submission
+from autograder.report import Profile, Report, Timing
+from autograder.sandbox import SandboxKind, require
+from reference.data import Dataset
+
+
+def carry_out(task: Task) -> Report:
+    """Return the report of a task; never raises: whatever goes wrong stands in it as the reason."""
+    try:
+        return _graded(task) if task.notebook is not None else _judged(task)
+    except SplotError as error:
+        return _ungraded(task, str(error))
+    except OSError as error:
+        return _ungraded(task, unusable(error))
+    except Exception as error:  # noqa: BLE001 - a fault of ours costs this report, not the class
+        return _ungraded(task, fault(error))
+
+
+def unusable(error: OSError) -> str:
+    """Say what the machine would not do, and what to do about it."""
+    where = f"{error.filename} cannot be used" if error.filename else "A file cannot be read or written"
+    return f"{where} ({error.strerror}): make room or choose another --out, then grade again."
+
+
+def _ungraded(task: Task, reason: str) -> Report:
+    """Return what `Task.ungraded` does, with the submission that stored evidence was taken from where it says so."""
+    report = task.ungraded(reason)
+    if task.notebook is None:
+        with suppress(SplotError):
+            submission = Evidence(task.folder / "evidence").file.submission
+            return msgspec.structs.replace(report, submission=submission)
+    return report
+
+
+def _graded(task: Task) -> Report:
+    """Collect and judge; on `auto` a second time on `full` where `quick` leaves something open."""
+    assert task.notebook is not None
+    how = task.how
+    submission = read_submission(task.notebook, task.assignment)
+    require(how.sandbox)
+    dataset = chosen_dataset(submission)
+    report = _once(submission, task, Profile.QUICK if how.profile is Profile.AUTO else how.profile, dataset)
+    if how.profile is Profile.AUTO and report.undecided:
+        again = _once(submission, task, Profile.FULL, dataset)
+        return msgspec.structs.replace(again, timing=_sum(report.timing, again.timing))
+    return report
+
+
+def _once(submission: Submission, task: Task, profile: Profile, dataset: Dataset) -> Report:
+    how = task.how
+    collection = Collection(
+        profile=profile,
+        data=data_folder(profile),
+        sandbox=how.sandbox,
+        limits=how.limits,
+        time=TIME_LIMITS[profile].within(how.time_limit),
+        dataset=dataset,
+        notes=_weaknesses(how.sandbox),
+        probes=gather_probes(),
+    )
+    collect(submission, task.assignment.name, collection, task.folder / "evidence")
+    return _judged(task)
+
+
+def _judged(task: Task) -> Report:
+    with confined(task.how.judge):
+        return judge(task.folder / "evidence", task.assignment, task.how.lang)
+
+
+def _weaknesses(sandbox: SandboxKind) -> tuple[str, ...]:
+    """What is weaker on this machine than it should be, for the report's notes."""
+    if sandbox is SandboxKind.NONE:
+        return (
+            say(
+                pl="Oceniono bez piaskownicy (--sandbox none): kod z notebooka mógł czytać i zmieniać pliki tego komputera.",
+                en="Graded without a sandbox (--sandbox none): the code could read and change this machine's files.",
+            ),
+        )
+    return ()
+
+
+def _sum(first: Timing, second: Timing) -> Timing:
+    """Both runs' time: that is what grading took."""
+    return Timing(*(round(getattr(first, name) + getattr(second, name), 3) for name in Timing.__struct_fields__))

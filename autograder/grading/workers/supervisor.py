@@ -1,0 +1,99 @@
+"""The supervisor: a process that has imported everything, forks a worker for each task, and outlives what it does.
+
+It reads nothing that a stranger made but a worker's report, through the report's own strict types. It has one thread and
+computes nothing, so that forking is safe. When the client's end of the line closes, it ends its workers and itself.
+"""
+
+import gc
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkProcess
+from os import getpid
+from pathlib import Path
+
+import msgspec
+import torch
+
+from autograder.errors import SplotError
+from autograder.grading.confinement import conceal
+from autograder.grading.held import set_aside
+from autograder.grading.task import Task
+from autograder.grading.workers.places import run_folder, tidy
+from autograder.grading.workers.worker import ANSWER, work
+from autograder.judge import gather_probes
+from autograder.report import encode, read_report
+from autograder.wholefile import write_whole
+
+
+@dataclass(frozen=True)
+class Working:
+    """A worker at its task, and the private folder it was given."""
+
+    number: int
+    task: Task
+    process: ForkProcess
+    place: Path
+
+
+def supervise(client: Connection) -> None:
+    """Say where answers will lie, then carry out what comes, (number, task); each number goes back when it is done."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    conceal()
+    torch.set_num_threads(1)
+    gather_probes()
+    gc.freeze()
+    with run_folder() as run:
+        client.send(run)
+        try:
+            _serve(client, run)
+        except (EOFError, ConnectionError):
+            return
+
+
+def _serve(client: Connection, run: Path) -> None:
+    working: dict[int, Working] = {}
+    try:
+        while True:
+            ready = wait([client, *working])
+            for sentinel in working.keys() & ready:
+                client.send(_finished(working.pop(sentinel), run))
+            if client in ready:
+                number, task = client.recv()
+                worker = _started(number, task, run)
+                working[worker.process.sentinel] = worker
+    finally:
+        for worker in working.values():
+            worker.process.kill()
+            worker.process.join()
+
+
+def _started(number: int, task: Task, run: Path) -> Working:
+    place = run / str(number)
+    place.mkdir()
+    process = get_context("fork").Process(target=work, args=(task, place, getpid()))
+    process.start()
+    return Working(number, task, process, place)
+
+
+def _finished(worker: Working, run: Path) -> int:
+    """Leave the report of a worker that has ended, in its own words or in ours, where the client looks for it."""
+    worker.process.join()
+    try:
+        report = read_report(worker.place / ANSWER)
+    except (OSError, msgspec.DecodeError):
+        report = set_aside(worker.task, _why(worker.task, worker.process.exitcode or 0))
+    worker.process.close()
+    tidy(worker.place)
+    with suppress(SplotError):  # the client says so where there is none
+        write_whole(run / f"{worker.number}.json", encode(report))
+    return worker.number
+
+
+def _why(task: Task, status: int) -> str:
+    if status == -signal.SIGALRM:
+        return f"Judging this evidence took more than {task.how.judge.seconds:g} s and was ended; a person must look at it."
+    died = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+    return f"The grader's own process {died}; grade this submission again."

@@ -1,0 +1,186 @@
+"""What the judge measures of a model itself: never what the notebook says of it.
+
+The lifted model runs in the judge on images the judge prepared. It must first agree with the live one on the images the
+student's code saw; then its accuracy is measured on those and on the held-out ones.
+"""
+
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from autograder.calibration.profiles import Split, load_split
+from autograder.calibration.thresholds import threshold
+from autograder.errors import EvidenceError
+from autograder.evidence.probes import random_images
+from autograder.evidence.reader import Evidence
+from autograder.evidence.records import ModelRecord
+from autograder.language import say
+from autograder.lift import LiftedModel, lift
+from autograder.measuring.measured import Measured, Pictures
+from autograder.measuring.transform import ImageTransform, UnknownTransformError, recover
+from autograder.measuring.verdicts import UndecidedError, absent
+from autograder.report import ModelReport
+from reference.data import Dataset
+
+TIGHT = "baseline"  # the one model whose accuracy is itself worth points
+REALLY_TRAINED = 0.30  # what every other model must reach
+
+
+class Measurements:
+    """The models of one submission, lifted and measured."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        self._measured: dict[str, Measured] = {}
+        self._asked: set[str] = set()
+        self._lifted: dict[str, LiftedModel] = {}
+
+    def reports(self) -> dict[str, ModelReport]:
+        """Return what the report says of each model that was taken."""
+        there = [name for name in self._asked if (r := self.evidence.model(name)) and r.parameters is not None]
+        return {name: self._report(name) for name in sorted(there)}
+
+    def _report(self, name: str) -> ModelReport:
+        measured = self._measured.get(name)
+        record = self.evidence.model(name)
+        if measured is None:
+            return ModelReport(None, None, record.parameters if record else None, (), verified=False)
+        return ModelReport(
+            round(measured.held_out.accuracy, 4),
+            threshold(self.dataset, self.evidence.file.profile) if name == TIGHT else REALLY_TRAINED,
+            measured.model.parameters_declared,
+            measured.layers,
+            verified=True,
+        )
+
+    @property
+    def verified(self) -> dict[str, Measured]:
+        """The models that provably are the notebook's own, as far as they were measured."""
+        return dict(self._measured)
+
+    def lifted(self, name: str, *cells: str) -> LiftedModel:
+        """Lift `models[name]`; raises `AbsentError` where there is none, `UndecidedError` where no method exports it."""
+        record = self.record(name, *cells)
+        if not record.method:
+            raise UndecidedError(
+                say(
+                    pl=f'Modelu models["{name}"] nie udało się odczytać jako grafu operacji '
+                    f"({record.export_error}); oceni go osoba prowadząca.",
+                    en=f'models["{name}"] could not be read as a graph of operations ({record.export_error}); '
+                    "a person will judge it.",
+                )
+            )
+        if name not in self._lifted:
+            self._lifted[name] = _lift(self.evidence, name)
+        return self._lifted[name]
+
+    def training_graph(self, name: str) -> list[LiftedModel]:
+        """Return the model as it computes in training, where that could be read too: one or none."""
+        record = self.evidence.model(name)
+        if record is None or not record.train_graph:
+            return []
+        try:
+            return [lift(self.evidence.model_folder(name), train=True)]
+        except EvidenceError:
+            return []
+
+    def record(self, name: str, *cells: str) -> ModelRecord:
+        """Return the record of a model that is there and gives scores; raises `AbsentError` where not."""
+        self._asked.add(name)
+        what = f'models["{name}"]'
+        record = self.evidence.model(name)
+        if record is None:
+            probed = next((p for p in self.evidence.file.probed if p.failure), None)
+            raise absent(self.evidence, probed.failure if probed else None, what, *cells)
+        if record.failure is not None:
+            raise absent(self.evidence, record.failure, what, *cells)
+        return record
+
+    def of(self, name: str, *cells: str) -> Measured:
+        """Measure a model; raises `UndecidedError` unless it provably is the one the notebook trained."""
+        if name not in self._measured:
+            measured = Measured(self.lifted(name, *cells), self.visible, self.held_out)
+            if not measured.agrees(self._outputs(name)):
+                raise UndecidedError(
+                    say(
+                        pl=f'Odtworzony models["{name}"] daje na obrazach z testset inne wyniki niż w notebooku; '
+                        "oceni go osoba prowadząca.",
+                        en=f'The rebuilt models["{name}"] gives other scores on testset than in the notebook; '
+                        "a person will judge it.",
+                    )
+                )
+            self._measured[name] = measured
+        return self._measured[name]
+
+    def _outputs(self, name: str) -> Tensor:
+        """Return the live model's scores, (n, 10) float64; raises `EvidenceError` where they are not plain floats."""
+        outputs = self.evidence.array("models", name, "outputs.npy")
+        if outputs.ndim != 2 or outputs.dtype.kind not in "biuf" or outputs.dtype.itemsize > 8:
+            raise EvidenceError(
+                say(
+                    pl=f"outputs.npy modelu {name} zawiera {outputs.dtype} o kształcie {outputs.shape}.",
+                    en=f"outputs.npy of {name} holds {outputs.dtype} of shape {outputs.shape}.",
+                )
+            )
+        return torch.from_numpy(outputs.astype(np.float64))
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The data set the notebook chose."""
+        return Dataset(self.evidence.file.dataset or Dataset.FASHION_MNIST)
+
+    @cached_property
+    def split(self) -> Split:
+        """The profile's images."""
+        return load_split(self.dataset, self.evidence.file.profile)
+
+    @cached_property
+    def visible(self) -> Pictures:
+        """The test images that the notebook saw, through our copy of its transform."""
+        return Pictures(self.split.visible, self.transform)
+
+    @cached_property
+    def held_out(self) -> Pictures:
+        """The test images that it never saw, likewise."""
+        return Pictures(self.split.held_out, self.transform)
+
+    @cached_property
+    def transform(self) -> ImageTransform:
+        """Our copy of the student's image transform; raises `UndecidedError` where it cannot be recovered."""
+        record = self.evidence.data()
+        if record is None or record.failure is not None:
+            raise absent(self.evidence, record.failure if record else None, "testset")
+        try:
+            return recover(record, self._random, self._seen)
+        except UnknownTransformError as error:
+            raise UndecidedError(
+                say(
+                    pl=f"Nie udało się odtworzyć przekształcenia obrazów z testset ({error}), więc dokładności "
+                    "nie można uczciwie zmierzyć; oceni ją osoba prowadząca.",
+                    en=f"The transform of testset could not be recovered ({error}), so accuracy cannot be measured "
+                    "fairly; a person will judge it.",
+                )
+            ) from error
+
+    @property
+    def _random(self) -> Tensor:
+        kind = "grey" if self.dataset is Dataset.FASHION_MNIST else "colour"
+        return torch.from_numpy(random_images(self.evidence.file.seed, kind))
+
+    @cached_property
+    def _seen(self) -> "np.ndarray[tuple[int, ...], np.dtype[np.generic]]":
+        return self.evidence.array("transform", "random.npy")
+
+
+def _lift(evidence: Evidence, name: str) -> LiftedModel:
+    try:
+        return lift(evidence.model_folder(name))
+    except EvidenceError as error:
+        raise UndecidedError(
+            say(
+                pl=f'Modelu models["{name}"] nie udało się odtworzyć ({error}); oceni go osoba prowadząca.',
+                en=f'models["{name}"] could not be rebuilt ({error}); a person will judge it.',
+            )
+        ) from error

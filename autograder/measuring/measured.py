@@ -1,0 +1,106 @@
+"""One lifted model on a profile's images: its scores, and what follows from them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torchinfo import ModelStatistics, summary
+
+from autograder.calibration.profiles import CLASSES
+from autograder.lift import LiftedModel, predict
+from autograder.measuring.transform import ImageTransform
+from reference.data import Images
+from reference.metrics import accuracy, confusion, macro_f1
+
+TOLERANCE = 1e-3
+CHUNK = 500
+KEPT_BYTES = 256_000_000
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Accuracy and macro F1, fractions, on some images."""
+
+    accuracy: float
+    f1: float
+
+
+class Pictures:
+    """Some of a profile's images, given to models as the student's transform gives them, a chunk at a time."""
+
+    def __init__(self, images: Images, transform: ImageTransform) -> None:
+        self.labels = images.labels
+        self._raw = images.images.split(CHUNK)
+        self._transform = transform
+        self._kept: dict[int, Tensor] = {}
+
+    def scores(self, model: LiftedModel) -> Tensor:
+        """Return the model's scores, (N, 10) where it is as it should be."""
+        return torch.cat([predict(model, self._chunk(index)) for index in range(len(self._raw))])
+
+    def first(self, n: int) -> Tensor:
+        """Return the first n images, (n, C, H, W); n is at most one chunk."""
+        return self._chunk(0)[:n]
+
+    def _chunk(self, index: int) -> Tensor:
+        """Transform a chunk; keep it for the next model where all of them together take little memory."""
+        if index in self._kept:
+            return self._kept[index]
+        chunk = self._transform(self._raw[index])
+        if chunk.nbytes * len(self._raw) <= KEPT_BYTES:
+            self._kept[index] = chunk
+        return chunk
+
+
+class Measured:
+    """One lifted model and what was measured of it, each figure when it is first asked for."""
+
+    def __init__(self, model: LiftedModel, visible: Pictures, held_out: Pictures) -> None:
+        self.model = model
+        self._visible = visible
+        self._held_out = held_out
+
+    @cached_property
+    def held_out(self) -> Figures:
+        """On the images that never entered the sandbox."""
+        return _figures(self._held_out.scores(self.model), self._held_out.labels)
+
+    @cached_property
+    def visible(self) -> Figures:
+        """On the same `testset` images that the notebook measured its results on."""
+        return _figures(self.visible_scores, self._visible.labels)
+
+    @cached_property
+    def layers(self) -> tuple[str, ...]:
+        """The layers torchinfo finds on the way from input to output, by class name, in order."""
+        return tuple(layer.class_name for layer in self.summary.summary_list if layer.is_leaf_layer)
+
+    @cached_property
+    def summary(self) -> ModelStatistics:
+        """What torchinfo says of the model."""
+        return summary(self.model, input_data=self.visible_batch(), verbose=0)
+
+    def visible_batch(self) -> Tensor:
+        """Return the first visible images as the student's model takes them, one batch."""
+        return self._visible.first(self.model.batch_size)
+
+    def agrees(self, outputs: Tensor) -> bool:
+        """Whether the lifted model gives what the live one gave, (n, 10), on the first n visible images."""
+        ours = self.visible_scores[: len(outputs)].double()
+        if not outputs.numel() or ours.shape != outputs.shape:
+            return False
+        return bool((ours - outputs.double()).abs().max() <= TOLERANCE * (1 + outputs.double().abs().max()))
+
+    @cached_property
+    def visible_scores(self) -> Tensor:
+        """The model's scores (N, 10) on those images."""
+        return self._visible.scores(self.model)
+
+
+def _figures(scores: Tensor, labels: Tensor) -> Figures:
+    """Measure scores (N, 10); a model that gives any other number of scores is right about no image."""
+    if scores.shape != (len(labels), CLASSES):
+        return Figures(0.0, 0.0)
+    counts = confusion(scores.argmax(1), labels, CLASSES)
+    return Figures(float(accuracy(counts)), float(macro_f1(counts)))

@@ -1,0 +1,105 @@
+"""Check a notebook against the instructor's without running anything, and write it mended as grading would take it."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder.errors import SubmissionError
+from autograder.language import say
+from autograder.notebook.assignment import Assignment, TemplateCell
+from autograder.notebook.damage import Damaged
+from autograder.notebook.nbfile import read_document
+from autograder.notebook.repair import Cell
+from autograder.notebook.submission import read_submission
+from autograder.wholefile import write_whole
+
+KERNEL = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What is wrong with one notebook; `refusal` says why it cannot be read at all."""
+
+    path: Path
+    damage: tuple[Damaged, ...] = ()
+    refusal: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 nothing is wrong, 1 damage that grading mends or bears, 2 unreadable."""
+        return 2 if self.refusal is not None else int(bool(self.damage))
+
+
+def check(path: Path, assignment: Assignment) -> Checked:
+    """Read a notebook as grading does; nothing in it is run."""
+    try:
+        return Checked(path, read_submission(path, assignment).damage)
+    except SubmissionError as error:
+        return Checked(path, refusal=str(error))
+
+
+def write_fixed(path: Path, assignment: Assignment, into: Path) -> None:
+    """Write the notebook at `path` to `into`, a new file, with its damage mended and its outputs left out.
+
+    Raises `SubmissionError` where `path` cannot be read, or `into` is there already.
+    """
+    if os.path.lexists(into):
+        raise SubmissionError(
+            say(pl=f"{into} już istnieje; podaj nazwę nowego pliku.", en=f"{into} exists already; name a new file.")
+        )
+    cells = read_submission(path, assignment).cells
+    write_whole(into, _fixed(path, cells, assignment))
+
+
+def _fixed(path: Path, cells: tuple[Cell, ...], assignment: Assignment) -> bytes:
+    document = read_document(path)
+    taken = {cell.grade_id for cell in cells if cell.grade_id}
+    nodes = []
+    for position, cell in enumerate(cells, start=1):
+        own = cell.cell_id if _is_cell_id(cell.cell_id) and cell.cell_id not in taken else f"splot-{position}"
+        name = cell.grade_id or own
+        taken.add(name)
+        origin = document.cells[cell.number - 1] if cell.number else {}
+        nodes.append(_node(cell, name, origin, assignment.by_grade_id.get(cell.grade_id or "")))
+    notebook = {"cells": nodes, "metadata": KERNEL, "nbformat": 4, "nbformat_minor": 5}
+    return json.dumps(notebook, ensure_ascii=True, indent=1).encode() + b"\n"
+
+
+def _is_cell_id(name: str) -> bool:
+    """Whether nbformat takes a name for a cell's id (https://nbformat.readthedocs.io, "Cell ids")."""
+    return 0 < len(name) <= 64 and name.isascii() and all(c.isalnum() or c in "-_" for c in name)
+
+
+def _node(cell: Cell, name: str, origin: dict[str, Any], template: TemplateCell | None) -> dict[str, Any]:
+    """Return a cell in nbformat's form: the text to run, the instructor's metadata, the student's pasted images."""
+    metadata = {"nbgrader": _nbgrader(template, origin)} if template else {}
+    node = {"cell_type": cell.kind, "id": name, "metadata": metadata, "source": cell.source}
+    if cell.kind == "code":
+        return node | {"outputs": [], "execution_count": None}
+    attachments = origin.get("attachments")
+    return node | {"attachments": attachments} if _are_images(attachments) else node
+
+
+def _nbgrader(template: TemplateCell, origin: dict[str, Any]) -> dict[str, Any]:
+    """Return nbgrader's metadata, schema 3; by the release's checksum of a solution nbgrader knows an untouched one."""
+    marking = template.marking
+    made = {"schema_version": 3, "grade_id": template.grade_id, "cell_type": template.kind, "task": False}
+    made |= {"grade": marking.grade, "locked": marking.locked, "solution": marking.solution}
+    metadata = origin.get("metadata")
+    claims = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    checksum = claims.get("checksum") if isinstance(claims, dict) and marking.solution else None
+    made |= {"checksum": checksum} if isinstance(checksum, str) and len(checksum) == 32 else {}
+    return made | ({"points": marking.points} if marking.grade else {})
+
+
+def _are_images(attachments: object) -> bool:
+    """Whether attachments are what Jupyter pastes: base64 by media type by name."""
+    return isinstance(attachments, dict) and all(
+        isinstance(image, dict) and all(isinstance(data, str) for data in image.values())
+        for image in attachments.values()
+    )

@@ -1,0 +1,146 @@
+"""Find what there is to grade: one notebook, or a folder submitted/<student>/<assignment>/."""
+
+import os
+from pathlib import Path
+
+from autograder.errors import SplotError, SubmissionError
+from autograder.notebook.nbfile import refused
+from autograder.printable import printable
+
+ARCHIVES = {".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"}
+
+
+class NothingToGradeError(SplotError):
+    """The path given holds nothing to grade."""
+
+
+def find_submissions(path: Path, assignment: str) -> list[Path]:
+    """Return the notebooks to grade at `path`, sorted; raises `NothingToGradeError` where there are none.
+
+    A student of a class whose notebook cannot be told is not left out: the path that should be there is returned,
+    and `require_own` says what is wrong. Who has nothing of this assignment has not submitted it.
+    """
+    try:
+        if not path.exists():
+            raise NothingToGradeError(
+                f"{path} does not exist; give a notebook or a folder submitted/<student>/{assignment}/."
+            )
+        if not path.is_dir():
+            return [path]
+        found = [_notebook(folder, assignment) for folder in _folders(path, assignment)]
+    except OSError as error:
+        raise NothingToGradeError(f"{path} cannot be read: {error.strerror}.") from error
+    if not any(os.path.lexists(notebook) for notebook in found):
+        raise NothingToGradeError(
+            f"{path} holds no submission; a class's folder is laid out as <student>/{assignment}/{assignment}.ipynb."
+        )
+    return found
+
+
+def require_own(path: Path, assignment: str) -> None:
+    """Raise `SubmissionError` where a notebook found by `find_submissions` is not there, or not the student's own."""
+    if not _is_named(path.parent, assignment):
+        return
+    try:
+        refusal = _refusal(path, assignment)
+    except OSError as error:
+        why = error.strerror
+        raise refused(path, f"– nie da się odczytać ({why})", f"cannot be read: {why}") from error
+    if refusal is not None:
+        raise refusal
+
+
+def _refusal(path: Path, assignment: str) -> SubmissionError | None:
+    folder = path.parent
+    link = next((above for above in (folder, folder.parent) if above.is_symlink()), None)
+    if link is not None:
+        return refused(link, "jest dowiązaniem; oddaj sam folder", "is a link; submit the folder itself")
+    if not folder.is_dir():
+        return refused(folder, "nie jest folderem; włóż do niego notebook", "is no folder; put the notebook into one")
+    return None if os.path.lexists(path) else _without(folder, assignment)
+
+
+def _without(folder: Path, assignment: str) -> SubmissionError:
+    """Say what a folder without the notebook has in its place."""
+    several = [printable(path.name, 60) for path in _notebooks(folder)]
+    if several:
+        names = ", ".join(several[:10])
+        return refused(
+            folder,
+            f"zawiera kilka notebooków, a żaden nie nazywa się {assignment}.ipynb: {names}; zostaw jeden",
+            f"holds several notebooks, none of them named {assignment}.ipynb: {names}; leave one",
+        )
+    if any(path.suffix.lower() in ARCHIVES for path in folder.iterdir()):
+        return refused(
+            folder, "zawiera archiwum zamiast notebooka; rozpakuj je", "holds an archive and no notebook; unpack it"
+        )
+    below = next((path for path in sorted(folder.glob("*/*.ipynb")) if not path.parent.name.startswith(".")), None)
+    if below is not None:
+        name = printable(str(below.relative_to(folder)), 120)
+        return refused(
+            folder, f"zawiera notebook dopiero w głębi ({name}); przenieś go wyżej",
+            f"holds a notebook only further down ({name}); move it up",
+        )  # fmt: skip
+    return refused(folder, "nie zawiera notebooka", "holds no notebook")
+
+
+def _folders(path: Path, assignment: str) -> list[Path]:
+    """Return the folder itself where it is an assignment's, else each student's of a class, else the one student's."""
+    if _is_named(path, assignment) and _notebooks(path):
+        return [path]
+    students = [folder for folder in sorted(path.glob("*")) if not folder.name.startswith(".") and folder.is_dir()]
+    found = {student: _assignment_folder(student, assignment) for student in students}
+    if any(found.values()):  # a class: who put the work beside the folder has submitted it too
+        return [folder or student / assignment for student, folder in found.items() if folder or _has_work(student)]
+    return [_assignment_folder(path, assignment) or path]
+
+
+def _assignment_folder(student: Path, assignment: str) -> Path | None:
+    """Return a student's folder of this assignment; one that differs in case is taken where it is the only one."""
+    named = student / assignment
+    if os.path.lexists(named):
+        return named
+    alike = [folder for folder in student.glob("*") if _is_named(folder, assignment)]
+    return alike[0] if len(alike) == 1 else named if alike else None
+
+
+def _has_work(student: Path) -> bool:
+    """Whether a student's folder holds a notebook or an archive itself, or cannot be looked into."""
+    if not os.access(student, os.R_OK | os.X_OK, effective_ids=True):
+        return True
+    return bool(_notebooks(student)) or any(path.suffix.lower() in ARCHIVES for path in student.glob("*"))
+
+
+def _is_named(folder: Path, assignment: str) -> bool:
+    return folder.name.casefold() == assignment.casefold()
+
+
+def _notebook(folder: Path, assignment: str) -> Path:
+    """Return the assignment's notebook in a folder; one that is named otherwise is taken where it is the only one."""
+    named = folder / f"{assignment}.ipynb"
+    others = _notebooks(folder)
+    return others[0] if named not in others and len(others) == 1 else named
+
+
+def _notebooks(folder: Path) -> list[Path]:
+    """Return a folder's notebooks, sorted; hidden files are an operating system's or an editor's, nobody's work.
+
+    A folder that may not be read seems empty: `require_own` says so.
+    """
+    try:
+        found = [path for path in folder.iterdir() if path.suffix.lower() == ".ipynb" and not path.is_dir()]
+    except OSError:
+        return []
+    return sorted(path for path in found if not path.name.startswith("."))
+
+
+def find_evidence(path: Path) -> list[Path]:
+    """Return the students' folders at or below `path` that hold evidence, sorted."""
+    above = [path.parent] if path.name == "evidence" else []
+    candidates = [path, *above, *sorted(path.glob("*")), *sorted(path.glob("*/*"))]
+    found = [folder for folder in candidates if (folder / "evidence" / "evidence.json").is_file()]
+    if not found:
+        raise NothingToGradeError(
+            f"{path} holds no evidence; `splot grade` writes it to graded/<student>/<assignment>/."
+        )
+    return found
