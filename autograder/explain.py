@@ -87,7 +87,7 @@ def _ended(failure: Failure) -> str:
         )
     if failure.type in {"tampered", "nonsense"}:
         return say(
-            pl="notebook naruszył połączenie z programem, który go uruchamia, więc został zatrzymany. "
+            pl="notebook zakłócił działanie programu, który go uruchamia, więc został zatrzymany. "
             "Usuń kod, który zmienia działanie Jupytera.",
             en="the notebook interfered with the program that runs it, so it was stopped. "
             "Remove code that changes how Jupyter works.",

@@ -35,7 +35,7 @@ def open_beneath(root: Path, *parts: str, limit: int) -> BinaryIO:
     except OSError as error:
         why = error.strerror
         raise EvidenceError(
-            say(pl=f"pliku {where} nie da się odczytać ({why}).", en=f"{where} cannot be read: {why}.")
+            say(pl=f"Pliku {where} nie da się odczytać ({why}).", en=f"{where} cannot be read: {why}.")
         ) from error
     finally:
         if folder >= 0:

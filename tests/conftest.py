@@ -1,8 +1,12 @@
-"""What all tests share: one thread for torch, and a cache of data sets that outlives the run."""
+"""What all tests share: one thread for torch, which waits without spinning."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch comes: tests share two cores with sandboxes
+
 import torch
 
 from autograder.language import Lang, speaking

@@ -85,7 +85,7 @@ def test_the_command_says_what_is_wrong_and_exits_by_it(tmp_path: Path, splot_ch
     some = splot_check(damaged)
     assert some.code == 1
     assert " ".join(some.out.split()).endswith(
-        "Zmienione komórki, których treść jest stała: task2_case_1_tests. Ocenianie przywraca im treść z oryginału."
+        "Zmienione komórki, których treść jest stała: task2_case_1_tests. Przy ocenianiu przywraca się im pierwotną treść."
     )
     every = splot_check(tmp_path)
     assert (every.code, every.out.count("iga"), "Traceback" in every.err) == (2, 1, False)

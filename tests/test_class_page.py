@@ -68,7 +68,7 @@ def test_the_page_names_whom_it_is_about(graded: Path) -> None:
     text = re.sub(r"\s+", " ", anatomy(write_class_page(graded, "cnn", Lang.PL).page.read_text()).text)
     assert "5 prac mediana 66%" in text
     assert "nieocenione: 2" in text
-    waiting = text[text.index("Czekają na człowieka") : text.index("Sprawdzenia")]
+    waiting = text[text.index("Do decyzji osoby prowadzącej") : text.index("Sprawdzenia")]
     for part in ("celina", "Nie da się zmierzyć.", "darek", "za stary plik", "ewa", "report.json cannot be read"):
         assert part in waiting
     assert "bartek" not in waiting

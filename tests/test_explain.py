@@ -43,7 +43,7 @@ def test_an_ordinary_exception_is_no_limit() -> None:
         (Failure(Fault.DIED, "exited", "3"), "kod wyjścia 3"),
         (Failure(Fault.DIED, "killed", "9"), "sygnał 9"),
         (Failure(Fault.DIED, "disk", "65"), "limit zapisu"),
-        (Failure(Fault.DIED, "tampered", "0"), "naruszył połączenie"),
+        (Failure(Fault.DIED, "tampered", "0"), "zakłócił działanie"),
         (Failure(Fault.DIED), "zakończył się przed czasem"),
         (Failure(Fault.MEMORY, "", "4096 MB"), "zabrakło pamięci (4096 MB)"),
         (Failure(Fault.TIMEOUT, "", "300 s"), "limit czasu (300 s)"),

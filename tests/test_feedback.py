@@ -173,6 +173,13 @@ def test_marks_stand_before_the_graders_points(tmp_path: Path, assignment: Assig
     assert "Left for a person to grade: 2 points." in after
 
 
+def test_lateness_takes_points_then_bonus_and_no_more(tmp_path: Path, assignment: Assignment) -> None:
+    """A penalty of nbgrader is of points and bonus together: a page shows none below zero."""
+    text = anatomy(feedback(leave(tmp_path, REPORT), assignment, Lang.EN, penalty=3.8)).text
+    assert "0 / 5 points" in text
+    assert "+ 0 / 0.5 ★" in text
+
+
 def test_a_fault_in_one_picture_costs_that_picture(folder: Path, findings: Findings, tmp_path: Path) -> None:
     """With one map damaged, what was drawn of Task 1 and of the models is as it was, and the instructor is told."""
     evidence = Evidence(Path(shutil.copytree(folder / "evidence", tmp_path / "evidence")))

@@ -5,14 +5,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+import nbformat
 import pytest
 
+from autograder.calibration.profiles import available
 from autograder.evidence.reader import Evidence
 from autograder.grading.grade import Grading, folder_of, grade, regrade
 from autograder.language import Lang
 from autograder.notebook.assignment import load_assignment
 from autograder.report import CellReport, Kind, Outcome, Profile, Report, Status, read_report
+from reference.data import Dataset
 from tests.submissions import RIGHT, WRONG, build
+from tests.submissions.build import RELEASE
 from tests.submissions.right import TASK_1, TASK_2, TASK_3
 
 FIRST_TASKS = TASK_1 | TASK_2 | TASK_3
@@ -170,3 +174,18 @@ def test_the_whole_lesson_done_right_gets_everything(tmp_path: Path) -> None:
     report = graded(RIGHT, tmp_path)
     assert (report.score, report.max_score, report.bonus, report.max_bonus) == (17.5, 17.5, 3, 3)
     assert report.needs_manual == ("task4_exp5_answer", "task4_comparison")
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(
+    not available(Dataset.CIFAR10), reason="needs CIFAR-10: set SPLOT_DATA to the folder of its batches"
+)
+def test_on_cifar10_the_whole_lesson_loses_nothing(tmp_path: Path) -> None:
+    """Tasks 1 to 5 done right on CIFAR-10: on `quick` what little data may cause is open, nothing is lost, the CAM is right."""
+    source = next(c.source for c in nbformat.read(RELEASE, 4).cells if "task3_data" in c.metadata.get("tags", ()))
+    chosen = source.replace('DATASET = "FashionMNIST"', 'DATASET = "CIFAR10"')
+    report = graded(RIGHT | {"task3_data": chosen}, tmp_path)
+    assert (report.status, report.dataset, report.bonus) == (Outcome.GRADED, "CIFAR10", 3)
+    lost = {cell.id: said(cell) for cell in report.cells if cell.score is not None and cell.score < cell.points}
+    assert lost == {}
+    assert (report.score or 0) >= 12

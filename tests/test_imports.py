@@ -1,7 +1,11 @@
 """Imports point one way: the house's plan in ARCHITECTURE.md, proved from the source."""
 
 import ast
+import re
+import sys
+import tomllib
 from graphlib import TopologicalSorter
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -58,6 +62,17 @@ def imports(name: str, path: Path) -> set[str]:
     return {module for module in found if module in known and module != name}
 
 
+def packages(path: Path) -> set[str]:
+    """Return the top-level packages that a module imports by their full names."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
 def layer(name: str) -> int:
     """Return the number of the layer that a module of `autograder` belongs to."""
     part = name.split(".")[1]
@@ -107,13 +122,21 @@ def test_only_graders_judge_and_data_import_the_reference() -> None:
 
 def test_the_probe_imports_standard_library_numpy_and_torch_only() -> None:
     """What is bound into the sandbox needs nothing of ours beside it."""
-    import sys  # noqa: PLC0415
-
     allowed = set(sys.stdlib_module_names) | {"numpy", "torch"}
     for name, path in modules().items():
         if f"{name}.".startswith("autograder.probe."):
-            for node in ast.walk(ast.parse(path.read_text())):
-                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-                if isinstance(node, ast.ImportFrom) and node.level == 0:
-                    names.append(node.module or "")
-                assert {n.split(".")[0] for n in names} <= allowed, name
+            assert packages(path) <= allowed, name
+
+
+def test_what_is_imported_is_declared() -> None:
+    """No package comes along by way of another's dependencies, which may drop it."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {_normal(re.split("[<>=]", text)[0]) for text in declared}
+    installed = packages_distributions()
+    for name, path in modules().items():
+        for package in packages(path) - set(sys.stdlib_module_names) - set(PACKAGES):
+            assert {_normal(each) for each in installed[package]} & names, f"{name} imports {package}"
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("_", "-")

@@ -107,7 +107,7 @@ def test_a_refusal_names_the_oddest_file_on_one_line(tmp_path: Path, name: str) 
 
 def test_a_refusal_is_polish_unless_asked_otherwise(tmp_path: Path) -> None:
     """The student reads it."""
-    with pytest.raises(SubmissionError, match="jest pusty; zapisz go ponownie z Jupytera"):
+    with pytest.raises(SubmissionError, match="jest pusty; zapisz go ponownie w Jupyterze"):
         read_ipynb(write(tmp_path, b""))
 
 

@@ -11,9 +11,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from nbgrader.server_extensions.formgrader import handlers
 from traitlets.config import Config
 
+from autograder.course.cells import told
 from autograder.grading.grade import Grading, grade
 from autograder.notebook.assignment import load_assignment
-from autograder.report import Kind, Outcome, Profile, Report, read_report
+from autograder.report import CellReport, Check, Kind, Outcome, Profile, Report, Status, read_report
 from tests.nbgrader_course import Course
 from tests.submissions import RIGHT, WRONG, build
 from tests.submissions.fitted import FITTED_CELLS
@@ -97,10 +98,9 @@ def test_the_whole_lesson_scores_as_with_splot_grade(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         report = grade(path, assignment, Grading(out=tmp_path / "other"))
         with course.submission(student) as submission:
-            booked = {entry.name: entry for entry in submission.grades}
-        for cell in report.cells:
-            got = booked[cell.id].extra_credit if cell.kind is Kind.BONUS else booked[cell.id].auto_score
-            assert (got or 0.0) == (cell.score or 0.0)
+            booked = {grade.name: (grade.auto_score, grade.extra_credit) for grade in submission.grades}
+        got = {cell.id: booked[cell.id][cell.kind is Kind.BONUS] or 0.0 for cell in report.cells}
+        assert got == {cell.id: cell.score or 0.0 for cell in report.cells}
 
 
 def test_an_export_of_the_class_fills_moodles_worksheet(graded: Class) -> None:
@@ -147,8 +147,20 @@ def test_undecided_waits_for_a_person_with_its_reason(graded: Class) -> None:
     with graded.course.grade("ola", "task3_accuracy_tests") as booked:
         assert (booked.auto_score, booked.score, booked.needs_manual_grade) == (None, 0.0, True)
     said = graded.course.autograded("ola")["task3_accuracy_tests"].outputs[0].text
-    assert "oceni osoba prowadząca" in said
-    assert undecided.checks[0].message.splitlines()[0] in said
+    assert max(map(len, said.splitlines())) <= 72
+    said = " ".join(said.split())
+    reason = "oceni osoba prowadząca Powód: profil quick to tylko część danych"
+    assert said.index(reason) < said.index(undecided.checks[0].message)
+
+
+def test_where_all_data_did_not_settle_it_no_profile_is_blamed() -> None:
+    """On `full` an undecided cell was not measured fairly, and the check's own message says what stood in the way."""
+    cell = CellReport("a", "Zadanie", Kind.AUTO, 2, None, Status.UNDECIDED, (Check("sieć", 1, None, "losowa"),))
+    assert told(cell, Profile.FULL) == (
+        "Zadanie: – / 2, oceni osoba prowadząca\n"
+        "Powód: tego, co oznaczono „?”, nie dało się uczciwie zmierzyć.\n"
+        "? sieć\n    losowa\n"
+    )
 
 
 def test_a_written_answer_comes_with_scheme_and_measurements(graded: Class) -> None:
@@ -159,7 +171,7 @@ def test_a_written_answer_comes_with_scheme_and_measurements(graded: Class) -> N
     beside = cells["task4_comparison-scheme"].source
     accuracy = graded.report("ola").models["deep"].accuracy
     assert accuracy is not None
-    assert f"| `deep` | {accuracy:.3f} |".replace(".", ",") in beside
+    assert f"| `deep`&emsp; | {accuracy:.3f}&emsp; |".replace(".", ",") in beside
     assert "2,30 █▁ 1,10" in beside  # train_loss of tests/submissions/fitted.py
     assert "krzywe uczenia" in beside
     assert cells["task4_comparison"].source.startswith("Najlepsza jest sieć bazowa, bo $a < b$.")

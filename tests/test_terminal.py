@@ -44,11 +44,11 @@ def test_a_report_says_what_a_person_needs() -> None:
         "częściowo",
         "– / 2",
         "nierozstrzygnięte",
-        "oceni osoba",
+        "do oceny",
         "Dla chętnych ★",
         "zaliczone",
         "uwaga",
-        "baseline: dokładność 0,900, parametrów 1234, warstwy: Conv2d → Linear",
+        "baseline: dokładność 0,900, liczba parametrów 1234, warstwy: Conv2d → Linear",
         "profil quick, FashionMNIST; notebook 2,0 s, ocenianie 8,0 s",
     ):
         assert part in text

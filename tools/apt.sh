@@ -18,7 +18,11 @@ if [ "$(id -u)" != 0 ]; then
   run="sudo -n"
 fi
 export DEBIAN_FRONTEND=noninteractive
-$run apt-get update -qq && $run apt-get install -qq -y --no-install-recommends $missing >/dev/null || {
-  echo "Could not install$missing; please do:  sudo apt-get install$missing" >&2
-  exit 0
+install() {
+  $run apt-get install -qq -y --no-install-recommends "$@" >/dev/null
 }
+$run apt-get update -qq
+install $missing || for package in $missing; do # one that this release does not have must not cost the others
+  install "$package" || echo "Could not install $package; please do:  sudo apt-get install $package" >&2
+done
+exit 0

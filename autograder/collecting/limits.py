@@ -8,7 +8,7 @@ def passed_limit(failure: Failure) -> str | None:
     """Name the sandbox's limit behind an exception, told by the system's own words for it."""
     limits = {
         ("can't start new thread", "Resource temporarily unavailable"): say(
-            pl="To limit procesów i wątków podczas oceniania: uruchamiaj ich mniej i czekaj, aż się skończą.",
+            pl="To limit procesów i wątków podczas oceniania: uruchamiaj ich mniej i czekaj, aż się zakończą.",
             en="This is grading's limit on processes and threads: start fewer, and wait for them to end.",
         ),
         ("File too large",): say(
@@ -20,7 +20,7 @@ def passed_limit(failure: Failure) -> str | None:
             en="This is grading's limit on temporary files: delete those no longer needed.",
         ),
         ("Too many open files",): say(
-            pl="To limit otwartych plików podczas oceniania: zamykaj pliki (with open(...)).",
+            pl="To limit otwartych plików podczas oceniania: zamykaj każdy po użyciu (with open(...)).",
             en="This is grading's limit on open files: close them (with open(...)).",
         ),
         ("Temporary failure in name resolution", "Network is unreachable", "Connection refused"): say(

@@ -83,12 +83,20 @@ class Runner:
         failure = await self._execute(client, index, seconds)
         self._kept += min(client.kept, MAX_OUTPUT)
         if self._client is not None and not client.ended:
-            await client.listen_anew()
             client.cut = True
+            failure = await self._listened_anew(client) or failure
         if client.cut or cut_off(cell):
             self.cut.add(index)
         taken = round(time.monotonic() - started, 3)
         return CellRun(index, cell.metadata.get("grade_id"), taken, failure, images(cell))
+
+    async def _listened_anew(self, client: BoundedClient) -> Failure | None:
+        try:
+            await client.listen_anew()
+        except Exception as error:  # noqa: BLE001 - a kernel that talks nonsense, as below
+            await self.stop()
+            return Failure(Fault.DIED, NONSENSE, type(error).__name__)
+        return None
 
     async def _execute(self, client: BoundedClient, index: int, seconds: float) -> Failure | None:
         cell = self.notebook.cells[index]

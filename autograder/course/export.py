@@ -46,7 +46,7 @@ class LmsExport(ExportPlugin):  # type: ignore[misc]  # nbgrader has no types
             self.parent.fail(str(error))
         else:
             for finding in filled.findings:
-                self.log.warning("%s: %s %s", finding.who, finding.matter, finding.detail)
+                self.log.warning(f"{finding.who}: {finding.matter}: {finding.detail}".removesuffix(": "))
             self.log.info("%s written, %s grades in it", written, filled.placed)
 
     def _filled(self, gradebook: Gradebook) -> tuple[Path, Filled]:

@@ -95,7 +95,7 @@ def _fill(notebook: NotebookNode, report: Report, evidence: Evidence) -> None:
             )
         if node.cell_type == "code":
             ran = executed[node.id].outputs if node.id in executed else []
-            node.outputs = graded_outputs(cell) if cell is not None else safe_outputs(ran)
+            node.outputs = graded_outputs(cell, report.profile) if cell is not None else safe_outputs(ran)
         filled.append(node)
     notebook.cells = filled
 

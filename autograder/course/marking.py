@@ -15,7 +15,7 @@ from autograder.publish.wording import points, shape, whole
 from autograder.report import CellReport, ModelReport, Report
 
 BARS = "▁▂▃▄▅▆▇█"
-SHOWN = 24  # epochs of a curve: more do not fit a table
+SHOWN = 12  # epochs of a curve: three curves of more do not fit the width
 ABOUT = {"task4_exp5_answer": "custom"}  # the model whose layers an answer is about
 
 
@@ -26,6 +26,7 @@ def beside(cell: CellReport, report: Report, findings: Findings) -> NotebookNode
     )
     parts = [f"#### {cell.title}: 0–{points(cell.points)} *({for_whom})*", scheme(cell.id), _table(report, findings)]
     parts += [_layers(model) for model in findings.models if model.name == ABOUT.get(cell.id)]
+    parts.append("&nbsp;")  # formgrader puts the answer right below
     markdown = new_markdown_cell("\n\n".join(filter(None, parts)))
     markdown.id = f"{cell.id}-scheme"[:64]
     return markdown  # type: ignore[no-any-return]
@@ -71,13 +72,11 @@ def _table(report: Report, findings: Findings) -> str:
             pl="Notebook nie zostawił żadnej sieci do zmierzenia.", en="The notebook left no network to measure."
         )
     head = say(
-        pl="| sieć | dokładność zmierzona | podana | parametry | podane | strata ucząca | strata walidacyjna | "
-        "dokładność walidacyjna |",
-        en="| network | accuracy measured | claimed | parameters | claimed | training loss | validation loss | "
-        "validation accuracy |",
-    )
+        pl="sieć|dokł. zmierzona|podana|parametry|podane|strata ucz.|strata wal.|dokł. wal.",
+        en="network|accuracy measured|claimed|parameters|claimed|train. loss|val. loss|val. accuracy",
+    ).split("|")
     rows = (_row(model, report.models.get(model.name)) for model in findings.models)
-    return "\n".join([head, "|" + " --- |" * (head.count("|") - 1), *rows])
+    return "\n".join([_line(head), "|" + " --- |" * len(head), *rows])
 
 
 def _row(model: ModelFinding, measured: ModelReport | None) -> str:
@@ -90,7 +89,12 @@ def _row(model: ModelFinding, measured: ModelReport | None) -> str:
         _whole(claimed.parameters if claimed else None),
         *map(_curve, (history.train_loss, history.val_loss, history.val_accuracy)),
     ]
-    return f"| {' | '.join(cells)} |"
+    return _line(cells)
+
+
+def _line(cells: list[str]) -> str:
+    """Return a table's line; formgrader leaves no room between cells, so a wide space does."""
+    return f"| {'&emsp; | '.join(cells)}&emsp; |"
 
 
 def _layers(model: ModelFinding) -> str:

@@ -123,7 +123,7 @@ def _move(outbox: Path, parts: tuple[str, ...], target: Path, limit: int) -> int
             if copy.tell() > limit:
                 raise EvidenceError(
                     say(
-                        pl=f"{'/'.join(parts)} urósł w trakcie przenoszenia powyżej {limit} B.",
+                        pl=f"{'/'.join(parts)} podczas przenoszenia urósł powyżej {limit} B.",
                         en=f"{'/'.join(parts)} grew past {limit} bytes while it was taken.",
                     )
                 )

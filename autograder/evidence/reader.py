@@ -49,13 +49,13 @@ class Evidence:
         except (ValueError, *UNREADABLE) as error:
             path = folder / "evidence.json"
             raise EvidenceError(
-                say(pl=f"{path} nie zawiera dowodów oceny: {error}.", en=f"{path} is not evidence: {error}.")
+                say(pl=f"{path} nie zawiera danych do oceny: {error}.", en=f"{path} is not evidence: {error}.")
             ) from error
         if self.file.schema != SCHEMA:
             found = printable(self.file.schema, 60)
             raise EvidenceError(
                 say(
-                    pl=f"{folder} zawiera {found}, a ta wersja czyta {SCHEMA}.",
+                    pl=f"Format danych w {folder} to {found}, a ta wersja programu czyta {SCHEMA}.",
                     en=f"{folder} holds {found}; this version reads {SCHEMA}.",
                 )
             )

@@ -69,7 +69,7 @@ class _Builder:
         if self.flow.output not in self.calls:
             raise EvidenceError(
                 say(
-                    pl="Wynik modelu nie jest obliczany z obrazów.",
+                    pl="Wynik modelu nie jest obliczany na podstawie obrazów.",
                     en="The model's output is not computed from its images.",
                 )
             )
@@ -91,7 +91,7 @@ class _Builder:
         if operation.op not in functions():
             raise EvidenceError(
                 say(
-                    pl=f"{operation.name}: {operation.op[:80]!r} nie jest operacją znaną ocenianiu.",
+                    pl=f"{operation.name}: {operation.op[:80]!r} nie jest operacją znaną programowi oceniającemu.",
                     en=f"{operation.name}: {operation.op[:80]!r} is not an operation the judge knows.",
                 )
             )
@@ -110,7 +110,7 @@ class _Builder:
         if operation.args[1:] != (0,):
             raise EvidenceError(
                 say(
-                    pl=f"{operation.name} czyta inny niż pierwszy wynik operacji {target}.",
+                    pl=f"{operation.name} korzysta z innego wyniku operacji {target} niż pierwszy.",
                     en=f"{operation.name} reads another result of {target} than its first.",
                 )
             )

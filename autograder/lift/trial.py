@@ -65,7 +65,7 @@ class Trial:
             if tensor.numel() > MAX_ELEMENTS or self.elements > MAX_TOTAL:
                 raise EvidenceError(
                     say(
-                        pl=f"Wartości obliczane w modelu do {call.name} zajmują za dużo pamięci.",
+                        pl=f"Wartości obliczane w modelu aż do kroku {call.name} zajmują za dużo pamięci.",
                         en=f"The model's values up to {call.name} take too much memory.",
                     )
                 )
@@ -79,7 +79,7 @@ class Trial:
             if live > MAX_LIVE:
                 raise EvidenceError(
                     say(
-                        pl=f"Wartości trzymane w modelu przy {call.name} zajmują razem za dużo pamięci.",
+                        pl=f"Wartości trzymane w modelu przy kroku {call.name} zajmują razem za dużo pamięci.",
                         en=f"The model's values at {call.name} take too much memory together.",
                     )
                 )
@@ -94,7 +94,7 @@ class Trial:
         if self.work > MAX_WORK:
             raise EvidenceError(
                 say(
-                    pl=f"Obliczeń w modelu do {operation.name} jest za dużo.",
+                    pl=f"Obliczenia w modelu aż do kroku {operation.name} są zbyt kosztowne.",
                     en=f"The model's work up to {operation.name} is too much.",
                 )
             )

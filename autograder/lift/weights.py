@@ -27,7 +27,7 @@ def read_weights(folder: Path, entries: tuple[WeightEntry, ...]) -> dict[str, Te
         if (first.shape, first.dtype) != (entry.shape, entry.dtype):
             raise EvidenceError(
                 say(
-                    pl=f"Graf opisuje {entry.key} z weights.npz na dwa sposoby.",
+                    pl=f"Graf opisuje tensor {entry.key} z weights.npz na dwa sposoby.",
                     en=f"The graph declares {entry.key} of weights.npz in two ways.",
                 )
             )
@@ -67,7 +67,7 @@ def _read(file: BinaryIO, wanted: dict[str, WeightEntry]) -> dict[str, Tensor]:
             if member is None:
                 raise EvidenceError(
                     say(
-                        pl=f"W weights.npz brakuje {key}, z którego korzysta graf.",
+                        pl=f"W weights.npz brakuje tensora {key}, z którego korzysta graf.",
                         en=f"weights.npz lacks {key}, which the graph reads.",
                     )
                 )
@@ -79,17 +79,17 @@ def _tensor(archive: zipfile.ZipFile, member: zipfile.ZipInfo, entry: WeightEntr
     if member.compress_type != zipfile.ZIP_STORED or member.file_size > _size(entry) + HEADER:
         raise EvidenceError(
             say(
-                pl=f"{entry.key} w weights.npz jest spakowany albo większy, niż mówi graf.",
+                pl=f"Tensor {entry.key} w weights.npz jest spakowany albo większy, niż podaje graf.",
                 en=f"{entry.key} of weights.npz is packed, or larger than the graph says.",
             )
         )
     with archive.open(member) as stream:
         raw = stream.read(_size(entry) + HEADER + 1)
-    array = parse_array(raw, f"{entry.key} of weights.npz")
+    array = parse_array(raw, f"weights.npz/{entry.key}")
     if array.shape != entry.shape or array.dtype != _numpy_type(entry.dtype):
         raise EvidenceError(
             say(
-                pl=f"{entry.key} w weights.npz ma inny kształt lub typ, niż mówi graf.",
+                pl=f"Tensor {entry.key} w weights.npz ma inny kształt lub typ, niż podaje graf.",
                 en=f"{entry.key} of weights.npz has not the shape and type that the graph says.",
             )
         )

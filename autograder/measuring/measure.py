@@ -105,7 +105,7 @@ class Measurements:
             if not measured.agrees(self._outputs(name)):
                 raise UndecidedError(
                     say(
-                        pl=f'Odtworzony models["{name}"] daje na obrazach z testset inne wyniki niż w notebooku; '
+                        pl=f'Odtworzony model models["{name}"] daje na obrazach z testset inne wyniki niż w notebooku; '
                         "oceni go osoba prowadząca.",
                         en=f'The rebuilt models["{name}"] gives other scores on testset than in the notebook; '
                         "a person will judge it.",
@@ -157,8 +157,8 @@ class Measurements:
         except UnknownTransformError as error:
             raise UndecidedError(
                 say(
-                    pl=f"Nie udało się odtworzyć przekształcenia obrazów z testset ({error}), więc dokładności "
-                    "nie można uczciwie zmierzyć; oceni ją osoba prowadząca.",
+                    pl=f"Nie udało się odtworzyć transformacji obrazów z testset ({error}), więc dokładności "
+                    "nie można rzetelnie zmierzyć; oceni ją osoba prowadząca.",
                     en=f"The transform of testset could not be recovered ({error}), so accuracy cannot be measured "
                     "fairly; a person will judge it.",
                 )
@@ -180,7 +180,7 @@ def _lift(evidence: Evidence, name: str) -> LiftedModel:
     except EvidenceError as error:
         raise UndecidedError(
             say(
-                pl=f'Modelu models["{name}"] nie udało się odtworzyć ({error}); oceni go osoba prowadząca.',
-                en=f'models["{name}"] could not be rebuilt ({error}); a person will judge it.',
+                pl=f'Modelu models["{name}"] nie udało się odtworzyć; oceni go osoba prowadząca. Powód: {error}',
+                en=f'models["{name}"] could not be rebuilt; a person will judge it. Why: {error}',
             )
         ) from error

@@ -81,7 +81,7 @@ def recover(record: DataRecord, raw: Tensor, seen: NDArray[Any]) -> ImageTransfo
     Raises `UnknownTransformError`, whatever the record and `seen` hold.
     """
     if not record.repeatable:
-        raise UnknownTransformError(say(pl="jest losowe", en="it is random"))
+        raise UnknownTransformError(say(pl="jest losowa", en="it is random"))
     if seen.ndim != 4 or len(seen) != len(raw) or seen.dtype not in DTYPES or not _image_sized(seen.shape[1:]):
         raise UnknownTransformError(
             say(
@@ -147,13 +147,13 @@ def _apply(steps: list[Callable[[Any], Any]], image: Any) -> Any:
         except Exception as error:  # torchvision and PIL raise whatever strange parameters make them trip over
             kind = type(error).__name__
             raise UnknownTransformError(
-                say(pl=f"jednego z kroków nie da się powtórzyć, {kind}", en=f"a step cannot be repeated, {kind}")
+                say(pl=f"jednego z kroków nie da się powtórzyć: {kind}", en=f"a step cannot be repeated, {kind}")
             ) from error
         size = image.size if isinstance(image, Image.Image) else image.shape[-2:]
         if max(size) > 2 * MAX_SIDE:
             sides = f"{size[0]}×{size[1]}"
             raise UnknownTransformError(
-                say(pl=f"jeden z kroków daje obrazy {sides}", en=f"a step makes images of {sides}")
+                say(pl=f"jeden z kroków daje obrazy o wymiarach {sides}", en=f"a step makes images of {sides}")
             )
     return image
 
@@ -184,7 +184,7 @@ def _build(step: TransformStep, stage: Stage) -> Callable[[Any], Any]:
     except (KeyError, ValueError, TypeError, OverflowError) as error:
         with_what = printable(str(dict(given)), 200)
         raise UnknownTransformError(
-            say(pl=f"{step.type} o parametrach {with_what}", en=f"{step.type} with {with_what}")
+            say(pl=f"ma krok {step.type} o parametrach {with_what}", en=f"{step.type} with {with_what}")
         ) from error
 
 

@@ -55,7 +55,7 @@ def _listed(where: tuple[str, ...]) -> str:
     """List the first cells; an id may be anything that a stranger wrote."""
     shown = ", ".join(printable(name, LONGEST) for name in where[:SHOWN])
     left = len(where) - SHOWN
-    return shown if left <= 0 else shown + say(pl=f" i dalsze ({left})", en=f" and {left} more")
+    return shown if left <= 0 else shown + say(pl=f" i jeszcze {left}", en=f" and {left} more")
 
 
 def _words(damage: Damage) -> tuple[str, str]:
@@ -66,10 +66,10 @@ def _words(damage: Damage) -> tuple[str, str]:
 
 _WORDS = {
     Damage.OLD_FORMAT: (
-        "Notebook w starym formacie nbformat",
-        "Przekształcono go do formatu 4.",
-        "The notebook is in the old nbformat",
-        "It was converted to format 4.",
+        "Notebook w starej wersji formatu (nbformat)",
+        "Zamieniono go na wersję 4.",
+        "The notebook is in an old version of nbformat",
+        "It was converted to version 4.",
     ),
     Damage.UNREADABLE: (
         "Uszkodzone komórki (typ lub treść), numery",
@@ -78,14 +78,14 @@ _WORDS = {
         "What could be read was kept.",
     ),
     Damage.NO_CELL_ID: (
-        "Komórki bez własnego identyfikatora lub z cudzym, numery",
+        "Komórki bez identyfikatora lub z identyfikatorem innej komórki, numery",
         "Zostają na miejscu i są wykonywane.",
-        "Cells without an id of their own, or with another's, numbers",
+        "Cells without an id, or with another cell's, numbers",
         "They stay in place and run.",
     ),
     Damage.MISSING: (
         "Brakujące komórki",
-        "Ocenianie wstawia je z powrotem na ich miejsce.",
+        "Przy ocenianiu wracają na swoje miejsce.",
         "Missing cells",
         "Grading puts them back in their place.",
     ),
@@ -103,13 +103,13 @@ _WORDS = {
     ),
     Damage.RETYPED: (
         "Komórki o zmienionym typie",
-        "Ocenianie przywraca im typ z oryginału.",
+        "Przy ocenianiu przywraca się im pierwotny typ.",
         "Cells that are not of the original's type",
         "Grading restores the type.",
     ),
     Damage.EDITED: (
         "Zmienione komórki, których treść jest stała",
-        "Ocenianie przywraca im treść z oryginału.",
+        "Przy ocenianiu przywraca się im pierwotną treść.",
         "Edited cells whose text is fixed",
         "Grading restores the original's text.",
     ),
@@ -121,7 +121,7 @@ _WORDS = {
     ),
     Damage.METADATA_LOST: (
         "Komórki, które straciły metadane nbgradera",
-        "Ocenianie je rozpoznaje i bierze metadane z oryginału.",
+        "Zostały rozpoznane; liczą się metadane z oryginału.",
         "Cells that lost nbgrader's metadata",
         "Grading recognises them and takes the original's metadata.",
     ),
@@ -139,7 +139,7 @@ _WORDS = {
     ),
     Damage.BEFORE_SOLUTION: (
         "Testy przed rozwiązaniem",
-        "Ocenianie przenosi je za rozwiązanie.",
+        "Przy ocenianiu trafiają za rozwiązanie.",
         "Tests before their solution",
         "Grading moves them behind it.",
     ),

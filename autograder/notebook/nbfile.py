@@ -52,10 +52,10 @@ def _bytes(path: Path) -> bytes:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise refused(
-                path, "jest dowiązaniem; oddaj sam notebook", "is a link; submit the notebook itself"
+                path, "jest dowiązaniem; oddaj właściwy plik notebooka", "is a link; submit the notebook itself"
             ) from error
         why = error.strerror
-        raise refused(path, f"– nie da się odczytać ({why})", f"cannot be read: {why}") from error
+        raise refused(path, f"nie daje się odczytać ({why})", f"cannot be read: {why}") from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise refused(path, "nie jest plikiem; oddaj plik .ipynb", "is not a file; submit the .ipynb file itself")
@@ -79,7 +79,7 @@ def _json(raw: bytes, path: Path) -> dict[str, Any]:
             "zawiera zbyt wiele danych; wyczyść wyniki komórek i oddaj notebook jeszcze raz",
             "holds too many values; clear its outputs and submit it again",
         )
-    again = ("zapisz go ponownie z Jupytera", "save it again from Jupyter")
+    again = ("zapisz go ponownie w Jupyterze", "save it again from Jupyter")
     try:
         content = json.loads(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -92,7 +92,7 @@ def _json(raw: bytes, path: Path) -> dict[str, Any]:
         if not raw.strip():
             raise refused(path, f"jest pusty; {again[0]}", f"is empty; {again[1]}") from error
         raise refused(
-            path, f"jest ucięty lub nie jest JSON-em; {again[0]}", f"is truncated or not JSON; {again[1]}"
+            path, f"jest ucięty lub nie jest poprawnym JSON-em; {again[0]}", f"is truncated or not JSON; {again[1]}"
         ) from error
     if not isinstance(content, dict) or type(content.get("nbformat")) is not int:
         raise refused(
@@ -129,7 +129,7 @@ def _cells(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
     if len(cells) > MAX_CELLS:
         raise refused(
             path,
-            f"ma {len(cells)} komórek, a ocenia się najwyżej {MAX_CELLS}; skróć go",
+            f"ma za dużo komórek ({len(cells)}, a ocenia się najwyżej {MAX_CELLS}); skróć go",
             f"has {len(cells)} cells, more than the {MAX_CELLS} that are graded; shorten it",
         )
     return cells

@@ -45,7 +45,7 @@ def require_own(path: Path, assignment: str) -> None:
         refusal = _refusal(path, assignment)
     except OSError as error:
         why = error.strerror
-        raise refused(path, f"– nie da się odczytać ({why})", f"cannot be read: {why}") from error
+        raise refused(path, f"nie daje się odczytać ({why})", f"cannot be read: {why}") from error
     if refusal is not None:
         raise refusal
 
@@ -54,9 +54,9 @@ def _refusal(path: Path, assignment: str) -> SubmissionError | None:
     folder = path.parent
     link = next((above for above in (folder, folder.parent) if above.is_symlink()), None)
     if link is not None:
-        return refused(link, "jest dowiązaniem; oddaj sam folder", "is a link; submit the folder itself")
+        return refused(link, "jest dowiązaniem; oddaj właściwy folder", "is a link; submit the folder itself")
     if not folder.is_dir():
-        return refused(folder, "nie jest folderem; włóż do niego notebook", "is no folder; put the notebook into one")
+        return refused(folder, "nie jest folderem; włóż notebook do folderu", "is no folder; put the notebook into one")
     return None if os.path.lexists(path) else _without(folder, assignment)
 
 
@@ -67,7 +67,7 @@ def _without(folder: Path, assignment: str) -> SubmissionError:
         names = ", ".join(several[:10])
         return refused(
             folder,
-            f"zawiera kilka notebooków, a żaden nie nazywa się {assignment}.ipynb: {names}; zostaw jeden",
+            f"zawiera kilka notebooków ({names}), a żaden nie nazywa się {assignment}.ipynb; zostaw jeden",
             f"holds several notebooks, none of them named {assignment}.ipynb: {names}; leave one",
         )
     if any(path.suffix.lower() in ARCHIVES for path in folder.iterdir()):
@@ -78,7 +78,7 @@ def _without(folder: Path, assignment: str) -> SubmissionError:
     if below is not None:
         name = printable(str(below.relative_to(folder)), 120)
         return refused(
-            folder, f"zawiera notebook dopiero w głębi ({name}); przenieś go wyżej",
+            folder, f"zawiera notebook dopiero w podfolderze ({name}); przenieś go wyżej",
             f"holds a notebook only further down ({name}); move it up",
         )  # fmt: skip
     return refused(folder, "nie zawiera notebooka", "holds no notebook")

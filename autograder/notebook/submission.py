@@ -53,7 +53,7 @@ def _require_readable_length(cells: tuple[Cell, ...], path: Path) -> None:
     if code > MAX_CODE or lines > MAX_LINES:
         raise refused(
             path,
-            f"zawiera {code} znaków kodu i {lines} wierszy, a ocenia się najwyżej {MAX_CODE} i {MAX_LINES}; skróć go",
+            f"jest za długi (znaków kodu: {code}, wierszy: {lines}, a ocenia się najwyżej {MAX_CODE} i {MAX_LINES}); skróć go",
             f"has {code} characters of code and {lines} lines; up to {MAX_CODE} and {MAX_LINES} are graded: shorten it",
         )
 

@@ -8,7 +8,7 @@ from statistics import median
 from urllib.parse import quote
 
 from autograder.errors import SplotError
-from autograder.language import Lang, say, speaking
+from autograder.language import Lang, count, say, speaking
 from autograder.publish.charts import Panel, histogram, panel
 from autograder.publish.class_table import class_table
 from autograder.publish.classroom import Work, cell_shares, median_curve, read_class, written
@@ -81,4 +81,4 @@ def _panels(works: Sequence[Work]) -> list[Panel]:
 
 
 def _title(name: str, submissions: int) -> str:
-    return name + say(pl=f", prac: {submissions}", en=f", {submissions} submissions")
+    return name + say(pl=f", {count(submissions, 'praca', 'prace', 'prac')}", en=f", {submissions} submissions")

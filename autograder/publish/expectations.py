@@ -10,26 +10,26 @@ def expectation(cell: str) -> str:
 
 def _trained(what_pl: str, what_en: str) -> str:
     return say(
-        pl=f"{what_pl} Sieć jest wytrenowana, ma historię i wyniki, a liczba jej parametrów jest wypisana.",
-        en=f"{what_en} The network is trained, has its history and results, and its parameter count is printed.",
+        pl=f"{what_pl} Potrzebne są też: trening, historia, wyniki i wypisana liczba parametrów.",
+        en=f"{what_en} Training, a history, results and the printed parameter count are needed as well.",
     )
 
 
 _EXPECTED = {
     "task1_convolution_tests": lambda: say(
-        pl="Funkcja convolution(X, K, q) liczy mapy cech wzorem z części 1, dla obrazów i filtrów o dowolnych "
-        "rozmiarach, własnym kodem.",
+        pl="Funkcja convolution(X, K, q) oblicza mapy cech według wzoru z części 1, dla obrazów i filtrów dowolnych "
+        "rozmiarów, bez korzystania z gotowych konwolucji.",
         en="convolution(X, K, q) computes the feature maps by the formula of part 1, for images and kernels of any size, "
-        "with code of your own.",
+        "without a library's convolution.",
     ),
     "task1_matrix_tests": lambda: say(
-        pl="Funkcja convolution_matrix(X, K, q) daje to samo co convolution, jednym mnożeniem macierzy, bez pętli po "
+        pl="Funkcja convolution_matrix(X, K, q) daje to samo co convolution, ale przez mnożenie macierzy, bez pętli po "
         "pikselach.",
-        en="convolution_matrix(X, K, q) gives what convolution does, by one matrix product, without a loop over pixels.",
+        en="convolution_matrix(X, K, q) gives what convolution does, by a matrix product, without a loop over pixels.",
     ),
     "task1_same_tests": lambda: say(
-        pl="Funkcja convolution_same(X, K, q) dopełnia obraz zerami, a jej mapy są tak duże jak obraz.",
-        en="convolution_same(X, K, q) pads the image with zeros, and its maps are as large as the image.",
+        pl="Funkcja convolution_same(X, K, q) dopełnia obraz zerami i zwraca mapy tak duże jak obraz wejściowy.",
+        en="convolution_same(X, K, q) pads the image with zeros and returns maps as large as the image.",
     ),
     "task2_case_1_tests": lambda: say(
         pl="Warstwa case_1 zmniejsza mapę 224×224 do 55×55 i ma parametry podane w zadaniu.",
@@ -44,8 +44,8 @@ _EXPECTED = {
         en="The layer case_3 takes a 50×50 map to 46×46 by dilation and has the parameters the task gives.",
     ),
     "task3_architecture_tests": lambda: say(
-        pl="Model bazowy: co najmniej dwa bloki konwolucji zakończonych aktywacją, spłaszczenie, warstwa liniowa, "
-        "dziesięć wyników.",
+        pl="Model bazowy: co najmniej dwa bloki konwolucji, każdy zakończony aktywacją, potem spłaszczenie, warstwa liniowa "
+        "i dziesięć wyników.",
         en="The baseline: at least two blocks of convolutions, each ended by an activation, then flattening, a linear "
         "layer, ten scores.",
     ),
@@ -56,8 +56,8 @@ _EXPECTED = {
         "and results that agree with what the network gives.",
     ),
     "task3_accuracy_tests": lambda: say(
-        pl="Model bazowy dobrze rozpoznaje także obrazy, których nie widział notebook.",
-        en="The baseline also recognises images that the notebook never saw.",
+        pl="Model bazowy dobrze rozpoznaje także obrazy, których wcześniej nie widział.",
+        en="The baseline also recognises images that it never saw.",
     ),
     "task4_exp1_tests": lambda: _trained(
         "Dwie sieci jak model bazowy, ale jedna z max poolingiem, a druga z average poolingiem po konwolucjach.",
@@ -76,8 +76,8 @@ _EXPECTED = {
         "The network deep: more convolutions than regularized, the last with at least as many filters as the first.",
     ),
     "task4_exp5_tests": lambda: _trained(
-        "Sieć custom: co najmniej dwa z parametrów stride, dilation, padding inne niż domyślne.",
-        "The network custom: at least two of stride, dilation and padding away from their defaults.",
+        "Sieć custom: co najmniej dwa parametry konwolucji spośród stride, dilation i padding są inne niż domyślne.",
+        "The network custom: at least two of its convolutions' stride, dilation and padding differ from the defaults.",
     ),
     "task4_exp5_answer": lambda: say(
         pl="Odpowiedź pisemna: dlaczego takie parametry i jaki był skutek ich zmiany.",

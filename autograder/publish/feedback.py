@@ -13,7 +13,7 @@ from autograder.notebook.assignment import Assignment
 from autograder.notebook.submission import read_submission
 from autograder.publish.charts import Panel, panel
 from autograder.publish.expectations import expectation
-from autograder.publish.marks import Mark, Row, place, rows, total
+from autograder.publish.marks import Mark, Row, after_lateness, place, rows, total
 from autograder.publish.page import render
 from autograder.report import Outcome, Report, read_report
 from autograder.wholefile import write_whole
@@ -50,6 +50,7 @@ def feedback(
     findings = _findings(folder / "evidence", report)
     with speaking(lang):
         judged = rows(report, marks)
+        ordinary, bonus = after_lateness(total(judged), total(judged, bonus=True), penalty)
         styles = {model.name: style for style, model in enumerate(findings.models)}
         return render(
             "feedback.html",
@@ -57,8 +58,8 @@ def feedback(
             report=report,
             findings=findings,
             tasks=_by_task(judged),
-            total=total(judged),
-            bonus=total(judged, bonus=True),
+            total=ordinary,
+            bonus=bonus,
             penalty=penalty,
             reason=_own_fault(report, assignment, lang),
             places={row.cell.id: place(assignment, row.cell.id) for row in judged},

@@ -1,7 +1,7 @@
 """A report's cells with what a person decided about them: the points that stand."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autograder.notebook.assignment import Assignment
 from autograder.report import CellReport, Check, Kind, Report, Status
@@ -100,6 +100,13 @@ def total(rows: Iterable[Row], *, bonus: bool = False) -> Sum:
         sum(row.points for row in counted if row.score is not None),
         sum(row.points for row in counted if row.score is None),
     )
+
+
+def after_lateness(ordinary: Sum, bonus: Sum, penalty: float) -> tuple[Sum, Sum]:
+    """Take a penalty off the points, and what is left of it off the bonus: a course may take both away."""
+    off = min(penalty, ordinary.score)
+    left = max(0.0, bonus.score - (penalty - off))
+    return replace(ordinary, score=round(ordinary.score - off, 4)), replace(bonus, score=round(left, 4))
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ def _footer(report: Report) -> list[Text]:
             + plain(f"{name}: ")
             + Text(
                 say(
-                    pl=f"dokładność {accuracy}, parametrów {model.parameters}, warstwy: {' → '.join(model.layers)}",
+                    pl=f"dokładność {accuracy}, liczba parametrów {model.parameters}, warstwy: {' → '.join(model.layers)}",
                     en=f"accuracy {accuracy}, {model.parameters} parameters, layers: {' → '.join(model.layers)}",
                 )
             )

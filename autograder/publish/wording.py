@@ -41,7 +41,7 @@ def status_name(status: Status) -> str:
         Status.MISSING: say(pl="brak", en="missing"),
         Status.TIMEOUT: say(pl="limit czasu", en="time limit"),
         Status.MEMORY: say(pl="limit pamięci", en="memory limit"),
-        Status.MANUAL: say(pl="oceni osoba", en="by hand"),
+        Status.MANUAL: say(pl="do oceny", en="by hand"),
         Status.UNDECIDED: say(pl="nierozstrzygnięte", en="undecided"),
     }
     return names[status]

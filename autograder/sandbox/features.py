@@ -14,7 +14,7 @@ from autograder.sandbox.tree import PROC, descendants, host_uid, memory_in_use
 
 PROGRAMS = ("bwrap", "prlimit", "setpriv", "taskset")
 INSTALL = "Install it: `sudo apt-get install bubblewrap util-linux`."
-INSTALL_FILTER = "Install it: `sudo apt-get install libseccomp2`."
+INSTALL_FILTER = "Install it: `sudo apt-get install libseccomp2`, and here `pip install pyseccomp`."
 ALLOW_NAMESPACES = (
     "Allow unprivileged user namespaces (Ubuntu: `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`; "
     "Docker: `--security-opt` with each of `seccomp=unconfined`, `apparmor=unconfined`, `systempaths=unconfined`)."

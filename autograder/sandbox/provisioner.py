@@ -101,6 +101,8 @@ def environment(room: Room) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "PIP_NO_INDEX": "1",  # `!pip install …` answers at once instead of waiting for a network
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        # A thread that waits by spinning stops its neighbours: three trainings at once on two cores took 50 s, not 7.
+        "OMP_WAIT_POLICY": "PASSIVE",
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,

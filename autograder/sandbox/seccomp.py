@@ -58,13 +58,13 @@ REFUSED = (
 
 @cache
 def filter_program() -> bytes | None:
-    """Write the filter as bubblewrap's `--seccomp` reads it; None where libseccomp is not installed.
+    """Write the filter as bubblewrap's `--seccomp` reads it; None where libseccomp or its binding is not installed.
 
     A refused call answers ENOSYS, not EPERM: programs then fall back as on an older kernel.
     """
     try:
-        import pyseccomp  # noqa: PLC0415 - it raises where the C library is missing
-    except RuntimeError:
+        import pyseccomp  # noqa: PLC0415 - it raises RuntimeError where the C library is missing
+    except (ImportError, RuntimeError):
         return None
     program = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
     here = pyseccomp.system_arch()

@@ -96,7 +96,7 @@ ATTACKS = (
         "messages of the kernel's own",
         between(MESSAGES),
         TASK_2_POINTS | {"task2_case_2_tests": 0},
-        "naruszył",
+        "zakłócił",
         soak=True,
     ),
     Attack("prints-verdicts", "8, 15", "a verdict on standard output", early(MARKERS)),
