@@ -54,6 +54,19 @@ def test_files_that_are_no_notebooks_are_ungraded_each_with_its_reason(tmp_path:
     assert (tmp_path / "all.xml").read_text().count("<error") == len(BROKEN)
 
 
+def test_what_is_printed_is_no_command_to_github(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On its runners all that is printed stands between two lines that nobody can foresee; elsewhere they are not there."""
+    (tmp_path / "cnn.ipynb").write_text("##[error]forged")
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    plain = splot("check", "cnn.ipynb", folder=tmp_path)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    runs = [splot("check", "cnn.ipynb", folder=tmp_path) for _ in range(2)]
+    tokens = {run.stdout.splitlines()[0].removeprefix("::stop-commands::") for run in runs}
+    assert len(tokens) == 2
+    assert {run.stdout for run in runs} == {f"::stop-commands::{t}\n{plain.stdout}::{t}::\n" for t in tokens}
+    assert {run.returncode for run in runs} == {plain.returncode} == {2}
+
+
 def test_two_notebooks_of_one_name_are_refused(tmp_path: Path) -> None:
     """Nothing is overwritten: two that would go to one folder are named, and nothing is graded."""
     for folder in ("a", "b"):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from autograder.grading.held import held
+from autograder.grading.stages import unusable
 from autograder.grading.task import Grading, JudgeLimits
 from autograder.grading.workers import each
 from autograder.report import Outcome, Report, read_report
@@ -171,3 +172,11 @@ def test_the_judge_has_no_network_no_children_and_so_much_memory() -> None:
         "['PermissionError', 'PermissionError', 'MemoryError'] PermissionError",
         "[None, None, None] 0",  # prctl's option 3: whether this process may be dumped
     ]
+
+
+def test_what_the_judge_may_not_do_is_no_full_disk() -> None:
+    """An error that the system never raised is said to be the grader's own, with its place."""
+    with pytest.raises(PermissionError) as raised:
+        raise PermissionError("The judge tried socket.connect.")  # as `confined` has it
+    assert unusable(raised.value).startswith("The grader broke (PermissionError in test_faults.py, line ")
+    assert unusable(OSError(28, "No space left on device")).startswith("A file cannot be read or written (No space")

@@ -36,3 +36,12 @@ def test_a_binding_that_is_not_there_is_a_filter_that_is_off(monkeypatch: pytest
     """Without pyseccomp there is no filter and no traceback: `splot doctor` says so, and grading refuses."""
     monkeypatch.setitem(sys.modules, "pyseccomp", None)
     assert filter_program.__wrapped__() is None
+
+
+def test_a_remedy_can_be_copied() -> None:
+    """`splot doctor` says each thing on one line, however narrow the terminal."""
+    command = [sys.executable, "-c", "from autograder.cli import main; main()", "doctor"]
+    done = subprocess.run(command, env=os.environ | {"COLUMNS": "30"}, capture_output=True, text=True, check=False)
+    found = [line for line in done.stdout.splitlines() if not line.startswith("::")]
+    assert all(line[:2] in {"✓ ", "✗ ", "– "} for line in found)
+    assert max(map(len, found)) > 30

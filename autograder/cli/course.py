@@ -69,7 +69,10 @@ def doctor() -> None:
     for finding in findings:
         mark = "✓" if finding.ok else "✗" if finding.required else "–"
         console.print(
-            f"{mark} {finding.name}: {finding.detail} {finding.remedy}".rstrip(), markup=False, highlight=False
+            f"{mark} {finding.name}: {finding.detail} {finding.remedy}".rstrip(),
+            markup=False,
+            highlight=False,
+            soft_wrap=True,  # a remedy is to be copied
         )
     if any(finding.required and not finding.ok for finding in findings):
         raise typer.Exit(2)

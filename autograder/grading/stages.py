@@ -33,7 +33,9 @@ def carry_out(task: Task) -> Report:
 
 
 def unusable(error: OSError) -> str:
-    """Say what the machine would not do, and what to do about it."""
+    """Say what the machine would not do, and what to do about it; without the system's word for it, it was not the machine."""
+    if error.strerror is None:
+        return fault(error)
     where = f"{error.filename} cannot be used" if error.filename else "A file cannot be read or written"
     return f"{where} ({error.strerror}): make room or choose another --out, then grade again."
 

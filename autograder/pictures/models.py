@@ -14,6 +14,7 @@ from .images import image_png
 
 MISREAD = 12
 EPOCHS = 200
+LAYERS = 300
 
 
 def models(evidence: Evidence, measurements: Measurements) -> tuple[ModelFinding, ...]:
@@ -69,10 +70,11 @@ def _misread(scores: torch.Tensor, measurements: Measurements) -> tuple[Misread,
 
 
 def _layers(info: ModelStatistics) -> tuple[Layer, ...]:
+    """Return the rows of the model's table, as many as a page can bear."""
+    leaves = [layer for layer in info.summary_list if layer.is_leaf_layer]
     return tuple(
         Layer(layer.class_name, _sizes(layer.output_size), _sizes(layer.kernel_size), max(layer.num_params, 0))
-        for layer in info.summary_list
-        if layer.is_leaf_layer
+        for layer in leaves[:LAYERS]
     )
 
 
