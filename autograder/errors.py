@@ -3,6 +3,10 @@
 What a student did wrong costs points and never stops the class; what the grader broke is `ungraded`, never a zero.
 """
 
+from autograder.printable import printable
+
+LONGEST = 600
+
 
 class SplotError(Exception):
     """One clear sentence for a person: what, where, what to do."""
@@ -13,7 +17,13 @@ class SubmissionError(SplotError):
 
 
 class EvidenceError(SplotError):
-    """Evidence that came out of the sandbox does not have the form it must have."""
+    """Evidence that came out of the sandbox does not have the form it must have.
+
+    The sentence may quote it: it is kept to one line of `LONGEST` characters.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(printable(sentence, LONGEST))
 
 
 class GraderError(SplotError):

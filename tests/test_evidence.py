@@ -209,3 +209,10 @@ def test_the_students_code_and_text_are_told_from_the_instructors(tmp_path: Path
 def test_outputs_of_any_type_print_something_or_nothing(output: dict[str, object]) -> None:
     """A notebook that shows a number where text belongs cannot stop its own judging."""
     assert Executed.of({"cells": [cell("x", None, output)]}).printed.strip() in {"", "a"}
+
+
+def test_a_refusal_that_quotes_a_stranger_stays_a_sentence() -> None:
+    """However much of the evidence a reader's complaint repeats, what people read is one line of bounded length."""
+    refusal = EvidenceError(f"graph.json is not a model's graph: Invalid enum value '{'A' * 10_000}\n::error::'.")
+    assert len(str(refusal)) < 700
+    assert "\n" not in str(refusal)

@@ -29,7 +29,7 @@ from IPython.display import HTML, SVG, display
 display(HTML('<img src=x onerror="canary()">'), SVG('<svg onload="canary()"></svg>'))
 print("zwykły wydruk")
 """
-SCHEME = "powód wyboru: czego student oczekiwał"
+SCHEME = "powód wyboru: czego oczekiwano"
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def test_where_all_data_did_not_settle_it_no_profile_is_blamed() -> None:
     cell = CellReport("a", "Zadanie", Kind.AUTO, 2, None, Status.UNDECIDED, (Check("sieć", 1, None, "losowa"),))
     assert told(cell, Profile.FULL) == (
         "Zadanie: – / 2, oceni osoba prowadząca\n"
-        "Powód: tego, co oznaczono „?”, nie dało się uczciwie zmierzyć.\n"
+        "Powód: tego, co oznaczono „?”, nie dało się rzetelnie zmierzyć.\n"
         "? sieć\n    losowa\n"
     )
 

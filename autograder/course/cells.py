@@ -56,7 +56,7 @@ def _reason(cell: CellReport, profile: Profile) -> list[str]:
         )
     else:
         said = say(
-            pl="Powód: tego, co oznaczono „?”, nie dało się uczciwie zmierzyć.",
+            pl="Powód: tego, co oznaczono „?”, nie dało się rzetelnie zmierzyć.",
             en="Why: what is marked “?” could not be measured fairly.",
         )
     return _wrapped(said)

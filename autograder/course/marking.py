@@ -22,7 +22,7 @@ ABOUT = {"task4_exp5_answer": "custom"}  # the model whose layers an answer is a
 def beside(cell: CellReport, report: Report, findings: Findings) -> NotebookNode:
     """Return the cell that stands before a written answer: its marking scheme and a table of what was measured."""
     for_whom = say(
-        pl="tylko dla osoby prowadzącej; student tego nie zobaczy", en="for the instructor only; no student sees this"
+        pl="tylko dla osoby prowadzącej; nie trafia do studentów", en="for the instructor only; no student sees this"
     )
     parts = [f"#### {cell.title}: 0–{points(cell.points)} *({for_whom})*", scheme(cell.id), _table(report, findings)]
     parts += [_layers(model) for model in findings.models if model.name == ABOUT.get(cell.id)]
@@ -37,12 +37,12 @@ def scheme(cell: str) -> str:
     if cell == "task4_comparison":
         return say(
             pl="""- **0,5** metryki wszystkich sieci zestawione w tabeli lub na wykresie, zgodne z pomiarem poniżej (różnica
-  paru setnych to inne obrazy, nie błąd)
+  kilku setnych wynika z innych obrazów, to nie błąd)
 - **0,5** krzywe uczenia omówione: gdzie widać przeuczenie, a gdzie niedouczenie, i po czym to poznać
 - **0,5** wnioski z liczb: co pomogło, co zaszkodziło, ile to kosztowało parametrów; bez przypisywania znaczenia różnicom
   mniejszym niż rozrzut między uruchomieniami
 
-Brakująca sieć odejmuje tylko to, czego bez niej nie da się powiedzieć: jej własne punkty liczą testy.""",
+Jeśli którejś sieci brakuje, odejmij tylko za to, czego bez niej nie da się opisać; punkty za samą sieć przyznają testy.""",
             en="""- **0.5** the metrics of all networks in a table or plot, in line with what was measured below (a few hundredths
   apart are other images, not a mistake)
 - **0.5** the learning curves discussed: where there is overfitting, where underfitting, and how one can tell
@@ -53,8 +53,8 @@ A missing network costs only what cannot be said without it: its own points are 
         )
     if cell == "task4_exp5_answer":
         return say(
-            pl="""- **0,5** powód wyboru: czego student oczekiwał po zmienionych parametrach (pole recepcyjne, rozmiar mapy ze
-  wzoru, liczba obliczeń); oczekiwanie może się nie sprawdzić
+            pl="""- **0,5** powód wyboru: czego oczekiwano po zmianie parametrów (pole recepcyjne, rozmiar mapy ze
+  wzoru, liczba obliczeń); oczekiwanie nie musi się sprawdzić
 - **0,5** skutek w liczbach względem sieci, na której bazuje `custom`: rozmiar mapy przed GAP, parametry (`stride`,
   `padding` i `dilation` ich nie zmieniają), czas, dokładność; zgodnie z pomiarem poniżej""",
             en="""- **0.5** why these: what the student expected of the parameters changed (receptive field, map size by the
@@ -69,7 +69,7 @@ def _table(report: Report, findings: Findings) -> str:
     """Return what was measured of each model, beside what the notebook says of it."""
     if not findings.models:
         return say(
-            pl="Notebook nie zostawił żadnej sieci do zmierzenia.", en="The notebook left no network to measure."
+            pl="W notebooku nie ma sieci, którą dałoby się zmierzyć.", en="The notebook left no network to measure."
         )
     head = say(
         pl="sieć|dokł. zmierzona|podana|parametry|podane|strata ucz.|strata wal.|dokł. wal.",
