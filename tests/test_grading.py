@@ -83,6 +83,7 @@ def test_the_untouched_release_scores_nothing(tmp_path: Path) -> None:
     assert report.max_score == 17.5
 
 
+@pytest.mark.soak
 def test_mistakes_cost_what_they_cost_and_are_named(tmp_path: Path) -> None:
     """The typical wrong submission of Tasks 1 to 3: each mistake loses its own points, in Polish words."""
     cells = {name: source for name, source in WRONG.items() if name in FIRST_TASKS}
