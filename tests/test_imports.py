@@ -27,7 +27,7 @@ MAY_USE_REFERENCE = {
     "autograder.pictures.models",
 }
 LAYERS = (
-    {"errors", "language", "report", "printable", "interruption"},
+    {"errors", "language", "report", "printable", "spreadsheet", "interruption"},
     {"plainfile", "wholefile", "release"},
     {"notebook", "calibration", "sandbox", "lift"},
     {"evidence", "doctor"},

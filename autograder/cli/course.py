@@ -83,7 +83,7 @@ def calibrate(
     datasets: Annotated[list[str] | None, typer.Argument(help="FashionMNIST, CIFAR10; by default all found")] = None,
     out: Annotated[Path | None, typer.Option(help="file to write; by default the grader's own")] = None,
 ) -> None:
-    """Measure the accuracy thresholds over seeds (half an hour a data set)."""
+    """Measure the accuracy thresholds over seeds (about an hour a data set without a GPU)."""
     from autograder.calibration.calibrate import calibrate as measure
     from autograder.calibration.profiles import available
     from autograder.calibration.thresholds import PATH, read, write

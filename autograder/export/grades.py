@@ -10,6 +10,7 @@ import msgspec
 from autograder.errors import SplotError
 from autograder.export.marks import read_marks
 from autograder.language import say
+from autograder.notebook.paths import find_reports
 from autograder.publish.wording import points
 from autograder.report import CellReport, Kind, Outcome, Report, read_report
 
@@ -55,10 +56,7 @@ def read_grades(folder: Path, assignment: str, marked: Path | None = None) -> li
 
     Raises `SplotError` where there are no reports, or a mark has no student.
     """
-    paths = sorted(folder.glob(f"*/{assignment}/report.json"))
-    if not paths:
-        raise SplotError(f"{folder} holds no reports; `splot grade` writes graded/<student>/{assignment}/report.json.")
-    reports = [_read(path) for path in paths]
+    reports = [_read(path) for path in find_reports(folder, assignment)]
     marks = {} if marked is None else read_marks(marked, {cell.id for report in reports for cell in report.cells})
     if strangers := sorted(set(marks) - {report.student for report in reports}):
         raise SplotError(f"{marked} has marks for {', '.join(strangers)}, who have no report in {folder}.")

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from autograder.errors import SplotError
 from autograder.export.sheet import Sheet, number
+from autograder.spreadsheet import as_meant
 
 STUDENT = "student"
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
-"""How a text begins that stands behind an apostrophe in our tables."""
 
 Marks = Mapping[str, Mapping[str, float]]
 """Points by student and cell id."""
@@ -25,7 +24,7 @@ def read_marks(path: Path, cells: Collection[str]) -> Marks:
     marks: dict[str, dict[str, float]] = {}
     for row in range(1, len(sheet.rows)):
         given = _given(sheet, row, path, cells)
-        student = _student(sheet.text((row, sheet.header.index(STUDENT))).strip())
+        student = as_meant(sheet.text((row, sheet.header.index(STUDENT))).strip())
         if given and student in marks:
             raise SplotError(f"{path} has {student} twice; leave one row.")
         if given:
@@ -50,7 +49,3 @@ def _given(sheet: Sheet, row: int, path: Path, cells: Collection[str]) -> dict[s
                 raise SplotError(f"{path}, row {row + 1} has {text!r} for {cell}; write a number of points.")
             given[cell] = value
     return given
-
-
-def _student(text: str) -> str:
-    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text

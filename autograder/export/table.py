@@ -5,8 +5,9 @@ import io
 from collections.abc import Sequence
 
 from autograder.export.grades import Bonus, Grade
-from autograder.export.marks import FORMULA, STUDENT
+from autograder.export.marks import STUDENT
 from autograder.export.sheet import BOM
+from autograder.spreadsheet import inert
 
 COLUMNS = (STUDENT, "total", "score", "max_score", "bonus", "open", "reason")
 
@@ -25,11 +26,6 @@ def write_table(grades: Sequence[Grade], bonus: Bonus) -> bytes:
         scores = dict(grade.cells)
         known = (grade.total(bonus), grade.score, grade.max_score, grade.bonus)
         worth = ["" if grade.score is None or value is None else f"{value:g}" for value in known]
-        texts = [_inert(grade.student), *worth, " ".join(grade.open), _inert(grade.reason)]
+        texts = [inert(grade.student), *worth, " ".join(grade.open), inert(grade.reason)]
         writer.writerow([*texts, *("" if (score := scores.get(name)) is None else f"{score:g}" for name in cells)])
     return BOM + file.getvalue().encode(errors="replace")
-
-
-def _inert(text: str) -> str:
-    """Keep a spreadsheet program from running a text (https://owasp.org/www-community/attacks/CSV_Injection)."""
-    return f"'{text}" if text.startswith(FORMULA) else text

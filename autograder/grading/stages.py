@@ -1,4 +1,4 @@
-"""The stages of grading one submission, in order: read, collect, judge; on `auto` again with all data if that decides."""
+"""The stages of grading one submission, in order: read, collect, judge; on `auto` again with all data if something is open."""
 
 from contextlib import suppress
 

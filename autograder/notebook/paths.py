@@ -144,3 +144,13 @@ def find_evidence(path: Path) -> list[Path]:
             f"{path} holds no evidence; `splot grade` writes it to graded/<student>/<assignment>/."
         )
     return found
+
+
+def find_reports(graded: Path, assignment: str) -> list[Path]:
+    """Return the class's reports below `graded/`, by student; raises `NothingToGradeError` where there is none."""
+    found = sorted(graded.glob(f"*/{assignment}/report.json"))
+    if not found:
+        raise NothingToGradeError(
+            f"{graded} holds no reports; `splot grade` writes graded/<student>/{assignment}/report.json."
+        )
+    return found

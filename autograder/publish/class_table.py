@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from autograder.printable import printable
 from autograder.publish.classroom import Work
 from autograder.report import CellReport, Check, Report
+from autograder.spreadsheet import inert
 
-FORMULA = ("=", "+", "-", "@")  # https://owasp.org/www-community/attacks/CSV_Injection
 COLUMNS = (
     *("student", "status", "reason", "score", "max_score", "bonus", "max_bonus", "profile", "dataset"),
     *("notebook_s", "ours_s", "cell", "title", "kind", "points", "cell_score", "cell_status"),
@@ -63,6 +63,5 @@ def _padded(*fields: Field) -> tuple[Field, ...]:
 def _field(value: Field) -> str:
     """Write a text on one line, and keep a spreadsheet program from running it."""
     if isinstance(value, str):
-        text = printable(value.replace("\n", " "))
-        return f"'{text}" if text.startswith(FORMULA) else text
+        return inert(printable(value.replace("\n", " ")))
     return "" if value is None else f"{value:g}"

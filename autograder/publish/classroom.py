@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from autograder.errors import EvidenceError, SplotError
+from autograder.errors import EvidenceError
 from autograder.evidence.records import History
 from autograder.measuring.findings import Findings, read_findings
+from autograder.notebook.paths import find_reports
 from autograder.report import CellReport, Kind, Outcome, Report, Status, read_report
 
 COMMONEST = 3
@@ -94,10 +95,7 @@ class CellShare:
 
 def read_class(folder: Path, assignment: str) -> list[Work]:
     """Read every report below `graded/`, by student; raises `SplotError` where there is none."""
-    paths = sorted(folder.glob(f"*/{assignment}/report.json"))
-    if not paths:
-        raise SplotError(f"{folder} holds no reports; `splot grade` writes graded/<student>/{assignment}/report.json.")
-    return [_read(path.parent) for path in paths]
+    return [_read(path.parent) for path in find_reports(folder, assignment)]
 
 
 def _read(folder: Path) -> Work:
