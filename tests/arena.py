@@ -4,7 +4,7 @@ import hashlib
 import re
 import secrets
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ import nbformat
 import pytest
 
 from autograder.grading.batch import grade_all
-from autograder.grading.grade import Grading
+from autograder.grading.task import Grading
 from autograder.notebook.assignment import load_assignment
 from autograder.report import Outcome, Profile, Report, read_report
 from autograder.sandbox import Limits, SandboxKind
@@ -70,6 +70,17 @@ class Arena:
         found = [str(path) for path in files if self.canary.encode() in path.read_bytes()]
         executed = (self.folder(student) / "evidence" / "notebook.ipynb").read_text("utf-8")
         return found + [word for word in GRADERS_WORDS if word in executed]
+
+
+def graded_together(attacks: Sequence[Attack]) -> Callable[[pytest.TempPathFactory], Iterator[Arena]]:
+    """Return a fixture that grades the attackers as one class, once for the module that holds it."""
+
+    @pytest.fixture(scope="module", name="graded")
+    def graded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+        with arena(attacks, tmp_path_factory.mktemp("arena")) as found:
+            yield found
+
+    return graded
 
 
 @contextmanager

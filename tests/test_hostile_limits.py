@@ -1,22 +1,14 @@
 """Attacks on the program that runs them and on the machine: graded for real, as one class beside two honest students."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.arena import Arena, arena, assert_class_untouched, assert_held
+from tests.arena import Arena, assert_class_untouched, assert_held, graded_together
 from tests.sandbox_lab import needs_bubblewrap
 from tests.submissions.hostile import FIERCE, Attack
 
 pytestmark = needs_bubblewrap
 CHOSEN = [attack for attack in FIERCE if not attack.soak]
-
-
-@pytest.fixture(scope="module")
-def graded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
-    """Grade them all, two at a time."""
-    with arena(CHOSEN, tmp_path_factory.mktemp("arena")) as found:
-        yield found
+graded = graded_together(CHOSEN)
 
 
 @pytest.mark.parametrize("attack", CHOSEN, ids=lambda attack: attack.name)

@@ -1,25 +1,18 @@
 """Attacks after what is not theirs, and tests of the attack tests themselves."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from autograder.report import Outcome
 from autograder.sandbox import SandboxKind, isolation
-from tests.arena import Arena, arena, assert_class_untouched, assert_held, said
+from tests.arena import Arena, arena, assert_class_untouched, assert_held, graded_together, said
 from tests.sandbox_lab import needs_bubblewrap
 from tests.submissions.hostile import PLAIN, Attack, reading
 
 pytestmark = needs_bubblewrap
 CHOSEN = [attack for attack in PLAIN if not attack.soak]
-
-
-@pytest.fixture(scope="module")
-def graded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
-    """Grade them all, two at a time."""
-    with arena(CHOSEN, tmp_path_factory.mktemp("arena")) as found:
-        yield found
+graded = graded_together(CHOSEN)
 
 
 @pytest.mark.parametrize("attack", CHOSEN, ids=lambda attack: attack.name)

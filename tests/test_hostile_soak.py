@@ -1,22 +1,14 @@
 """The attacks that wait for long, or stand close to another: graded for real, as one class beside two honest students."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.arena import Arena, arena, assert_class_untouched, assert_held
+from tests.arena import Arena, assert_class_untouched, assert_held, graded_together
 from tests.sandbox_lab import needs_bubblewrap
 from tests.submissions.hostile import ATTACKS, Attack
 
 pytestmark = [needs_bubblewrap, pytest.mark.soak]
 CHOSEN = [attack for attack in ATTACKS if attack.soak]
-
-
-@pytest.fixture(scope="module")
-def graded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
-    """Grade them all, two at a time."""
-    with arena(CHOSEN, tmp_path_factory.mktemp("arena")) as found:
-        yield found
+graded = graded_together(CHOSEN)
 
 
 @pytest.mark.parametrize("attack", CHOSEN, ids=lambda attack: attack.name)

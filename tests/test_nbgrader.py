@@ -12,7 +12,8 @@ from nbgrader.server_extensions.formgrader import handlers
 from traitlets.config import Config
 
 from autograder.course.cells import told
-from autograder.grading.grade import Grading, grade
+from autograder.grading.grade import grade
+from autograder.grading.task import Grading
 from autograder.notebook.assignment import load_assignment
 from autograder.report import CellReport, Check, Kind, Outcome, Profile, Report, Status, read_report
 from tests.nbgrader_course import Course

@@ -40,7 +40,7 @@ def grade(
 ) -> None:
     """Run submissions in the sandbox, judge what they computed, write reports."""
     from autograder.grading.batch import grade_all
-    from autograder.grading.grade import Grading
+    from autograder.grading.task import Grading
     from autograder.notebook.assignment import load_assignment
     from autograder.notebook.paths import find_submissions
     from autograder.sandbox import require
@@ -65,7 +65,7 @@ def judge(
 ) -> None:
     """Judge stored evidence again; no student code runs."""
     from autograder.grading.batch import judge_all
-    from autograder.grading.grade import Grading
+    from autograder.grading.task import Grading
     from autograder.notebook.assignment import load_assignment
     from autograder.notebook.paths import find_evidence
 

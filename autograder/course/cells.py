@@ -40,7 +40,7 @@ def told(cell: CellReport, profile: Profile) -> str:
 
 def _headline(cell: CellReport) -> list[str]:
     worth = f"{points(cell.score)} / {points(cell.points)}"
-    bonus = say(pl=" punktów dodatkowych", en=" extra credit") if cell.kind is Kind.BONUS else ""
+    bonus = say(pl=" (punkty dodatkowe)", en=" extra credit") if cell.kind is Kind.BONUS else ""
     open_ = say(pl=", oceni osoba prowadząca", en=", for a person to grade") if cell.score is None else ""
     return _wrapped(f"{cell.title}: {worth}{bonus}{open_}")
 

@@ -12,7 +12,8 @@ from autograder.course.outputs import safe_outputs
 from autograder.course.settings import Splot
 from autograder.errors import EvidenceError, GraderError
 from autograder.evidence.reader import Evidence
-from autograder.grading.grade import Grading, folder_of, grade, regrade
+from autograder.grading.grade import grade, regrade
+from autograder.grading.task import Grading, folder_of
 from autograder.language import speaking
 from autograder.measuring.findings import Findings, read_findings
 from autograder.notebook.assignment import Assignment, load_assignment

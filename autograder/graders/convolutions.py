@@ -79,10 +79,13 @@ def close(answer: Answer, expected: Float) -> bool:
     """Equal within 1e-5 · max|expected| + 1e-6, or 1e-10 where the inputs were float64."""
     if answer.returned is None or answer.returned.shape != expected.shape:
         return False
-    tolerance = (
-        1e-10 * max(1.0, float(np.abs(expected).max())) if answer.exact else 1e-5 * np.abs(expected).max() + 1e-6
-    )
-    return bool(np.all(np.abs(answer.returned.astype(np.float64) - expected) <= tolerance))
+    return bool(np.all(np.abs(answer.returned.astype(np.float64) - expected) <= tolerance(answer, expected)))
+
+
+def tolerance(answer: Answer, expected: Float) -> float:
+    """Return how far a value may be off and still count as equal."""
+    largest = float(np.abs(expected).max())
+    return 1e-10 * max(1.0, largest) if answer.exact else 1e-5 * largest + 1e-6
 
 
 def inputs(

@@ -5,9 +5,7 @@ What happens there stands in `stages.py`. Whatever a notebook does, a report is 
 
 from pathlib import Path
 
-from autograder.grading.task import Grading as Grading  # noqa: PLC0414 - for those who grade
-from autograder.grading.task import Task, to_grade, to_judge
-from autograder.grading.task import folder_of as folder_of  # noqa: PLC0414 - likewise
+from autograder.grading.task import Grading, Task, to_grade, to_judge
 from autograder.grading.workers import each
 from autograder.language import Lang
 from autograder.notebook.assignment import Assignment

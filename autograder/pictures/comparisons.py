@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from autograder.errors import EvidenceError
 from autograder.evidence.probes import CallProbe
 from autograder.evidence.reader import Evidence
-from autograder.graders.convolutions import Answer, Answers, Float, close
+from autograder.graders.convolutions import Answer, Answers, Float, close, tolerance
 from autograder.graders.task1 import MATRIX_LARGE, MATRIX_SMALL, RANDOM, SAME_ODD, SHAPES, SHEET
 from autograder.measuring.findings import Comparison
 from autograder.measuring.verdicts import AbsentError, UndecidedError
@@ -96,8 +96,7 @@ def _levels(answer: Answer, given: Float, expected: Float) -> Float:
     largest = float(np.abs(expected).max())
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.nan_to_num(np.abs(given - expected), nan=np.inf).max(axis=2)
-    tolerance = 1e-10 * max(1.0, largest) if answer.exact else 1e-5 * largest + 1e-6
-    bounds = np.array([tolerance, *(level * max(largest, 1e-30) for level in LEVELS)])
+    bounds = np.array([tolerance(answer, expected), *(level * max(largest, 1e-30) for level in LEVELS)])
     levels: Float = np.searchsorted(bounds, error).astype(np.float64)
     return levels
 
