@@ -1,10 +1,12 @@
 """The hidden graders of Task 1, against right and wrong convolutions."""
 
+import time
 from pathlib import Path
 
 import pytest
 
 from autograder.language import Lang
+from autograder.probe import calls
 from autograder.report import Status
 from tests.lab import cell_of, failed, judged
 from tests.submissions.convolutions import LOOPS, RIGHT_WAYS, WRONG_WAYS
@@ -81,10 +83,128 @@ def test_changing_the_inputs_costs_only_its_own_check(tmp_path: Path) -> None:
     assert list(failed(report, CELL)) == [KEPT]
 
 
-def test_float32_arithmetic_fails_only_where_float64_was_given(tmp_path: Path) -> None:
-    """Float64 inputs want float64 precision; a result rounded to float32 loses that check alone."""
-    source = LOOPS.replace("return M", "return M.astype(np.float32)")
-    assert list(failed(judged({"task1_convolution": source}, tmp_path), CELL)) == ["Random reals, float64 too"]
+PRECISION = {
+    "an answer in float32": LOOPS.replace("return M", "return M.astype(np.float32)"),
+    "a map in float32": LOOPS.replace("np.zeros((h, w, q))", "np.zeros((h, w, q), dtype=np.float32)"),
+    "everything in float32": LOOPS.replace("np.asarray(X), np.asarray(K)", "np.float32(X), np.float32(K)"),
+    "torch.zeros": "def convolution(X, K, q):\n"
+    "    X, K = torch.as_tensor(X), torch.as_tensor(K)\n"
+    "    k = K.shape[0]\n"
+    "    M = torch.zeros(X.shape[0] - k + 1, X.shape[1] - k + 1, q)\n"
+    "    for i in range(M.shape[0]):\n"
+    "        for j in range(M.shape[1]):\n"
+    "            M[i, j] = (X[i:i + k, j:j + k, :, None] * K).sum((0, 1, 2))\n"
+    "    return M\n",
+}
+
+
+@pytest.mark.parametrize("way", PRECISION)
+def test_float32_is_precise_enough(way: str, tmp_path: Path) -> None:
+    """Float64 inputs ask no more: a map made by `torch.zeros` holds float32 whatever is put in."""
+    assert failed(judged({"task1_convolution": PRECISION[way]}, tmp_path), CELL) == {}
+
+
+ODD_TYPES = {
+    "float16": ("return M.astype(np.float16)", "not precise enough"),
+    "rounded": ("return M.round(2)", "not precise enough"),
+    "complex": ("return M + 0j", "take the real part"),
+    "truths": ("return M > 0", "of 196 values are wrong"),
+    "a list": ("return M.tolist()", "returned builtins.list"),
+    "one value": ("M[0, 0, 0] += 1\n    return M", "1 of 196 values are wrong"),
+}
+
+
+@pytest.mark.parametrize("way", ODD_TYPES)
+def test_an_answer_that_is_not_precise_or_real_is_told_so(way: str, tmp_path: Path) -> None:
+    """Wrong values are counted, never given as a share that rounds to nothing."""
+    code, message = ODD_TYPES[way]
+    messages = failed(judged({"task1_convolution": LOOPS.replace("return M", code)}, tmp_path), CELL)
+    assert message in messages["Random reals, float64 too"]
+
+
+EVEN = "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image"
+
+
+def test_even_kernels_are_tried(tmp_path: Path) -> None:
+    """Code that asks for an odd kernel loses that check, and reads with which shapes it was called."""
+    odd = LOOPS.replace("k = K.shape[0]", "k = K.shape[0]\n    assert k % 2 == 1")
+    messages = failed(judged({"task1_convolution": odd}, tmp_path), CELL)
+    assert list(messages) == [EVEN]
+    assert "[X (6, 7, 2), K (2, 2, 2, 3)]" in messages[EVEN]
+
+
+SNEAKY = {
+    "when nobody watches": "if sys.getprofile() is None and sys.gettrace() is None: return library(X, K)",
+    "in TorchScript": "return scripted(torch.as_tensor(X), torch.as_tensor(K))",
+    "in a thread from before": "return pool.submit(library, X, K).result()",
+    "for all but the first call": "calls.append(1)\n    if len(calls) > 1: return library(X, K)",
+    "for tensors": "if isinstance(X, torch.Tensor): return library(X, K)",
+    "while it is read": "return Lazy.of(X, K)",
+    "before it raises": "if isinstance(X, torch.Tensor): library(X, K); raise ValueError",
+}
+LIBRARY_FIRST = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+calls, pool = [], ThreadPoolExecutor(1)
+pool.submit(int).result()
+
+def library(X, K):
+    x, k = torch.as_tensor(X).permute(2, 0, 1)[None], torch.as_tensor(K).permute(3, 2, 0, 1)
+    return getattr(F, "co" + "nv2d")(x, k)[0].permute(1, 2, 0)
+
+def plain(x, k):
+    return getattr(F, "co" + "nv2d")(x.permute(2, 0, 1)[None], k.permute(3, 2, 0, 1))[0].permute(1, 2, 0)
+
+scripted = torch.jit.trace(plain, (torch.zeros(6, 6, 3), torch.zeros(3, 3, 3, 5)))
+
+class Lazy(torch.Tensor):
+    @classmethod
+    def of(cls, X, K):
+        lazy = torch.zeros(1).as_subclass(cls)
+        lazy.work = X, K
+        return lazy
+
+    def detach(self):
+        return library(*self.work)
+"""
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
+@pytest.mark.parametrize("way", SNEAKY)
+def test_every_call_that_is_compared_is_watched(way: str, tmp_path: Path) -> None:
+    """A function that asks whether it is watched, by what, or for which time, is told the same in each call."""
+    source = LIBRARY_FIRST + LOOPS.replace("(X, K, q):", f"(X, K, q):\n    {SNEAKY[way]}")
+    messages = failed(judged({"task1_convolution": source}, tmp_path), CELL)
+    if way == "when nobody watches":
+        assert messages == {}  # it is always watched, and so it is its own
+    else:
+        assert list(messages) == [OWN]
+        assert "torch: " in messages[OWN]
+
+
+AWAY = {
+    "unwatched": ("sys.setprofile(None)", False, "sys.setprofile"),
+    "in a copy": ("os.waitpid(child, 0) if (child := os.fork()) else os._exit(0)", None, "os.fork"),
+}
+
+
+@pytest.mark.parametrize("way", AWAY)
+def test_what_cannot_be_seen_is_no_implementation_of_ones_own(way: str, tmp_path: Path) -> None:
+    """Putting an end to the watching fails; work in another process is for a person to decide."""
+    code, passed, name = AWAY[way]
+    source = "import os, sys\n" + LOOPS.replace("(X, K, q):", f"(X, K, q):\n    {code}")
+    cell = cell_of(judged({"task1_convolution": source}, tmp_path), CELL)
+    found = {check.name: (check.passed, name in check.message) for check in cell.checks if not check.passed}
+    assert found == {OWN: (passed, True)}
+
+
+def test_a_function_that_never_ends_is_not_called_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After two calls of a flavour that took too long the rest are not made; the other flavour still is."""
+    monkeypatch.setattr(calls, "SECONDS", 0.5)
+    endless = LOOPS.replace("(X, K, q):", "(X, K, q):\n    while isinstance(X, np.ndarray): pass")
+    started = time.monotonic()
+    assert failed(judged({"task1_convolution": endless}, tmp_path), CELL) == {}
+    assert time.monotonic() - started < 20
 
 
 def test_an_exception_gives_its_class_and_line(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ ODD = {
 @pytest.mark.parametrize("name", ODD)
 def test_any_array_can_be_compared_and_shown(name: str, tmp_path: Path) -> None:
     """Whatever a function returns, its comparison is well-formed, and the page draws it."""
-    answer = Answer(CallRecord("real", Flavour.NUMPY), X, K, 2, exact=False, returned=ODD[name])
+    answer = Answer(CallRecord("real", Flavour.NUMPY), X, K, 2, returned=ODD[name])
     compared = _compare(RANDOM[0], answer, ODD[name], RIGHT)
     kept = msgspec.json.decode(msgspec.json.encode(Findings(comparisons=(compared,))), type=Findings)
     assert bool(kept.comparisons[0].errors) == (ODD[name].shape == RIGHT.shape)
@@ -64,7 +64,7 @@ def test_the_levels_are_of_the_largest_value() -> None:
     given = RIGHT.copy()
     given[0, :, 0] += np.array([0, 0.005, 0.05]) * largest
     given[1, :2, 1] += np.array([0.5, 5]) * largest
-    answer = Answer(CallRecord("real", Flavour.NUMPY), X, K, 2, exact=False, returned=given)
+    answer = Answer(CallRecord("real", Flavour.NUMPY), X, K, 2, returned=given)
     assert _compare(RANDOM[0], answer, given, RIGHT).errors == ((0, 1, 2), (3, 4, 0), (0, 0, 0))
 
 

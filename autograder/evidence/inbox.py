@@ -17,7 +17,7 @@ def write_requests(probes: Sequence[Probe], seed: str, folder: Path) -> None:
         request: dict[str, object] = {"kind": type(probe).__name__.removesuffix("Probe").lower(), "name": probe.name}
         if isinstance(probe, CallProbe):
             drawn = probe.draw(generator(seed, f"{probe.cell}/{probe.name}"))
-            request |= {"function": probe.function, "observe": probe.observe}
+            request |= {"function": probe.function, "steps": probe.steps}
             request["arguments"] = [_argument(value, folder, f"{probe.name}-{i}.npy") for i, value in enumerate(drawn)]
         elif isinstance(probe, DataProbe):
             for name in IMAGE_SHAPES:

@@ -28,13 +28,17 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True)
 class CallProbe:
-    """Call `function` of the notebook with drawn arguments, as NumPy arrays and as torch tensors."""
+    """Call `function` of the notebook with drawn arguments, as NumPy arrays and as torch tensors.
+
+    Every call is watched for library convolutions; all probes of one function agree in `steps`, so that no call
+    differs from another.
+    """
 
     cell: str
     name: str
     function: str
     draw: Callable[[np.random.Generator], Arguments]
-    observe: bool = False  # record which library convolutions the call reaches, and how many steps it takes
+    steps: bool = False  # count how many steps the call takes
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from autograder.evidence.records import (
     CellRun,
     DataRecord,
     EvidenceFile,
+    Fault,
     Flavour,
     LayerRecord,
     MapRecord,
@@ -27,7 +28,7 @@ from autograder.evidence.records import (
     Record,
 )
 from autograder.language import say
-from autograder.notebook.executed import Executed
+from autograder.notebook.executed import Executed, ExecutedCell
 from autograder.plainfile import json_values, parse_array, read_beneath
 from autograder.printable import printable
 
@@ -68,6 +69,11 @@ class Evidence:
     def run(self, grade_id: str) -> CellRun | None:
         """How the cell with this id ended, if it was there."""
         return next((run for run in self.file.runs if run.grade_id == grade_id), None)
+
+    def ran_before(self, grade_id: str) -> list[tuple[int, ExecutedCell]]:
+        """Return the code cells whose names are there at the cell of this id, with their numbers, from 0."""
+        left = {run.index for run in self.file.runs if _left_nothing(run)}
+        return [(index, cell) for index, cell in self.notebook.code_before(grade_id) if index not in left]
 
     def call(self, cell: str, name: str, flavour: Flavour) -> CallRecord | None:
         """One call's record."""
@@ -124,6 +130,15 @@ class Evidence:
 
     def _all(self) -> list[Record]:
         return [record for probed in self.file.probed for record in probed.records]
+
+
+def _left_nothing(run: CellRun) -> bool:
+    """Whether a cell never ran, or ended its kernel, and with it all it had defined."""
+    if run.failure is None or run.failure.fault in {Fault.ERROR, Fault.MISSING}:
+        return False
+    if run.failure.fault is Fault.TIMEOUT:
+        return run.seconds == 0
+    return run.failure.fault is Fault.DIED or not run.failure.type  # of memory: an exception has a type
 
 
 def _bounded(raw: bytes) -> bytes:

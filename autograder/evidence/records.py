@@ -42,7 +42,10 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class CallRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="call"):
-    """One call of a function. `array` tells whether an array came back; what and how much it reached is a claim."""
+    """One call of a function. `array` tells whether an array came back.
+
+    A claim is what it `reached` of libraries, where it went on `unseen`, and how many `steps` it took.
+    """
 
     name: Name
     flavour: Flavour
@@ -50,6 +53,7 @@ class CallRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="call"):
     returned: Text = ""
     inputs_kept: bool = True
     reached: tuple[Text, ...] = ()
+    unseen: tuple[Text, ...] = ()
     steps: Whole | None = None
     failure: Failure | None = None
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from autograder.evidence.outbox import call_array
 from autograder.evidence.probes import Arguments, Array, CallProbe, generator
 from autograder.evidence.reader import Evidence
-from autograder.evidence.records import CallRecord, Flavour
+from autograder.evidence.records import CallRecord, Fault, Flavour
 from autograder.measuring.verdicts import absent
 
 Float = NDArray[np.float64]
+Expected = Callable[[Float, Float, int], Float]
 
 
 @dataclass(frozen=True)
@@ -24,46 +25,55 @@ class Answer:
     X: Float
     K: Float
     q: int
-    exact: bool  # the inputs were float64
     returned: Array | None
 
 
 class Answers:
     """A function's answers in the flavour that went better: NumPy or torch, whichever the student chose."""
 
-    def __init__(self, evidence: Evidence, probes: tuple[CallProbe, ...], solution: str) -> None:
+    def __init__(self, evidence: Evidence, probes: tuple[CallProbe, ...], solution: str, expected: Expected) -> None:
         self.evidence = evidence
         self.probes = {probe.name: probe for probe in probes}
         self.solution = solution
+        self.expected = expected
+        self.flavour = Flavour.NUMPY
         self.flavour = max(Flavour, key=self._successes)
 
-    def _successes(self, flavour: Flavour) -> int:
+    def _successes(self, flavour: Flavour) -> tuple[int, int]:
+        """Return how many calls were answered rightly, and how many with an array."""
+        self.flavour = flavour
         records = [self.evidence.call(probe.cell, probe.name, flavour) for probe in self.probes.values()]
-        return sum(record is not None and record.array for record in records)
+        return sum(map(self.right, self.probes)), sum(record is not None and record.array for record in records)
 
     def get(self, name: str) -> Answer:
         """Return the answer to one probe; raises `AbsentError` where the function is missing or raised."""
         probe = self.probes[name]
         record = self.evidence.call(probe.cell, name, self.flavour)
+        X, K, q = arguments(self.evidence, probe)
         if record is None or record.failure is not None:
             failure = record.failure if record else self._not_taken(probe)
-            raise absent(self.evidence, failure, f"{probe.function}(X, K, q)", self.solution)
-        X, K, q = arguments(self.evidence, probe)
+            shapes = f" [X {X.shape}, K {K.shape}]" if record and failure and failure.fault is not Fault.MISSING else ""
+            raise absent(self.evidence, failure, f"{probe.function}(X, K, q){shapes}", self.solution)
         path = call_array(probe.cell, record).split("/")
         returned = self.evidence.array(*path) if record.array else None
-        return Answer(record, X.astype(np.float64), K.astype(np.float64), q, X.dtype == np.float64, returned)
+        return Answer(record, X.astype(np.float64), K.astype(np.float64), q, returned)
+
+    def records(self) -> list[CallRecord]:
+        """Return what is known of every call, in both flavours: all of them were watched."""
+        found = (self.evidence.call(p.cell, p.name, flavour) for p in self.probes.values() for flavour in Flavour)
+        return [record for record in found if record is not None]
 
     def _not_taken(self, probe: CallProbe) -> Any:
         probed = self.evidence.probed.get(probe.cell)
         return probed.failure if probed else None
 
-    def right(self, name: str, expected: Callable[..., Any]) -> bool:
+    def right(self, name: str) -> bool:
         """Whether the answer to one probe equals what is expected."""
         try:
             answer = self.get(name)
         except Exception:  # noqa: BLE001 - absent or undecided: not right, and the check of it says why
             return False
-        return answer.returned is not None and close(answer, expected(answer.X, answer.K, answer.q))
+        return answer.returned is not None and close(answer, self.expected(answer.X, answer.K, answer.q))
 
 
 def arguments(evidence: Evidence, probe: CallProbe) -> tuple[Array, Array, int]:
@@ -76,16 +86,25 @@ def arguments(evidence: Evidence, probe: CallProbe) -> tuple[Array, Array, int]:
 
 
 def close(answer: Answer, expected: Float) -> bool:
-    """Equal within 1e-5 · max|expected| + 1e-6, or 1e-10 where the inputs were float64."""
+    """Whether an answer has the right shape and no wrong value."""
     if answer.returned is None or answer.returned.shape != expected.shape:
         return False
-    return bool(np.all(np.abs(answer.returned.astype(np.float64) - expected) <= tolerance(answer, expected)))
+    return not wrong_values(answer.returned.astype(np.float64), expected).any()
 
 
-def tolerance(answer: Answer, expected: Float) -> float:
-    """Return how far a value may be off and still count as equal."""
-    largest = float(np.abs(expected).max())
-    return 1e-10 * max(1.0, largest) if answer.exact else 1e-5 * largest + 1e-6
+def wrong_values(given: Float, expected: Float) -> NDArray[np.bool_]:
+    """Mark the values that are off by more than the tolerance, and those that are no numbers."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        wrong: NDArray[np.bool_] = ~(np.abs(given - expected) <= tolerance(expected))
+    return wrong
+
+
+def tolerance(expected: Float) -> float:
+    """Return how far a value may be off and still count as equal: 1e-5 · max|expected| + 1e-6, whatever the dtype.
+
+    Float64 inputs ask no more: whether a student computes in float32 inside cannot be seen.
+    """
+    return 1e-5 * float(np.abs(expected).max()) + 1e-6
 
 
 def inputs(

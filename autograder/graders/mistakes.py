@@ -5,21 +5,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autograder.graders.convolutions import Answer, Float
+from autograder.evidence.probes import Array
+from autograder.graders.convolutions import Answer, Float, wrong_values
 from autograder.language import say
 from reference.convolution import convolution
+
+ROUGH = 0.01
+"""Of the largest right value: so far off is what was computed in float16 or rounded."""
 
 
 def mistake(answer: Answer, expected: Float) -> str:
     """Say what is wrong with an answer: by its known name, else by what it looks like."""
     if answer.returned is None:
-        return say(
-            pl=f"Funkcja zwróciła {answer.record.returned}, a powinna zwrócić tablicę NumPy lub tensor PyTorch z liczbami.",
-            en=f"The function returned {answer.record.returned}; it should return a NumPy array or torch tensor of numbers.",
-        )
+        return _no_numbers(answer.record.returned)
     if answer.returned.shape != expected.shape:
         return _wrong_shape(answer, expected)
-    given = answer.returned.astype(np.float64)
+    return _wrong_values(answer, answer.returned, expected)
+
+
+def _wrong_values(answer: Answer, returned: Array, expected: Float) -> str:
+    given = returned.astype(np.float64)
     if not np.all(np.isfinite(given)):
         return say(
             pl="Wynik zawiera NaN lub nieskończoność: sprawdź, czy tablica wynikowa jest na początku wypełniona zerami.",
@@ -33,17 +38,30 @@ def mistake(answer: Answer, expected: Float) -> str:
     for known in MISTAKES:
         if _matches(known, answer, given):
             return known.message()
+    wrong = wrong_values(given, expected)
+    if np.all(np.abs(given - expected) <= ROUGH * np.abs(expected).max()):
+        return say(
+            pl=f"Wynik jest prawie dobry, ale za mało dokładny (błędnych wartości: {wrong.sum()} z {wrong.size}): "
+            "licz na typie float32 lub float64 i nie zaokrąglaj.",
+            en=f"The result is nearly right but not precise enough ({wrong.sum()} of {wrong.size} values are wrong): "
+            "compute in float32 or float64 and do not round.",
+        )
     return say(
-        pl=f"Kształt {answer.returned.shape} jest dobry, ale wartości się nie zgadzają "
-        f"(w {_share(given, expected)} elementów). Policz ręcznie jeden element wyniku dla obrazu 3×3 i filtra 2×2.",
-        en=f"The shape {answer.returned.shape} is right but the values are not (in {_share(given, expected)} of "
-        "the entries). Work out one entry by hand for a 3×3 image and a 2×2 kernel.",
+        pl=f"Kształt {given.shape} się zgadza, ale błędnych wartości jest {wrong.sum()} z {wrong.size}. "
+        "Policz ręcznie jeden element wyniku dla obrazu 3×3 i filtra 2×2.",
+        en=f"The shape {given.shape} is right, but {wrong.sum()} of {wrong.size} values are wrong. "
+        "Work out one entry by hand for a 3×3 image and a 2×2 kernel.",
     )
 
 
-def _share(given: Float, expected: Float) -> str:
-    wrong = np.abs(given - expected) > 1e-5 * np.abs(expected).max() + 1e-6
-    return f"{100 * float(wrong.mean()):.0f}%"
+def _no_numbers(returned: str) -> str:
+    complex_numbers = "complex" in returned
+    return say(
+        pl=f"Funkcja zwróciła {returned}, a powinna zwrócić tablicę NumPy lub tensor PyTorch z liczbami rzeczywistymi."
+        + " Po transformacji Fouriera weź część rzeczywistą: `.real`." * complex_numbers,
+        en=f"The function returned {returned}; it should return a NumPy array or torch tensor of real numbers."
+        + " After a Fourier transform take the real part: `.real`." * complex_numbers,
+    )
 
 
 def _wrong_shape(answer: Answer, expected: Float) -> str:
@@ -103,8 +121,7 @@ def _matches(known: Mistake, answer: Answer, given: Float) -> bool:
         wrong = known.wrong(answer.X, answer.K, answer.q)
     except ValueError:
         return False
-    tolerance = 1e-4 * np.abs(wrong).max() + 1e-6
-    return wrong.shape == given.shape and bool(np.all(np.abs(given - wrong) <= tolerance))
+    return wrong.shape == given.shape and not wrong_values(given, wrong).any()
 
 
 def _without(X: Float, K: Float, q: int, *, row: bool = False, column: bool = False) -> Float:

@@ -51,19 +51,14 @@ class Executed(msgspec.Struct, frozen=True):
         """Whether the cell of this number, from 0, is the instructor's own."""
         return 0 <= index < len(self.cells) and self.cells[index].metadata.locked
 
-    @property
-    def code(self) -> list[str]:
-        """The student's code cells, in order."""
-        return [cell.text for cell in self.cells if cell.is_students]
-
-    def numbered_code(self, until: str) -> list[tuple[int, str]]:
-        """The student's code cells with their numbers in the notebook, up to the cell that holds `until`."""
+    def code_before(self, grade_id: str) -> list[tuple[int, ExecutedCell]]:
+        """Return the code cells that stand before the cell of this id, with their numbers in the notebook, from 0."""
         found = []
-        for number, cell in enumerate(self.cells, start=1):
-            if cell.metadata.grade_id == until:
+        for index, cell in enumerate(self.cells):
+            if cell.metadata.grade_id == grade_id:
                 break
-            if cell.is_students:
-                found.append((number, cell.text))
+            if cell.cell_type == "code":
+                found.append((index, cell))
         return found
 
     @property

@@ -3,7 +3,6 @@
 The levels are coarse and the inputs stay with the judge, so nobody can compute the right values from them.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from autograder.errors import EvidenceError
 from autograder.evidence.probes import CallProbe
 from autograder.evidence.reader import Evidence
-from autograder.graders.convolutions import Answer, Answers, Float, close, tolerance
+from autograder.graders.convolutions import Answer, Answers, Expected, Float, close, tolerance
 from autograder.graders.task1 import MATRIX_LARGE, MATRIX_SMALL, RANDOM, SAME_ODD, SHAPES, SHEET
 from autograder.measuring.findings import Comparison
 from autograder.measuring.verdicts import AbsentError, UndecidedError
@@ -21,7 +20,6 @@ from reference.convolution import convolution, convolution_same
 LEVELS = (0.01, 0.1, 1.0)  # of the largest right value; level 0 is what the checks call equal
 SHOWN = 3
 LARGEST = 64  # pixels a side
-Expected = Callable[..., Float]
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def comparisons(evidence: Evidence) -> tuple[Comparison, ...]:
 
 
 def _of(evidence: Evidence, function: Function) -> list[Comparison]:
-    answers = Answers(evidence, function.probes, "")
+    answers = Answers(evidence, function.probes, "", function.expected)
     right: list[Comparison] = []
     wrong: list[Comparison] = []
     for probe in function.probes:
@@ -71,7 +69,7 @@ def _compare(probe: CallProbe, answer: Answer, returned: NDArray[np.generic], ex
         expected=expected.shape,
         returned=given.shape,
         output=_rows(_grey(_first_map(given))),
-        errors=_rows(_levels(answer, given, expected)) if given.shape == expected.shape else (),
+        errors=_rows(_levels(given, expected)) if given.shape == expected.shape else (),
     )
 
 
@@ -91,12 +89,12 @@ def _grey(plane: Float) -> Float:
     return scaled
 
 
-def _levels(answer: Answer, given: Float, expected: Float) -> Float:
+def _levels(given: Float, expected: Float) -> Float:
     """Return for each position the largest error over the filters, as a level."""
     largest = float(np.abs(expected).max())
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.nan_to_num(np.abs(given - expected), nan=np.inf).max(axis=2)
-    bounds = np.array([tolerance(answer, expected), *(level * max(largest, 1e-30) for level in LEVELS)])
+    bounds = np.array([tolerance(expected), *(level * max(largest, 1e-30) for level in LEVELS)])
     levels: Float = np.searchsorted(bounds, error).astype(np.float64)
     return levels
 

@@ -1,5 +1,6 @@
 """Call a function of the notebook with given inputs and write down the array it returns."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,24 +8,40 @@ from typing import Any
 import numpy as np
 import torch
 
-from .failures import TEXT, AbsentError, deadline, failure
-from .observe import count_steps, reached_libraries
+from .failures import TEXT, AbsentError, DeadlineError, deadline, failure
+from .observe import Observed, observed
 
-SECONDS = 10.0
+SECONDS = 20.0
+TIMEOUTS = 2
+"""After so many calls of one flavour that took too long, the others are not made."""
 
 
-def record_call(namespace: dict[str, Any], request: dict[str, Any], source: Path, target: Path) -> list[dict[str, Any]]:
-    """Call once with NumPy arrays and once with torch tensors; each call has its own copies of the inputs."""
-    records = []
-    for flavour in ("numpy", "torch"):
+class Calls:
+    """Calls functions of the notebook, each once with NumPy arrays and once with torch tensors."""
+
+    def __init__(self) -> None:
+        self.late: Counter[tuple[str, str]] = Counter()
+
+    def record(
+        self, namespace: dict[str, Any], request: dict[str, Any], source: Path, target: Path
+    ) -> list[dict[str, Any]]:
+        """Make one call in both flavours, all alike: watched, with its own copies of the inputs."""
+        return [self._record(namespace, request, source, flavour, target) for flavour in ("numpy", "torch")]
+
+    def _record(
+        self, namespace: dict[str, Any], request: dict[str, Any], source: Path, flavour: str, target: Path
+    ) -> dict[str, Any]:
         record: dict[str, Any] = {"kind": "call", "name": request["name"], "flavour": flavour}
+        kind = request["function"], flavour
         try:
             function = find_function(namespace, request["function"])
-            record |= _call(function, request, source, flavour, target)
+            if self.late[kind] >= TIMEOUTS:
+                raise DeadlineError(f"{SECONDS:g} s")
+            _call(function, request, source, flavour, target, record)
         except BaseException as error:  # noqa: BLE001 - whatever a student raises, sys.exit included, is an answer
             record["failure"] = failure(error)
-        records.append(record)
-    return records
+            self.late[kind] += isinstance(error, DeadlineError)
+        return record
 
 
 def find_function(namespace: dict[str, Any], name: str) -> Callable[..., Any]:
@@ -38,35 +55,34 @@ def find_function(namespace: dict[str, Any], name: str) -> Callable[..., Any]:
 
 
 def _call(
-    function: Callable[..., Any], request: dict[str, Any], source: Path, flavour: str, target: Path
-) -> dict[str, Any]:
+    function: Callable[..., Any],
+    request: dict[str, Any],
+    source: Path,
+    flavour: str,
+    target: Path,
+    record: dict[str, Any],
+) -> None:
+    """Call, and write into `record` what came back and what was seen; what was seen also where the call raises."""
     arguments = _arguments(request["arguments"], source, flavour)
     before = _arguments(request["arguments"], source, "numpy")
-    with deadline(SECONDS):
-        returned = function(*arguments)
-    kept = all(np.array_equal(_plain(a), b) for a, b in zip(arguments, before, strict=True))
-    record: dict[str, Any] = {"returned": describe(returned)[:TEXT], "inputs_kept": kept}
-    array = as_array(returned)
+    seen = Observed()
+    try:
+        # A tensor of a class of the student's own may compute when it is read: that is watched as well.
+        with observed(count=request["steps"]) as seen, deadline(SECONDS):
+            returned = function(*arguments)
+            array, described = as_array(returned), describe(returned)[:TEXT]
+            kept = all(np.array_equal(_plain(a), b) for a, b in zip(arguments, before, strict=True))
+    finally:
+        record |= {"reached": sorted(seen.reached), "unseen": sorted(seen.unseen)}
+    record |= {"returned": described, "inputs_kept": kept}
+    record |= {"steps": seen.steps} if request["steps"] else {}
     if array is not None:
         np.save(target / f"{request['name']}-{flavour}.npy", array, allow_pickle=False)
         record["array"] = True
-    if request["observe"]:
-        record |= _observe(function, request, source, flavour)
-    return record
 
 
 def _plain(argument: Any) -> Any:
     return argument.numpy() if isinstance(argument, torch.Tensor) else argument
-
-
-def _observe(function: Callable[..., Any], request: dict[str, Any], source: Path, flavour: str) -> dict[str, Any]:
-    """Call twice more: once to see which library convolutions are reached, once to count steps."""
-    arguments, again = (_arguments(request["arguments"], source, flavour) for _ in range(2))
-    with deadline(SECONDS):
-        reached = reached_libraries(lambda: function(*arguments))
-    with deadline(SECONDS):
-        steps = count_steps(lambda: function(*again))
-    return {"reached": reached, "steps": steps}
 
 
 def _arguments(specs: list[dict[str, Any]], source: Path, flavour: str) -> list[Any]:

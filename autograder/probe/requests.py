@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .calls import record_call
+from .calls import Calls
 from .data import VisibleImages, record_data
 from .failures import restored_generators
 from .layers import record_layer
@@ -20,6 +20,7 @@ class Probe:
         self.inbox = Path(inbox)
         self.outbox = Path(outbox)
         self.images = VisibleImages()
+        self.calls = Calls()
 
     def take(self, cell: str) -> None:
         """Answer everything asked at one test cell; `answer.json` is written last."""
@@ -34,7 +35,7 @@ class Probe:
     def _answer(self, request: dict[str, Any], source: Path, target: Path) -> list[dict[str, Any]]:
         kind = request["kind"]
         if kind == "call":
-            return record_call(self.namespace, request, source, target)
+            return self.calls.record(self.namespace, request, source, target)
         if kind == "layer":
             return [record_layer(self.namespace, request["name"])]
         if kind == "map":
