@@ -195,8 +195,8 @@ def test_the_students_code_and_text_are_told_from_the_instructors(tmp_path: Path
     evidence = stored(tmp_path)
     (tmp_path / "notebook.ipynb").write_text(json.dumps({"cells": cells}))
     notebook = evidence.notebook
-    assert notebook.code == ["import torch\nx = 1", "y = 2"]
-    assert notebook.numbered_code("a") == [(2, "import torch\nx = 1")]
+    found = [(index, cell.text, cell.is_students) for index, cell in notebook.code_before("a")]
+    assert found == [(1, "import torch\nx = 1", True), (2, "secret = 1", False)]
     assert notebook.source("a") == "y = 2"
     assert [notebook.locked(index) for index in (1, 2, 3, 99)] == [False, True, False, False]
     assert notebook.printed.split() == ["1", "2", "plain", "<b>bold"]

@@ -7,10 +7,8 @@ import pytest
 from autograder.graders import task4
 from autograder.graders.experiments import CELLS as CELL_OF
 from autograder.graders.experiments import Networks
-from autograder.graders.loops import training_loops
 from autograder.graders.training import appears
 from autograder.measuring.measure import Measurements
-from autograder.notebook.executed import Executed
 from autograder.report import Profile
 from tests.bench import Bench, said
 from tests.lab import DATA, cell_of, failed, judged
@@ -107,26 +105,6 @@ def test_a_count_is_found_however_it_is_spelt(text: str, there: bool) -> None:
     assert appears(1_234_567, text) == there
 
 
-STEP = "    loss.backward()\n"
-ONE_LOOP = {
-    "a function": [f"def fit():\n{STEP}"],
-    "a function and its helper": [f"def step(loss):\n{STEP}", "def fit():\n    step(loss)"],
-    "a method": [f"class Trainer:\n  def fit(self):\n{STEP}  def test(self):\n    pass"],
-    "a loop of its own": [f"for net in nets:\n  for x, y in batches:\n{STEP}"],
-    "a nested function, a scaler": ["%%time\ndef fit():\n  def step():\n    scaler.scale(loss).backward()\n  step()"],
-    "a library's": ["trainer.fit(model, loader)", "!pip install lightning"],
-    "a class with a backward of its own": ["class Swap(torch.autograd.Function):\n  def backward(ctx, g):\n    pass"],
-    "a comment, a string": ["# loss.backward()\ntext = 'loss.backward()'"],
-}
-TWO_LOOPS = {
-    "two functions": [f"def fit():\n{STEP}\ndef fit_deep():\n{STEP}"],
-    "the same, copied": [f"def fit():\n{STEP}", f"def fit():\n{STEP}"],
-    "a function, and a loop in another cell": [f"def fit():\n{STEP}", f"for x, y in batches:\n{STEP}"],
-    "two methods": [f"class A:\n  def fit(self):\n{STEP}  def refit(self):\n{STEP}"],
-    "one through autograd": [f"def fit():\n{STEP}", "for x in data:\n    torch.autograd.backward(loss(x))"],
-}
-
-
 FLIPPED = """
 testset = datasets.FashionMNIST(DATA_FOLDER, train=False, transform=transforms.Compose(
     [transforms.RandomHorizontalFlip(), transforms.ToTensor()]))
@@ -144,24 +122,3 @@ def test_one_loop_counts_once_it_trained_two_models(case: str, right: Bench, tmp
     bench = right.then(tmp_path, code, *CELLS)
     (tmp_path / "notebook.ipynb").write_text('{"cells": []}')
     assert said(task4.test_single_loop, Measurements(bench.evidence), bench.evidence).startswith(message)
-
-
-def notebook(*sources: str) -> Executed:
-    """An executed notebook of these cells, Task 5's with a backward pass of its own and a locked one after them."""
-    task_5 = {"cell_type": "code", "metadata": {"grade_id": "task5_cam"}, "source": "score.backward()"}
-    locked = {"cell_type": "code", "metadata": {"locked": True}, "source": "loss.backward()"}
-    return Executed.of(
-        {"cells": [locked, *({"cell_type": "code", "metadata": {}, "source": s} for s in sources), task_5]}
-    )
-
-
-@pytest.mark.parametrize("way", ONE_LOOP)
-def test_one_training_loop_is_found_once(way: str) -> None:
-    """One place at most computes gradients before Task 5, however it is written."""
-    assert len(training_loops(notebook(*ONE_LOOP[way]))) <= 1
-
-
-@pytest.mark.parametrize("way", TWO_LOOPS)
-def test_a_second_training_loop_is_found(way: str) -> None:
-    """A loop written twice is two places, each named."""
-    assert len(training_loops(notebook(*TWO_LOOPS[way]))) == 2

@@ -81,7 +81,7 @@ def read_all(folder: Path) -> bool:
     evidence = attempt(lambda: Evidence(folder))
     if evidence is None:
         return False
-    attempt(lambda: (evidence.notebook.printed, evidence.notebook.code))
+    attempt(lambda: (evidence.notebook.printed, evidence.ran_before("")))
     for probed in evidence.file.probed:
         for record in probed.records:
             attempt(partial(_read, evidence, probed.cell, record))

@@ -1,6 +1,7 @@
-"""Row 17: what is seen inside the student's own process is a claim. How far one gets by forging it, and no further."""
+"""Rows 17 and 28: what is seen inside the student's own process is a claim. How far one gets by forging it, and no further."""
 
 from tests.submissions.hostile.attack import TASK_1_POINTS, TASK_2_POINTS, Attack, function
+from tests.submissions.right import TASK_1
 
 LIBRARY = """
 def shortcut(X, K):
@@ -14,7 +15,7 @@ def convolution(X, K, q):
     return shortcut(X, K)
 """
 )
-# Threads that were there before are watched by nobody.
+# Threads that were there before: a profiler does not see them, torch's dispatcher does.
 POOL = (
     LIBRARY
     + """
@@ -26,6 +27,36 @@ def convolution(X, K, q):
     return pool.submit(shortcut, X, K).result()
 """
 )
+UNWATCHED = LIBRARY + TASK_1["task1_convolution"].replace(
+    "q: int):",
+    """q: int):
+    if sys.getprofile() is None and sys.gettrace() is None and torch.overrides._get_current_function_mode() is None:
+        return shortcut(X, K)""",
+)
+"""Its own where it is watched, the library's where it is not: it is watched in every call that is compared."""
+BLINDED = (
+    LIBRARY
+    + """
+from scipy.signal import correlate
+
+def convolution(X, K, q):
+    X, K, profile = np.asarray(X), np.asarray(K), sys.getprofile()
+    sys.setprofile(None)
+    maps = [correlate(X, K[..., f], "valid")[..., 0] for f in range(q)]
+    sys.setprofile(profile)
+    return np.stack(maps, -1)
+"""
+)
+DECOY = function(
+    "%%script false\n" + TASK_1["task1_convolution"],
+    """
+from scipy.signal import correlate
+
+def convolution(X, K, q):
+    X, K = np.asarray(X), np.asarray(K)
+    return np.stack([correlate(X, K[..., f], "valid")[..., 0] for f in range(q)], -1)
+""",
+)
 FORGED = (
     LIBRARY
     + """
@@ -33,8 +64,11 @@ import json
 def convolution(X, K, q):
     return shortcut(X, K)
 
+def convolution_same(X, K, q):
+    X, margin = torch.as_tensor(X), K.shape[0] // 2
+    return shortcut(F.pad(X, (0, 0, margin, margin, margin, margin)), K)
+
 convolution_matrix = convolution
-calls = None
 
 class Forger(type(sys.modules["splot_probe_of_this_kernel"])):
     def take(self, cell):
@@ -42,7 +76,7 @@ class Forger(type(sys.modules["splot_probe_of_this_kernel"])):
         path = f"/splot/outbox/{cell}/answer.json"
         answer = json.load(open(path))
         for record in answer["records"]:
-            record |= {"reached": [], "steps": 1} if record["kind"] == "call" else {}
+            record |= {"reached": [], "unseen": [], "steps": 1} if record["kind"] == "call" else {}
         json.dump(answer, open(path, "w"))
 
 sys.modules["splot_probe_of_this_kernel"].__class__ = Forger
@@ -52,9 +86,15 @@ sys.modules["splot_probe_of_this_kernel"].__class__ = Forger
 ATTACKS = (
     Attack("a-library-by-another-name", "17", "the library's convolution as its own", function(PLAIN),
            TASK_2_POINTS | {"task1_convolution_tests": 3.0}, "gotowej konwolucji", soak=True),
-    Attack("a-library-in-a-pool", "17", "likewise, in a thread that nobody watches", function(POOL),
-           TASK_2_POINTS | TASK_1_POINTS, soak=True),
+    Attack("a-library-in-a-pool", "17", "likewise, in a thread that was there before", function(POOL),
+           TASK_2_POINTS | {"task1_convolution_tests": 3.0}, "gotowej konwolucji", soak=True),
+    Attack("a-library-when-unwatched", "28", "the library's convolution where nobody watches", function(UNWATCHED),
+           TASK_2_POINTS | TASK_1_POINTS),
+    Attack("ends-the-watching", "28", "a library's convolution while the profiler is off", function(BLINDED),
+           TASK_2_POINTS | {"task1_convolution_tests": 3.0}, "gotowej konwolucji|wyłącza śledzenie"),
+    Attack("a-definition-that-never-ran", "17", "a clean definition in a cell that is no Python", DECOY,
+           TASK_2_POINTS | {"task1_convolution_tests": 3.0}, "gotowej konwolucji", soak=True),
     Attack("forges-what-was-seen", "17", "likewise, and the probe's word for it", function(FORGED),
-           TASK_2_POINTS | TASK_1_POINTS | {"task1_matrix_tests": 0.5}),
+           TASK_2_POINTS | TASK_1_POINTS | {"task1_matrix_tests": 0.5, "task1_same_tests": 0.5}),
 )  # fmt: skip
-"""Points that forging moves: own implementation 1 of Task 1, and the bonus of 0.5 for the absence of a loop."""
+"""Points that forging moves: own implementation 1 of Task 1, and both its bonuses of 0.5."""
