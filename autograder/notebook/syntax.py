@@ -108,4 +108,4 @@ def _translated(source: str) -> str:
 def _ipython() -> Any:
     from IPython.core.inputtransformer2 import TransformerManager  # noqa: PLC0415 - 0.3 s that few cells need
 
-    return TransformerManager()  # type: ignore[no-untyped-call]
+    return TransformerManager()
