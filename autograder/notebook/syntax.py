@@ -4,8 +4,9 @@ import ast
 import re
 import warnings
 from collections.abc import Iterable, Iterator
-from functools import cache, lru_cache
-from typing import Any
+from functools import lru_cache
+
+from IPython.core.inputtransformer2 import TransformerManager
 
 MAX_CODE = 1_000_000  # characters; a syntax tree takes some hundred bytes of memory a character
 MAX_DEPTH = 8  # magics within magics
@@ -91,21 +92,14 @@ def _run_here(statement: ast.stmt) -> str | None:
 @lru_cache(maxsize=256)
 def _translated(source: str) -> str:
     """Return the Python that IPython makes of a cell."""
-    lines = source.splitlines(keepends=True)
+    ipython, lines = TransformerManager(), source.splitlines(keepends=True)
     try:
-        for clean in _ipython().cleanup_transforms:
+        for clean in ipython.cleanup_transforms:
             lines = clean(lines)
         for _ in range(MAX_ESCAPES):
-            changed, lines = _ipython().do_one_token_transform(lines)
+            changed, lines = ipython.do_one_token_transform(lines)
             if not changed:
                 return "".join(lines)
     except Exception:  # noqa: BLE001 - IPython cannot read it; then it cannot run it either
         return ""
     return ESCAPED.sub(r"\g<before>None", "".join(lines))
-
-
-@cache
-def _ipython() -> Any:
-    from IPython.core.inputtransformer2 import TransformerManager  # noqa: PLC0415 - 0.3 s that few cells need
-
-    return TransformerManager()
