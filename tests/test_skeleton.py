@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from autograder.graders.flow import Flow
 from autograder.graders.skeleton import changed_parameters, convolutions, differences, regularizers
 from autograder.lift import StepKind, lift
+from tests.lifting import vary
 from tests.test_flow import EXAMPLE, Spelt, flow_of
 
 CONVOLUTIONS: dict[str, tuple[nn.Module, list[str]]] = {
@@ -55,7 +56,7 @@ def layers(*more: nn.Module, act: type[nn.Module] = nn.ReLU, filters: int = 4, w
     head = (nn.Flatten(), nn.LazyLinear(width), nn.ReLU(), nn.Linear(width, 10))
     model = nn.Sequential(nn.Conv2d(1, filters, 3), act(), *more, *head).eval()
     model(EXAMPLE)
-    return model
+    return vary(model)
 
 
 DIFFERENT = {
@@ -107,5 +108,5 @@ REGULAR: dict[str, tuple[nn.Module, set[StepKind]]] = {
 def test_regularizers_work_on_maps(name: str, tmp_path: Path) -> None:
     """Batch normalisation and dropout of whole channels count where they see maps, in eval mode or in training."""
     model, expected = REGULAR[name]
-    flows = [flow_of(model, tmp_path), Flow(lift(tmp_path, train=True))]
+    flows = [flow_of(vary(model), tmp_path), Flow(lift(tmp_path, train=True), training=True)]
     assert {kind for flow in flows for kind in regularizers(flow)} == expected

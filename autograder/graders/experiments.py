@@ -1,9 +1,12 @@
 """What Task 4's experiments share: the models by name, which builds on which, and what each keeps of those before."""
 
-from autograder.graders.flow import Flow
-from autograder.graders.skeleton import convolutions, differences, regularizers
+from torch import nn
+
+from autograder.graders.effect import averages_one_pixel
+from autograder.graders.flow import Flow, spatial, visible_batch
+from autograder.graders.skeleton import convolutions, differences, excuses, idle_layers, regularizers
 from autograder.language import say
-from autograder.lift import StepKind
+from autograder.lift import Step, StepKind
 from autograder.measuring.measure import Measurements
 from autograder.measuring.verdicts import AbsentError
 
@@ -23,6 +26,7 @@ LAYERS = {
     StepKind.BATCH_NORM: "nn.BatchNorm2d",
     StepKind.DROPOUT2D: "nn.Dropout2d",
 }
+MOST = 4  # pixels a side: average pooling over a map this large is global
 SHARED = ("task3_model", "task3_training", "task3_baseline")
 
 
@@ -31,15 +35,38 @@ class Networks:
 
     def __init__(self, measured: Measurements) -> None:
         self.measured = measured
+        self._flows: dict[str, Flow] = {}
+        self._training: dict[str, list[Flow]] = {}
 
     def flow(self, name: str) -> Flow:
         """What a model computes in eval mode."""
-        return Flow(self.measured.lifted(name, *blamed(name)))
+        if name not in self._flows:
+            model = self.measured.lifted(name, *blamed(name))
+            self._flows[name] = Flow(model, visible_batch(self.measured, model))
+        return self._flows[name]
+
+    def training(self, name: str) -> list[Flow]:
+        """What a model computes in training mode, where that could be read too: one or none."""
+        if name not in self._training:
+            models = self.measured.training_graph(name)
+            flows = [Flow(model, visible_batch(self.measured, model), training=True) for model in models]
+            self._training[name] = flows
+        return self._training[name]
 
     def regularizers(self, name: str) -> set[StepKind]:
-        """What regularizes a model's maps, in eval mode or in training."""
-        flows = [self.flow(name), *map(Flow, self.measured.training_graph(name))]
-        return {kind for flow in flows for kind in regularizers(flow)}
+        """What regularizes a model's maps: batch norm in either mode, dropout on the way that training takes."""
+        flow, training = self.flow(name), self.training(name)
+        found = {kind for one in (flow, *training) for kind in regularizers(one)}
+        dropped = any(StepKind.DROPOUT2D in regularizers(one) for one in training or [flow])
+        return found if dropped else found - {StepKind.DROPOUT2D}
+
+    def idle(self, name: str, *kinds: StepKind) -> str:
+        """Say of the layers of these kinds that do nothing in a model, or nothing in training, why they do not count."""
+        flow, training = self.flow(name), self.training(name)
+        steps = [step for one in (flow, *training) for step in one.idle(*kinds)]
+        if training and StepKind.DROPOUT2D in kinds:
+            steps += flow.of(StepKind.DROPOUT2D)
+        return excuses(steps)
 
     def earlier(self, name: str) -> list[str]:
         """Return the models that this one may build on, nearest first; a missing one costs its own points only."""
@@ -63,12 +90,12 @@ def blamed(name: str) -> tuple[str, ...]:
 def pooled(networks: Networks, name: str, kind: StepKind) -> None:
     """Fail unless the model is the baseline plus pooling of this kind, alike in all else."""
     flow, base = networks.flow(name), networks.flow("baseline")
-    added = len(flow.after_convolutions(kind)) - len(base.after_convolutions(kind))
+    added = len(_pools(flow, kind)) - len(_pools(base, kind))
     assert added > 0, say(
         pl=f"W sieci {name} nie ma po konwolucjach warstwy {LAYERS[kind]}, której nie miałby już model bazowy: "
-        "dodaj ją i przepuść przez nią mapę w forward().",
+        "dodaj ją i przepuść przez nią mapę w forward()." + idle_layers(flow, kind),
         en=f"After the convolutions of {name} there is no {LAYERS[kind]} that the baseline does not have already: "
-        "add one and use it in forward().",
+        "add one and use it in forward()." + idle_layers(flow, kind),
     )
     other_kind = StepKind.AVG_POOL if kind is StepKind.MAX_POOL else StepKind.MAX_POOL
     assert len(flow.of(other_kind)) <= len(base.of(other_kind)), say(
@@ -81,7 +108,8 @@ def pooled(networks: Networks, name: str, kind: StepKind) -> None:
         pl=f"W sieci {name} po konwolucjach nie ma warstwy liniowej, a model bazowy ją ma.",
         en=f"In the network {name} no linear layer follows the convolutions as in the baseline.",
     )
-    assert not flow.averaged(flow.classifiers()[0]), say(
+    average = flow.averaging(flow.classifiers()[0])
+    assert average is None or _is_small_pool(average), say(
         pl=f"Sieć {name} uśrednia mapę przed klasyfikatorem, a w tym eksperymencie zostaje jeszcze Flatten.",
         en=f"The network {name} averages the map before the classifier; in this experiment Flatten stays.",
     )
@@ -92,6 +120,18 @@ def pooled(networks: Networks, name: str, kind: StepKind) -> None:
         en=f"The network {name} differs from the baseline not only in pooling but in {', '.join(other)}. To know "
         "where a difference comes from, change one thing only.",
     )
+
+
+def _pools(flow: Flow, kind: StepKind) -> list[Step]:
+    """Return the pooling steps of this kind after the convolutions; an `nn.AvgPool2d` may leave one pixel."""
+    last = flow.after_convolutions(StepKind.GLOBAL_POOL) if kind is StepKind.AVG_POOL else []
+    return flow.after_convolutions(kind) + [step for step in last if _is_small_pool(step)]
+
+
+def _is_small_pool(step: Step) -> bool:
+    """Whether a step is average pooling as it stands between convolutions, though it happens to leave one pixel."""
+    size = step.layer.kernel_size if isinstance(step.layer, nn.AvgPool2d) else MOST
+    return max(size if isinstance(size, tuple) else (size,)) < MOST
 
 
 def averaged(flow: Flow, name: str) -> None:
@@ -105,11 +145,28 @@ def averaged(flow: Flow, name: str) -> None:
     )
 
 
+def averages_pixels(flow: Flow, name: str) -> None:
+    """Fail where the map that is averaged has one pixel, so that averaging changes nothing."""
+    average = flow.averaging(flow.classifiers()[0])
+    source = flow.mapped(average) if average else None
+    if average is None or source is None:
+        return
+    size = "×".join(map(str, spatial(source)))
+    assert not averages_one_pixel(flow.model, flow.images, average, source), say(
+        pl=f"Mapa, którą uśrednia sieć {name}, ma kształt {size} (kanały × wysokość × szerokość), a średnia jest równa jednemu "
+        "z pikseli: nie ma czego uśredniać. Mapa musi być większa niż 1×1: dodaj padding=1 w konwolucjach albo usuń jeden "
+        "pooling, także w sieciach z eksperymentu 1.",
+        en=f"The map that {name} averages is {size} (channels × height × width), and the average equals one of its "
+        "pixels: there is nothing to average. The map must be larger than 1×1: give the convolutions padding=1 or take "
+        "one pooling out, in experiment 1's networks too.",
+    )
+
+
 def same_convolutions(networks: Networks, name: str) -> None:
     """Fail where the convolutions changed as well: they are those of no experiment before."""
     base, *others = networks.earlier(name)
     ours, theirs = convolutions(networks.flow(name)), convolutions(networks.flow(base))
-    assert ours == theirs or any(ours == convolutions(networks.flow(other)) for other in others), say(
+    assert ours == theirs or any(_alike(networks, name, other) for other in (base, *others)), say(
         pl=f"Konwolucje w sieci {name} ({'; '.join(map(str, ours))}) są inne niż w {base} "
         f"({'; '.join(map(str, theirs))}), a ten eksperyment ich nie zmienia.",
         en=f"The convolutions of {name} ({'; '.join(map(str, ours))}) differ from those of {base} "
@@ -117,11 +174,19 @@ def same_convolutions(networks: Networks, name: str) -> None:
     )
 
 
+def _alike(networks: Networks, name: str, other: str) -> bool:
+    """Whether two models have the same convolutions, all of them or those that do something."""
+    flow, before = networks.flow(name), networks.flow(other)
+    return any(convolutions(flow, idle=idle) == convolutions(before, idle=idle) for idle in (False, True))
+
+
 def kept(networks: Networks, name: str) -> None:
     """Fail unless max pooling and global average pooling are still there."""
     flow = networks.flow(name)
     assert flow.of(StepKind.MAX_POOL), say(
-        pl=f"W sieci {name} nie ma Max Poolingu, a powinien pozostać z poprzedniego eksperymentu.",
-        en=f"The network {name} has no max pooling; it should be kept from the experiment before.",
+        pl=f"W sieci {name} nie ma Max Poolingu, a powinien pozostać z poprzedniego eksperymentu."
+        + idle_layers(flow, StepKind.MAX_POOL),
+        en=f"The network {name} has no max pooling; it should be kept from the experiment before."
+        + idle_layers(flow, StepKind.MAX_POOL),
     )
     averaged(flow, name)

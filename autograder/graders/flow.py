@@ -1,37 +1,104 @@
 """Walk a lifted model's data flow: what a grader asks of an architecture, asked of what it computes."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from math import prod
+from weakref import WeakKeyDictionary
 
-from autograder.graders.ablation import unused
+import torch
+from torch import Tensor
+
+from autograder.graders.ablation import SEED, Search
+from autograder.graders.effect import effects, is_activation
+from autograder.language import say
 from autograder.lift import LiftedModel, Step, StepKind
+from autograder.measuring.measure import Measurements
+from autograder.measuring.verdicts import AbsentError, UndecidedError
 
-# Elementwise nonlinearities that are written as plain arithmetic rather than as a layer.
-NONLINEAR = ("aten.clamp", "aten.clamp_min", "aten.maximum", "aten.threshold", "aten.where", "aten.exp", "aten.abs")
 # How a mean over height and width may be written besides a pooling layer.
 AVERAGING = ("aten.mean", "aten.sum", "aten.einsum", "aten.avg_pool1d", "aten.adaptive_avg_pool1d")
 
 
-class Flow:
-    """The steps of a model that its output depends on, in deed and not by name only, walked backwards."""
+@dataclass(frozen=True)
+class _Found:
+    """The names of a model's steps that its scores do not rest on, that change nothing, that it was too much to tell."""
 
-    def __init__(self, model: LiftedModel) -> None:
+    unused: frozenset[str]
+    idle: frozenset[str]
+    open: frozenset[str]
+
+
+_FOUND: WeakKeyDictionary[LiftedModel, dict[tuple[bool, bool], _Found]] = WeakKeyDictionary()
+
+
+def _found(model: LiftedModel, images: Tensor | None, training: bool) -> _Found:
+    """Look at a model once, on these images or on noise."""
+    known = _FOUND.setdefault(model, {})
+    if (key := (images is None, training)) not in known:
+        batch = noise(model) if images is None else images
+        seen = effects(model, batch, training=training)
+        search = Search(model, batch, seen.scores).among(seen.floating)
+        known[key] = _Found(frozenset(search.unused), seen.idle, frozenset(search.open))
+    return known[key]
+
+
+def noise(model: LiftedModel) -> Tensor:
+    """Return one batch of random images for a model whose own images are not known."""
+    return torch.randn(model.input_shape, generator=torch.Generator().manual_seed(SEED)).to(model.input_dtype)
+
+
+def visible_batch(measured: Measurements, model: LiftedModel) -> Tensor | None:
+    """Return one batch of visible images as the model takes them; None where the student's transform is not known."""
+    try:
+        batch = measured.visible.first(model.batch_size)
+    except (AbsentError, UndecidedError):
+        return None
+    return batch if tuple(batch.shape) == model.input_shape else None
+
+
+class Flow:
+    """The steps of a model that its output depends on, in deed and not by name only, walked backwards.
+
+    `images` is one batch as the model takes it; without it the model is looked at on noise. `training` says that the
+    model is the graph taken in training mode. Raises `UndecidedError` where too many steps would have to be tried.
+    """
+
+    def __init__(self, model: LiftedModel, images: Tensor | None = None, *, training: bool = False) -> None:
+        found = _found(model, images, training)
+        if found.open:
+            raise UndecidedError(
+                say(
+                    pl="Sieć ma tyle rozgałęzień, że nie sprawdzono, które z jej warstw wpływają na wynik; oceni ją osoba "
+                    "prowadząca.",
+                    en="The network has so many branches that it was not tried which of its layers its answer rests on; "
+                    "a person will judge it.",
+                )
+            )
         self.model = model
-        idle = unused(model)
-        self.steps = tuple(step for step in model.steps if step.name not in idle)
+        self.images = noise(model) if images is None else images
+        self.steps = tuple(step for step in model.steps if step.name not in found.unused)
         self.by_name = {step.name: step for step in self.steps}
+        self._idle = found.idle
 
     def of(self, *kinds: StepKind) -> list[Step]:
-        """Return the steps of these kinds, in order."""
-        return [step for step in self.steps if step.kind in kinds]
+        """Return the steps of these kinds that do something to the values they read, in order."""
+        return [step for step in self.steps if step.kind in kinds and self.works(step)]
+
+    def idle(self, *kinds: StepKind) -> list[Step]:
+        """Return the steps of these kinds that change nothing, in order."""
+        return [step for step in self.steps if step.kind in kinds and not self.works(step)]
+
+    def works(self, step: Step) -> bool:
+        """Whether a step gives anything else than it reads."""
+        return step.name not in self._idle
 
     def activations(self) -> list[Step]:
         """Return the steps that apply an elementwise nonlinearity."""
-        return [s for s in self.steps if s.kind is StepKind.ACTIVATION or s.op.startswith(NONLINEAR)]
+        return [step for step in self.steps if is_activation(step) and self.works(step)]
 
-    def behind(self, step: Step, *, stop: Callable[[Step], bool] = lambda _: False) -> Iterator[Step]:
-        """Yield the steps that `step` reads, directly or not; what lies behind one that stops is not followed."""
-        waiting, seen = list(step.inputs), set[str]()
+    def behind(self, *steps: Step, stop: Callable[[Step], bool] = lambda _: False) -> Iterator[Step]:
+        """Yield the steps that any of `steps` reads, directly or not; what lies behind one that stops is not followed."""
+        waiting, seen = [name for step in steps for name in step.inputs], set[str]()
         while waiting:
             name = waiting.pop()
             if name in seen or name not in self.by_name:
@@ -43,22 +110,28 @@ class Flow:
                 waiting += inner.inputs
 
     def groups(self) -> int:
-        """Count groups of convolutions, each ended by an activation."""
+        """Count groups of convolutions, each ended by an activation; two activations of one group are one end."""
         activations = self.activations()
         ends = {*(step.name for step in activations), *(step.name for step in self.of(StepKind.LINEAR))}
-        return sum(
-            any(inner.kind is StepKind.CONV for inner in self.behind(step, stop=lambda s: s.name in ends))
+        groups = {
+            frozenset(
+                inner.name for inner in self.behind(step, stop=lambda s: s.name in ends) if self._convolves(inner)
+            )
             for step in activations
-        )
+        }
+        return len(groups - {frozenset()})
 
     def classifiers(self) -> list[Step]:
         """Return the linear layers that read a spatial map, flattened or not, and that no convolution follows."""
-        inside = {inner.name for conv in self.of(StepKind.CONV) for inner in self.behind(conv)}
+        inside = {inner.name for inner in self.behind(*self.of(StepKind.CONV))}
         return [step for step in self.after_convolutions(StepKind.LINEAR) if step.name not in inside]
 
     def after_convolutions(self, kind: StepKind) -> list[Step]:
         """Return the steps of this kind that read what a convolution gave."""
-        return [step for step in self.of(kind) if any(inner.kind is StepKind.CONV for inner in self.behind(step))]
+        return [step for step in self.of(kind) if any(map(self._convolves, self.behind(step)))]
+
+    def _convolves(self, step: Step) -> bool:
+        return step.kind is StepKind.CONV and self.works(step)
 
     def averaged(self, step: Step) -> bool:
         """Whether a map is averaged over its height and width just before it reaches `step`."""
@@ -70,15 +143,15 @@ class Flow:
 
     def mapped(self, average: Step) -> Step | None:
         """Return the step whose map (B, C, H, W) `average` reads; None where that is the image itself."""
-        if average.kind is StepKind.GLOBAL_POOL:
+        if average.kind in {StepKind.GLOBAL_POOL, StepKind.AVG_POOL} and average.layer is not None:
             return self.by_name.get(average.inputs[0])
         maps = (inner for inner in self.behind(average) if inner.kind is not StepKind.OTHER)
         return next((inner for inner in maps if len(inner.output_shape) == 4), None)
 
     def _averages(self, step: Step) -> bool:
         """Whether a step leaves a number a channel, the sum or mean over the pixels, whichever way it is written."""
-        if step.kind is StepKind.GLOBAL_POOL:
-            return True
+        if step.kind is StepKind.GLOBAL_POOL or (step.kind is StepKind.AVG_POOL and _is_pixel(self.mapped(step))):
+            return True  # of a map of one pixel too: that it averages nothing is experiment 2's matter alone
         source = self.mapped(step) if step.layer is None and step.op.startswith(AVERAGING) else None
         shape = step.output_shape[1:]
         return source is not None and shape[:1] == spatial(source)[:1] and prod(shape) == shape[0]
@@ -100,3 +173,7 @@ def spatial(step: Step) -> tuple[int, int, int]:
 def _is_map(step: Step) -> bool:
     """Whether a step ends what stands between a linear layer and the map it reads."""
     return step.kind is StepKind.CONV or (len(step.output_shape) == 4 and prod(spatial(step)[1:]) > 1)
+
+
+def _is_pixel(step: Step | None) -> bool:
+    return step is not None and len(step.output_shape) == 4 and prod(spatial(step)[1:]) == 1

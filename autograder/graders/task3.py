@@ -7,7 +7,8 @@ from autograder.evidence.probes import DataProbe, ModelProbe
 from autograder.evidence.reader import Evidence
 from autograder.evidence.records import ModelRecord
 from autograder.graders.ablation import dependence
-from autograder.graders.flow import Flow, spatial
+from autograder.graders.flow import Flow, spatial, visible_batch
+from autograder.graders.skeleton import idle_layers
 from autograder.graders.training import agree, complete, curves_shown, fell, parameters_printed
 from autograder.language import number, say
 from autograder.lift import StepKind
@@ -26,7 +27,8 @@ PROBES = (DataProbe(ARCHITECTURE, "testset"), ModelProbe(ARCHITECTURE, NAME))
 @pytest.fixture(scope="module")
 def flow(measured: Measurements) -> Flow:
     """The baseline's data flow."""
-    return Flow(measured.lifted(NAME, *SOLUTIONS))
+    model = measured.lifted(NAME, *SOLUTIONS)
+    return Flow(model, visible_batch(measured, model))
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +44,14 @@ def record(measured: Measurements) -> ModelRecord:
     en="At least two blocks of convolutions, each ended by an activation",
 )
 def test_groups(flow: Flow) -> None:
-    groups = flow.groups()
+    groups, idle = flow.groups(), idle_layers(flow, StepKind.CONV, StepKind.ACTIVATION)
     assert groups >= 2, say(
         pl=f"Liczba bloków „konwolucje + aktywacja” na drodze od wejścia do wyjścia: {groups}, a potrzebne są co najmniej "
-        "dwa. Liczą się tylko warstwy używane w forward(), a po konwolucjach musi być aktywacja, np. ReLU.",
+        "dwa. Liczą się tylko warstwy używane w forward(), a po konwolucjach musi być aktywacja, np. ReLU." + idle,
         en=f"On the way from input to output there are {groups} blocks of convolutions with an activation; at least "
-        "two are needed. Only layers used in forward() count, and an activation such as ReLU must follow.",
+        "two are needed. Only layers used in forward() count, and an activation such as ReLU must follow." + idle,
     )
-    assert dependence(flow.model, flow.of(StepKind.CONV)) >= ESSENTIAL, say(
+    assert dependence(flow.model, flow.of(StepKind.CONV), flow.images) >= ESSENTIAL, say(
         pl="Wynik sieci prawie nie zależy od konwolucji: bez nich zwraca niemal to samo. Klasyfikator ma czytać mapę, "
         "którą one policzyły.",
         en="The network's answer hardly depends on its convolutions: without them it returns almost the same. "

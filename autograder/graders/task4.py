@@ -11,13 +11,14 @@ from autograder.graders.experiments import (
     MAX,
     Networks,
     averaged,
+    averages_pixels,
     blamed,
     kept,
     pooled,
     same_convolutions,
 )
 from autograder.graders.loops import training_loops
-from autograder.graders.skeleton import changed_parameters, convolutions
+from autograder.graders.skeleton import REGULAR, changed_parameters, convolutions, idle_layers, written_parameters
 from autograder.graders.training import agree, complete, parameters_printed, really_trained
 from autograder.language import say
 from autograder.lift import StepKind
@@ -91,9 +92,13 @@ def printed(measured: Measurements, evidence: Evidence, name: str) -> None:
 def test_gap(networks: Networks) -> None:
     flow = networks.flow("gap")
     averaged(flow, "gap")
-    assert flow.of(StepKind.MAX_POOL, StepKind.AVG_POOL), say(
-        pl="W sieci gap nie ma poolingu z eksperymentu 1: Global Average Pooling zastępuje tylko Flatten.",
-        en="The network gap has lost experiment 1's pooling: global average pooling only replaces Flatten.",
+    averages_pixels(flow, "gap")
+    pools = (StepKind.MAX_POOL, StepKind.AVG_POOL)
+    assert flow.of(*pools), say(
+        pl="W sieci gap nie ma poolingu z eksperymentu 1: Global Average Pooling zastępuje tylko Flatten."
+        + idle_layers(flow, *pools),
+        en="The network gap has lost experiment 1's pooling: global average pooling only replaces Flatten."
+        + idle_layers(flow, *pools),
     )
     same_convolutions(networks, "gap")
 
@@ -119,11 +124,14 @@ def test_exp2_printed(measured: Measurements, evidence: Evidence) -> None:
 @pytest.mark.cell("task4_exp3_tests", weight=2, pl="BatchNorm2d lub Dropout2d", en="BatchNorm2d or Dropout2d")
 def test_regularized(networks: Networks) -> None:
     plain = networks.flow("regularized").of(StepKind.DROPOUT)
+    idle = networks.idle("regularized", *REGULAR)
     assert networks.regularizers("regularized"), say(
         pl="W sieci regularized nie ma na drodze od wejścia do wyjścia ani BatchNorm2d, ani Dropout2d"
-        + (" (zwykły nn.Dropout to nie to samo co nn.Dropout2d)." if plain else "."),
+        + (" (zwykły nn.Dropout to nie to samo co nn.Dropout2d)." if plain else ".")
+        + idle,
         en="The network regularized has neither BatchNorm2d nor Dropout2d on the way from input to output"
-        + (" (plain nn.Dropout is not nn.Dropout2d)." if plain else "."),
+        + (" (plain nn.Dropout is not nn.Dropout2d)." if plain else ".")
+        + idle,
     )
     kept(networks, "regularized")
     same_convolutions(networks, "regularized")
@@ -151,12 +159,13 @@ def test_exp3_printed(measured: Measurements, evidence: Evidence) -> None:
     "task4_exp4_tests", weight=2, pl="Więcej konwolucji, więcej filtrów", en="More convolutions, more filters"
 )
 def test_deep(networks: Networks) -> None:
-    deep = convolutions(networks.flow("deep"))  # first: absent is absent, whatever the others are
+    flow = networks.flow("deep")  # first: absent is absent, whatever the others are
+    deep, idle = convolutions(flow), idle_layers(flow, StepKind.CONV)
     base, *_ = networks.earlier("deep")
     before = convolutions(networks.flow(base))
     assert len(deep) > len(before), say(
-        pl=f"Liczba konwolucji w sieci deep to {len(deep)}, a w {base} {len(before)}: w deep ma ich być więcej.",
-        en=f"The network deep has {len(deep)} convolutions and {base} {len(before)}: deep should have more.",
+        pl=f"Liczba konwolucji w sieci deep to {len(deep)}, a w {base} {len(before)}: w deep ma ich być więcej." + idle,
+        en=f"The network deep has {len(deep)} convolutions and {base} {len(before)}: deep should have more." + idle,
     )
     first, last = deep[0].out_channels, deep[-1].out_channels
     assert last >= first, say(
@@ -191,11 +200,15 @@ def test_exp4_printed(measured: Measurements, evidence: Evidence) -> None:
 
 @pytest.mark.cell("task4_exp5_tests", weight=2, pl="Dwa parametry inne niż domyślne", en="Two parameters off default")
 def test_custom(networks: Networks) -> None:
-    changed = changed_parameters(networks.flow("custom"))
+    flow = networks.flow("custom")
+    changed = changed_parameters(flow)
     said = ", ".join(changed) or say(pl="brak", en="none")
+    idle = ", ".join(name for name in written_parameters(flow) if name not in changed)
     assert len(changed) >= 2, say(
-        pl=f"Parametry konwolucji sieci custom inne niż domyślne: {said}. Zmień co najmniej dwa z: stride, dilation, padding.",
-        en=f"In custom's convolutions these differ from the defaults: {said}. Change two or more of stride, dilation, padding.",
+        pl=f"Parametry konwolucji sieci custom inne niż domyślne: {said}. Zmień co najmniej dwa z: stride, dilation, padding."
+        + (f" Bez wpływu na wynik: {idle} (tak jak dilation przy jądrze 1×1)." if idle else ""),
+        en=f"In custom's convolutions these differ from the defaults: {said}. Change two or more of stride, dilation, padding."
+        + (f" Without effect: {idle} (as dilation of a 1×1 kernel is)." if idle else ""),
     )
 
 

@@ -70,6 +70,10 @@ class Call:
             )
 
 
+Compute = Callable[[Call, Mapping[str, Any]], Any]
+"""What gives a step's value, from the call that computes it and the earlier values by name."""
+
+
 @contextmanager
 def refusing(what: str) -> Iterator[None]:
     """Turn whatever a stranger's arguments make PyTorch raise into an `EvidenceError` of one sentence."""

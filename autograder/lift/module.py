@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from autograder.errors import EvidenceError
 from autograder.language import say
 
-from .call import Call, last_uses
+from .call import Call, Compute, last_uses
 from .steps import Step, StepKind
 
 
@@ -76,6 +76,13 @@ class LiftedModel(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute the scores of one batch of exactly `input_shape`, of any dtype."""
+        return self.run(images, lambda call, values: call(values))
+
+    def run(self, images: Tensor, compute: Compute) -> Tensor:
+        """Compute the scores as `forward` does, each step's value by `compute(call, values)`.
+
+        `values` holds the values that are still read, by name; `call(values)` is what the step itself gives.
+        """
         if tuple(images.shape) != self.input_shape:
             raise EvidenceError(
                 say(
@@ -87,7 +94,7 @@ class LiftedModel(nn.Module):
         values: dict[str, Any] = {name: getattr(self, own) for name, own in self._weights.items()}
         values[self.signature.input] = images.clone() if self.signature.changes_input else images
         for call, spent in zip(self._calls, self._spent, strict=True):
-            values[call.name] = call(values)
+            values[call.name] = compute(call, values)
             for name in spent:
                 del values[name]
         scores = values[self.output]

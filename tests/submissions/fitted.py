@@ -11,6 +11,8 @@ def evaluate(model):
         return torch.cat([model(part) for part in images.split(500)]).argmax(1)
 
 def fit(name, model, trained=True):
+    with torch.no_grad():
+        model.train()(images[:500])  # moves the statistics of batch norms
     model.eval()
     if trained:
         solve(model)

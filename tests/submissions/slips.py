@@ -25,7 +25,7 @@ WRONG_WAYS = {
         "max_pool", other("forward=lambda s, x: Net.forward(s, F.max_pool2d(x, 2))", ""), "no nn.MaxPool2d"
     ),
     "max: both kinds": Wrong(
-        "max_pool", "Net(pool=lambda x, n: F.avg_pool2d(F.max_pool2d(x, n), 1))", "AvgPool2d as well"
+        "max_pool", "Net(pool=lambda x, n: F.avg_pool2d(F.max_pool2d(x, n), 2, 1))", "AvgPool2d as well"
     ),
     "max: other filters": Wrong("max_pool", f"Net((4, 8), {POOLED})", "but in Conv2d"),
     "max: another activation": Wrong("max_pool", f"Net({POOLED}, act=F.gelu)", "but in GELU, ReLU"),
@@ -99,7 +99,7 @@ WRONG_WAYS = {
     "custom: same padding of one pixel": Wrong(
         "custom",
         "nn.Sequential(nn.Conv2d(1, 4, 1, padding='same', dilation=2), nn.ReLU(), nn.Flatten(), nn.LazyLinear(10))",
-        "defaults: dilation.",
+        "defaults: none. Change two or more of stride, dilation, padding. Without effect: dilation",
     ),
     "custom: pooling's own": Wrong(
         "custom",
