@@ -28,15 +28,21 @@ DEFAULTS = {"stride": 1, "padding": 0, "dilation": 1}
 NONLINEAR = ("aten.clamp", "aten.clamp_min", "aten.maximum", "aten.threshold", "aten.where", "aten.exp", "aten.abs")
 # `nn.Conv2d(..., padding_mode="reflect")` and `F.pad` pad in a step of its own.
 PADDING = ("aten.pad.", "aten.constant_pad", "aten.reflection_pad", "aten.replication_pad")
+# How a mean over height and width may be written besides a pooling layer.
+AVERAGING = ("aten.mean", "aten.sum", "aten.einsum", "aten.avg_pool1d", "aten.adaptive_avg_pool1d")
+WRITTEN = (*NONLINEAR, *PADDING, *AVERAGING)
 
 
 @dataclass(frozen=True)
 class Effects:
-    """What one run of a model showed: its scores, the steps that change nothing, those that give floats."""
+    """What one run of a model showed: its scores, the parts that change nothing, all parts that give floats, in order.
+
+    A part is a step that a verdict may rest on: a layer, or what is written as arithmetic for one.
+    """
 
     scores: Tensor
     idle: frozenset[str]
-    floating: tuple[str, ...]
+    parts: tuple[str, ...]
 
 
 def effects(model: LiftedModel, images: Tensor, *, training: bool = False) -> Effects:
@@ -45,20 +51,21 @@ def effects(model: LiftedModel, images: Tensor, *, training: bool = False) -> Ef
     In the graph of a model in training mode (`training`) a dropout that is switched off does nothing either.
     """
     steps = {step.name: step for step in model.steps}
-    idle, floating = set[str](), []
+    idle, parts = set[str](), list[str]()
 
     def compute(call: Call, values: Mapping[str, Any]) -> Any:
         step = steps[call.name]
-        before = _inputs(call, values) if _is_part(step) else []
+        before = _inputs(call, values) if _is_compared(step) else []
         nothing = _switched_off(step, call, values, before, training)
         output = call(values)
         if isinstance(output, Tensor) and output.is_floating_point():
-            floating.append(step.name)
+            if step.layer is not None or step.kind is not StepKind.OTHER or step.op.startswith(WRITTEN):
+                parts.append(step.name)
             if nothing or (before and _is_idle(step, before, output)):
                 idle.add(step.name)
         return output
 
-    return Effects(run(model, images, compute), frozenset(idle), tuple(floating))
+    return Effects(run(model, images, compute), frozenset(idle), tuple(parts))
 
 
 def is_activation(step: Step) -> bool:
@@ -66,7 +73,7 @@ def is_activation(step: Step) -> bool:
     return step.kind is StepKind.ACTIVATION or step.op.startswith(NONLINEAR)
 
 
-def _is_part(step: Step) -> bool:
+def _is_compared(step: Step) -> bool:
     kinds = {StepKind.CONV, StepKind.MAX_POOL, StepKind.AVG_POOL, StepKind.BATCH_NORM}
     return step.kind in kinds or is_activation(step)
 

@@ -9,14 +9,11 @@ import torch
 from torch import Tensor
 
 from autograder.graders.ablation import SEED, Search
-from autograder.graders.effect import effects, is_activation
+from autograder.graders.effect import AVERAGING, effects, is_activation
 from autograder.language import say
 from autograder.lift import LiftedModel, Step, StepKind
 from autograder.measuring.measure import Measurements
 from autograder.measuring.verdicts import AbsentError, UndecidedError
-
-# How a mean over height and width may be written besides a pooling layer.
-AVERAGING = ("aten.mean", "aten.sum", "aten.einsum", "aten.avg_pool1d", "aten.adaptive_avg_pool1d")
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ def _found(model: LiftedModel, images: Tensor | None, training: bool) -> _Found:
     if (key := (images is None, training)) not in known:
         batch = noise(model) if images is None else images
         seen = effects(model, batch, training=training)
-        search = Search(model, batch, seen.scores).among(seen.floating)
+        search = Search(model, batch, seen.scores).among(seen.parts)
         known[key] = _Found(frozenset(search.unused), seen.idle, frozenset(search.open))
     return known[key]
 
