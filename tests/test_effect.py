@@ -13,7 +13,7 @@ from autograder.graders.ablation import MOST
 from autograder.graders.effect import averages_one_pixel
 from autograder.graders.flow import Flow
 from autograder.graders.skeleton import changed_parameters, convolutions, regularizers
-from autograder.lift import StepKind, lift
+from autograder.lift import Compute, StepKind, lift
 from autograder.measuring.verdicts import UndecidedError
 from tests.lifting import images, roundtrip, vary
 
@@ -213,12 +213,14 @@ class Branched(nn.Module):
 
     def __init__(self, chain: int, live: int, dead: int) -> None:
         super().__init__()
+        torch.manual_seed(1)
         self.first = nn.Conv2d(1, 2, 3, padding=1)
         self.chain = nn.Sequential(*(nn.Conv2d(2, 2, 3, padding=1) for _ in range(chain)))
         self.live = nn.ModuleList(nn.Conv2d(2, 2, 3, padding=1) for _ in range(live))
         self.dead = nn.ModuleList(nn.Conv2d(2, 2, 3, padding=1) for _ in range(dead))
         self.out = nn.Linear(2 * 36, 10)
         for conv in self.chain:
+            assert isinstance(conv, nn.Conv2d)
             nn.init.normal_(conv.weight, std=0.3)  # what goes in at one end comes out at the other
 
     def forward(self, x: Tensor) -> Tensor:
@@ -232,11 +234,15 @@ class Branched(nn.Module):
 
 def runs(model: nn.Module, folder: Path) -> tuple[Flow, int]:
     """Look at a model, and count how often it runs."""
-    torch.manual_seed(1)
     lifted = roundtrip(model, images(4, 1, 6, 6), folder)
     counted: list[None] = []
     plain = lifted.run
-    lifted.run = lambda batch, compute: (counted.append(None), plain(batch, compute))[1]  # type: ignore[method-assign,func-returns-value]
+
+    def run(images: Tensor, compute: Compute) -> Tensor:
+        counted.append(None)
+        return plain(images, compute)
+
+    lifted.run = run  # type: ignore[method-assign]
     return Flow(lifted, images(4, 1, 6, 6, seed=4)), len(counted)
 
 

@@ -14,6 +14,7 @@ from autograder.lift import Step, StepKind
 
 Pair = tuple[int, ...]
 MAP_AXES = 4
+SHOWN = ("kernel_size", "output_size", "num_features", "p", "negative_slope")  # what a layer is told by
 REGULAR = (StepKind.BATCH_NORM, StepKind.DROPOUT2D)
 COUNTED = (StepKind.ACTIVATION, StepKind.DROPOUT, *REGULAR)
 
@@ -161,5 +162,6 @@ def _spelt(step: Step) -> str:
         return f"nn.{type(layer).__name__}({_convolution(layer)})"
     if layer is None:
         return step.op.split(".")[1]
-    first = layer.extra_repr().split(", ")[0]
-    return f"nn.{type(layer).__name__}({first})"
+    value = next((getattr(layer, name) for name in SHOWN if hasattr(layer, name)), "")
+    setting = "×".join(map(str, value)) if isinstance(value, tuple) else value
+    return f"nn.{type(layer).__name__}({setting})"

@@ -24,6 +24,9 @@ WRONG_WAYS = {
     "max: the image, not its maps": Wrong(
         "max_pool", other("forward=lambda s, x: Net.forward(s, F.max_pool2d(x, 2))", ""), "no nn.MaxPool2d"
     ),
+    "max: of a pixel": Wrong(
+        "max_pool", "Net(pool=lambda x, n: F.max_pool2d(x, 1))", "nn.MaxPool2d(1×1) does not count"
+    ),
     "max: both kinds": Wrong(
         "max_pool", "Net(pool=lambda x, n: F.avg_pool2d(F.max_pool2d(x, n), 2, 1))", "AvgPool2d as well"
     ),
@@ -53,6 +56,9 @@ WRONG_WAYS = {
         "gap", other("head=lambda s, x: (x.mean((2, 3)), x.flatten(1))[1]", POOLED), "not averaged"
     ),
     "gap: pooling lost": Wrong("gap", "Net(gap=True)", "lost experiment 1's pooling"),
+    "gap: of one pixel": Wrong(
+        "gap", other("maps=lambda s, x: F.max_pool2d(Net.maps(s, x), 5)", f"{POOLED}, gap=True"), "averages is 6×1×1"
+    ),
     "gap: other filters": Wrong("gap", f"Net((4, 8), {POOLED}, gap=True)", "1→4, 3×3; 4→8, 3×3"),
     "regularized: nothing new": Wrong("regularized", f"Net({POOLED}, gap=True)", "input to output."),
     "regularized: multiplied by zero": Wrong(
@@ -70,6 +76,24 @@ WRONG_WAYS = {
     ),
     "regularized: batch norm of the classes": Wrong(
         "regularized", f"nn.Sequential(Net({POOLED}, gap=True), nn.BatchNorm1d(10))", "neither BatchNorm2d"
+    ),
+    "regularized: batch norm after training": Wrong(
+        "regularized",
+        "type('Late', (nn.Module,), dict(__init__=lambda s, n: (nn.Module.__init__(s), setattr(s, 'n', n),"
+        " setattr(s, 'norm', nn.BatchNorm2d(6)))[0], forward=lambda s, x: s.n.out("
+        "(m if s.training else s.norm(m)).mean((2, 3)) if (m := s.n.maps(x)) is not None else 0)))"
+        f"(Net({POOLED}, gap=True))",
+        "statistics are still the initial ones",
+    ),
+    "regularized: dropout of nothing": Wrong(
+        "regularized",
+        other("maps=lambda s, x: F.dropout2d(Net.maps(s, x), 0.0, s.training)", f"{POOLED}, gap=True"),
+        "drops nothing in training",
+    ),
+    "regularized: dropout in evaluation only": Wrong(
+        "regularized",
+        other("maps=lambda s, x: F.dropout2d(Net.maps(s, x), 0.2, not s.training)", f"{POOLED}, gap=True"),
+        "drops nothing in training",
     ),
     "regularized: declared, not used": Wrong(
         "regularized", other("maps=lambda s, x: (s.norms[0], Net.maps(s, x))[1]", f"{POOLED}, gap=True"), "neither"
@@ -90,6 +114,15 @@ WRONG_WAYS = {
         ),
         "has 2 convolutions",
     ),
+    "deep: a copy": Wrong(
+        "deep",
+        other(
+            "copy=nn.init.dirac_(nn.Conv2d(6, 6, 1, bias=False).weight.data), "
+            "maps=lambda s, x: F.conv2d(Net.maps(s, x), s.copy)",
+            f"{POOLED}, gap=True, norm=True",
+        ),
+        "nn.Conv2d(6→6, 1×1) does not count",
+    ),
     "deep: fewer filters": Wrong("deep", f"Net((8, 6, 4), {POOLED}, gap=True, norm=True)", "has 4 filters"),
     "deep: max pooling lost": Wrong("deep", "Net((4, 6, 8), gap=True, norm=True)", "no max pooling"),
     "deep: averaging lost": Wrong("deep", f"Net((4, 6, 8), {POOLED}, norm=True)", "not averaged"),
@@ -100,6 +133,11 @@ WRONG_WAYS = {
         "custom",
         "nn.Sequential(nn.Conv2d(1, 4, 1, padding='same', dilation=2), nn.ReLU(), nn.Flatten(), nn.LazyLinear(10))",
         "defaults: none. Change two or more of stride, dilation, padding. Without effect: dilation",
+    ),
+    "custom: stride to one pixel": Wrong(
+        "custom",
+        "nn.Sequential(nn.Conv2d(1, 4, 28, stride=3, dilation=1), nn.ReLU(), nn.Flatten(), nn.LazyLinear(10))",
+        "Without effect: stride",
     ),
     "custom: pooling's own": Wrong(
         "custom",
