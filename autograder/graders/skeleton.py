@@ -149,6 +149,11 @@ def _excuse(step: Step) -> str:
             en=f"{name} does not count, since it drops nothing in training: its probability p should be above zero, "
             "and the layer used in model.train() mode too.",
         )
+    if step.kind is StepKind.CONV:
+        return say(
+            pl=f"{name} nie liczy się, bo tylko kopiuje kanały, najwyżej mnożąc każdy przez liczbę.",
+            en=f"{name} does not count, since it only copies channels, at most multiplied by a number each.",
+        )
     return say(
         pl=f"{name} nie liczy się, bo oddaje te same wartości, które dostaje.",
         en=f"{name} does not count, since it gives back the values it reads.",
