@@ -20,6 +20,7 @@ from autograder.judge import gather_probes
 from autograder.language import Lang, speaking
 from autograder.measuring.measure import Measurements
 from autograder.measuring.verdicts import AbsentError, UndecidedError
+from autograder.probe.gradients import watch
 from autograder.probe.requests import Probe
 from autograder.report import Profile
 from tests.lab import DATA, IMPORTS, SEED
@@ -35,6 +36,7 @@ class Bench:
     @classmethod
     def of(cls, folder: Path, *sources: str, cells: tuple[str, ...]) -> "Bench":
         """Run a notebook on the `quick` profile and take evidence at these test cells."""
+        watch()
         bench = cls(folder, {"DATA_FOLDER": str(data_folder(Profile.QUICK))})
         file = EvidenceFile(
             submission="bench.ipynb", student="bench", assignment="cnn", digest="", seed=SEED,

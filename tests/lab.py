@@ -18,6 +18,7 @@ from autograder.judge import gather_probes, judge
 from autograder.language import Lang
 from autograder.notebook.assignment import load_assignment
 from autograder.probe.failures import failure
+from autograder.probe.gradients import watch
 from autograder.probe.requests import Probe
 from autograder.report import CellReport, Profile, Report, Timing
 
@@ -59,6 +60,7 @@ def write_evidence(
 ) -> None:
     """Leave the evidence of these cells in `folder`."""
     mpl.use("agg")
+    watch()
     namespace: dict[str, object] = {"DATA_FOLDER": str(data_folder(profile))}
     exec(compile(IMPORTS, "imports", "exec"), namespace)  # noqa: S102 - our own tests' code
     runs = []

@@ -91,6 +91,18 @@ class Results(msgspec.Struct, frozen=True):
     parameters: float | None = None
 
 
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+class Gradients(msgspec.Struct, frozen=True):
+    """The gradient steps that were seen for a model: a claim. `autograder/probe/gradients.py` says what each field is."""
+
+    steps: Count
+    copied: bool
+    reached: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    unclaimed: Count
+
+
 class ModelRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="model"):
     """One of `models`: how it was exported, and the notebook's own figures for it."""
 
@@ -105,6 +117,7 @@ class ModelRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="model"):
     finite: bool = True
     history: History | None = None
     results: Results | None = None
+    gradients: Gradients | None = None
     failure: Failure | None = None
 
 

@@ -9,7 +9,7 @@ from autograder.evidence.records import ModelRecord
 from autograder.graders.ablation import dependence
 from autograder.graders.flow import Flow, spatial, visible_batch
 from autograder.graders.skeleton import idle_layers
-from autograder.graders.training import agree, complete, curves_shown, fell, parameters_printed
+from autograder.graders.training import agree, complete, curves_shown, fell, parameters_printed, steps_taken
 from autograder.language import number, say
 from autograder.lift import StepKind
 from autograder.measuring.measure import Measurements
@@ -109,6 +109,7 @@ def test_history(record: ModelRecord) -> None:
 @pytest.mark.cell(TRAINING, weight=1, data=True, pl="Strata na zbiorze uczącym zmalała", en="The loss fell")
 def test_loss_fell(record: ModelRecord) -> None:
     fell(record)
+    steps_taken(record)
 
 
 @pytest.mark.cell(TRAINING, weight=1, pl="Narysowane krzywe uczenia", en="Learning curves plotted")

@@ -2,15 +2,17 @@
 
 import re
 
+from autograder.errors import EvidenceError
 from autograder.evidence.reader import Evidence
 from autograder.evidence.records import Epochs, ModelRecord
 from autograder.language import number, say
-from autograder.measuring.measure import REALLY_TRAINED, Measurements
+from autograder.measuring.measure import REALLY_TRAINED, REQUIRED, Measurements
 from autograder.measuring.measured import Measured
-from autograder.measuring.verdicts import settled
+from autograder.measuring.verdicts import AbsentError, UndecidedError, settled
 
 CURVES = ("train_loss", "val_loss", "val_accuracy")
 EPOCHS = 2
+STEPS = 5  # backward passes: two epochs of large batches on `quick` take six
 RESULTS_TOLERANCE = 0.02  # a notebook may average over batches, or evaluate in bf16
 SEPARATORS = " ,._'\u00a0\u202f"  # between thousands
 
@@ -98,15 +100,60 @@ def appears(count: int, text: str) -> bool:
     return re.search(rf"(?<!\d)(?<!\d[,._']){spelt}(?!\d)", text) is not None
 
 
-def really_trained(measured: Measured, name: str) -> None:
-    """Fail unless the model does clearly better than chance on held-out images."""
-    reached = measured.held_out.accuracy
+def really_trained(measured: Measurements, name: str, *cells: str) -> None:
+    """Fail unless the model is better than chance on held-out images, by steps of its own, and is no other model again."""
+    reached = measured.of(name, *cells).held_out.accuracy
     assert reached >= REALLY_TRAINED, say(
         pl=f"Na obrazach, których sieć {name} nie widziała, dokładność wynosi {number(reached)}; wytrenowana sieć "
         f"osiąga co najmniej {number(REALLY_TRAINED, 2)}.",
         en=f"On images {name} never saw its accuracy is {number(reached)}; a trained network reaches at least "
         f"{number(REALLY_TRAINED, 2)}.",
     )
+    steps_taken(measured.record(name, *cells))
+    twin = _twin(measured, name)
+    settled(
+        twin is None,
+        say(
+            pl=f"Sieci {twin} i {name} dają na wszystkich obrazach te same wyniki, więc {name} nie jest osobno "
+            'wytrenowaną siecią: utwórz ją i wytrenuj, zanim zapiszesz ją w models["' + name + '"].',
+            en=f"The networks {twin} and {name} give the same scores on all images, so {name} was not trained by itself: "
+            'create it and train it before you store it in models["' + name + '"].',
+        ),
+    )
+
+
+def steps_taken(record: ModelRecord) -> None:
+    """Fail unless gradient steps were seen for the model, or for one of the same shape that it is a copy of."""
+    seen, name = record.gradients, record.name
+    if seen is None or seen.steps < STEPS <= seen.unclaimed:
+        raise UndecidedError(
+            say(
+                pl=f"Nie udało się ustalić, czy sieć {name} była trenowana w notebooku; oceni to osoba prowadząca.",
+                en=f"Whether {name} was trained in the notebook could not be made out; a person will judge it.",
+            )
+        )
+    never = say(
+        pl=f"Nie widać, żeby w notebooku trenowano sieć {name} metodą gradientową: nie obliczono gradientu straty względem "
+        "jej parametrów. Wytrenuj ją w tym notebooku (loss.backward() i optimizer.step() w pętli po danych).",
+        en=f"No training of {name} by gradients was seen in the notebook: no gradient of a loss with respect to its "
+        "parameters was computed. Train it in this notebook (loss.backward() and optimizer.step() in a loop over data).",
+    )
+    settled(seen.steps > 0, never)
+    assert seen.steps >= STEPS, say(
+        pl=f"Liczba kroków gradientowych sieci {name} to {seen.steps}: to za mało na dwie epoki. Trenuj ją dłużej.",
+        en=f"The number of gradient steps of {name} is {seen.steps}: too few for two epochs. Train it longer.",
+    )
+
+
+def _twin(measured: Measurements, name: str) -> str | None:
+    """Return an earlier model that gives the same scores, to rounding, on the images that the notebook saw."""
+    for other in REQUIRED[: REQUIRED.index(name)]:
+        try:
+            if measured.of(other).agrees(measured.of(name).visible_scores):
+                return other
+        except (AbsentError, UndecidedError, EvidenceError):
+            continue
+    return None
 
 
 def agree(record: ModelRecord, measured: Measured) -> None:

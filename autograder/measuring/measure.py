@@ -24,6 +24,7 @@ from autograder.measuring.verdicts import UndecidedError, absent
 from autograder.report import ModelReport
 from reference.data import Dataset
 
+REQUIRED = ("baseline", "max_pool", "avg_pool", "gap", "regularized", "deep", "custom")  # in their order
 TIGHT = "baseline"  # the one model whose accuracy is itself worth points
 REALLY_TRAINED = 0.30  # what every other model must reach
 

@@ -3,6 +3,8 @@
 - `exit()` does not end the kernel;
 - what one cell prints is cut off where nobody would read on;
 - CIFAR-10's files are accepted although the profile's split does not have the original's MD5 sums.
+
+From the notebook's own import of torch on, gradient steps are counted (`gradients.py`).
 """
 
 import importlib.abc
@@ -26,7 +28,7 @@ def prepare(shell: Any, inbox: str, outbox: str) -> None:
     """Prepare the kernel whose IPython shell this is; the probe is imported when it is first asked."""
     shell.ask_exit = lambda: None
     _limit_printing(shell)
-    sys.meta_path.insert(0, _RelaxedCifar())
+    sys.meta_path[:0] = [_AfterImport("torch", _watch_gradients), _AfterImport(CIFAR, _relax_cifar)]
     sys.modules[KERNEL_PROBE] = _Lazy(shell.user_ns, inbox, outbox)
 
 
@@ -75,13 +77,27 @@ def _limited(write: Callable[[str], int]) -> Callable[[str], int]:
     return limited
 
 
-class _RelaxedCifar(importlib.abc.MetaPathFinder):
-    """Lets torchvision load CIFAR-10 from files that are there, whatever their MD5 sums."""
+def _watch_gradients(_torch: ModuleType) -> None:
+    from .gradients import watch  # noqa: PLC0415 - it imports torch
+
+    watch()
+
+
+def _relax_cifar(module: ModuleType) -> None:
+    """Let torchvision load CIFAR-10 from files that are there, whatever their MD5 sums."""
+    module.check_integrity = lambda path, _md5=None: os.path.isfile(path)  # type: ignore[attr-defined]  # noqa: PTH113
+
+
+class _AfterImport(importlib.abc.MetaPathFinder):
+    """Calls a function with a module right after its first import."""
+
+    def __init__(self, name: str, call: Callable[[ModuleType], None]) -> None:
+        self._name, self._call = name, call
 
     def find_spec(
         self, fullname: str, _path: Sequence[str] | None = None, _target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != CIFAR:
+        if fullname != self._name:
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(fullname)
@@ -90,7 +106,7 @@ class _RelaxedCifar(importlib.abc.MetaPathFinder):
 
             def exec_module(module: ModuleType) -> None:
                 execute(module)
-                module.check_integrity = lambda path, _md5=None: os.path.isfile(path)  # type: ignore[attr-defined]  # noqa: PTH113
+                self._call(module)
 
             spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec

@@ -1,0 +1,214 @@
+"""Count gradient steps at the autograd engine: which parameters a backward pass reaches, whoever asked for it.
+
+`Tensor.backward`, `torch.autograd.grad`, `torch.func.grad`, checkpointing, compiled networks and libraries' trainers all
+call one Python method, which is replaced here by one that looks first. What is seen is a claim of the student's process.
+Tensors are held weakly: a network that the notebook drops is freed as without us, and only its shapes are remembered.
+"""
+
+import mmap
+import os
+import weakref
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Variable
+
+MAX_NODES = 20_000  # of a graph that are looked at, for each pass
+MAX_GROUPS = 1_000  # sets of parameters that are told apart
+ENOUGH = 10  # passes whose gradients were not zero; after them nobody looks at values any more
+INPUTS = 3  # position of `inputs` among what `run_backward` is given after the outputs
+
+Shapes = Counter[tuple[int, ...]]
+
+
+@dataclass
+class _Group:
+    """Passes that reached the same leaves."""
+
+    leaves: tuple["weakref.ref[Tensor]", ...]
+    shapes: Shapes
+    steps: int = 0
+
+    @property
+    def alive(self) -> set[int]:
+        """The identities of the leaves that still exist."""
+        return {id(leaf) for ref in self.leaves if (leaf := ref()) is not None}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The gradient steps seen for one model.
+
+    Attributes:
+        steps: backward passes with gradients other than zero that reached its parameters, or those it is a copy of.
+        copied: whether none of them reached its own parameters, only others of the same shapes.
+        reached: the fraction of its own parameter tensors that some pass reached.
+        unclaimed: passes over parameters of a size like its own that are in no model: another process's are among them.
+
+    """
+
+    steps: int
+    copied: bool
+    reached: float
+    unclaimed: int
+
+
+class Steps:
+    """What the engine was seen to do in this process, and how often in processes forked from it."""
+
+    def __init__(self) -> None:
+        self._groups: dict[frozenset[int], _Group] = {}
+        self._gone: Counter[frozenset[tuple[tuple[int, ...], int]]] = Counter()
+        self._process = os.getpid()
+        self._elsewhere = mmap.mmap(-1, 8)  # shared with children
+
+    def note(self, leaves: Sequence[Tensor], gradients: Iterable[Tensor | None]) -> None:
+        """Count a pass that reached these leaves and gave these gradients."""
+        if os.getpid() != self._process:
+            passes = int.from_bytes(self._elsewhere[:], "little") + 1
+            self._elsewhere[:] = passes.to_bytes(8, "little")
+            return
+        group = self._group(leaves)
+        if group.steps >= ENOUGH or _any(gradients):
+            group.steps += 1
+
+    def seen(self, model: nn.Module, others: Iterable[nn.Module] = ()) -> Seen:
+        """Return what was seen for a model; `others` are models that keep for themselves what reached their own."""
+        parameters = list(model.parameters())
+        mine = {id(parameter) for parameter in parameters}
+        theirs = {id(parameter) for other in others for parameter in other.parameters()} - mine
+        shapes = _shapes(parameters)
+        own = copied = unclaimed = 0
+        reached: set[int] = set()
+        for group in self._groups.values():
+            alive = group.alive if group.steps else set()
+            if alive & mine:
+                own += group.steps
+                reached |= alive & mine
+            elif not alive & theirs:
+                copied += group.steps * _alike(group.shapes, shapes)
+                unclaimed += group.steps * (not _alike(group.shapes, shapes) and _large(group.shapes, shapes))
+        for items, steps in self._gone.items():
+            alike = _alike(Counter(dict(items)), shapes)
+            copied += steps * alike
+            unclaimed += steps * (not alike and _large(Counter(dict(items)), shapes))
+        unclaimed += int.from_bytes(self._elsewhere[:], "little")
+        return Seen(own + copied, bool(copied and not own), len(reached) / max(1, len(mine)), unclaimed)
+
+    def _group(self, leaves: Sequence[Tensor]) -> _Group:
+        key = frozenset(map(id, leaves))
+        group = self._groups.get(key)
+        if group is not None and len(group.alive) == len(key):
+            return group
+        if group is not None or len(self._groups) >= MAX_GROUPS:
+            self._retire(key if group is not None else next(iter(self._groups)))
+        self._groups[key] = _Group(tuple(map(weakref.ref, leaves)), _shapes(leaves))
+        return self._groups[key]
+
+    def _retire(self, key: frozenset[int]) -> None:
+        """Forget a group's tensors, and keep the number of its steps by shapes."""
+        group = self._groups.pop(key)
+        shapes = frozenset(group.shapes.items())
+        if shapes in self._gone or len(self._gone) < MAX_GROUPS:
+            self._gone[shapes] += group.steps
+
+
+def _shapes(tensors: Iterable[Tensor]) -> Shapes:
+    return Counter(tuple(tensor.shape) for tensor in tensors if not nn.parameter.is_lazy(tensor))
+
+
+def _size(shapes: Shapes) -> int:
+    return sum(prod(shape) * count for shape, count in shapes.items())
+
+
+def _alike(reached: Shapes, model: Shapes) -> bool:
+    """Whether a model may be a copy of what was reached: all of it or a part (frozen layers), or one flat vector of it."""
+    part = reached <= model and any(len(shape) > 1 for shape in reached)
+    return part or 2 * _size(reached & model) >= _size(model) > 0 or _size(reached) == _size(model) > 0
+
+
+def _large(reached: Shapes, model: Shapes) -> bool:
+    return 2 * _size(reached) >= _size(model)
+
+
+def _any(gradients: Iterable[Tensor | None]) -> bool:
+    """Whether a gradient has an element other than zero; those that were freed already count as such."""
+    given = [gradient for gradient in gradients if gradient is not None]
+    try:
+        return not given or any(bool(gradient.any()) for gradient in given)
+    except Exception:  # noqa: BLE001 - a kind of tensor that cannot be asked, such as one inside torch.vmap
+        return True
+
+
+def _leaves(outputs: Any, inputs: Any) -> list[Tensor]:
+    """Return the leaf tensors that a pass from `outputs` reaches; `inputs`, where given, are all that it is for."""
+    if inputs:
+        given = inputs if isinstance(inputs, tuple | list) else (inputs,)
+        return [_unwrapped(tensor) for tensor in given if isinstance(tensor, Tensor) and tensor.is_leaf]
+    waiting = [_node(output) for output in (outputs if isinstance(outputs, tuple | list) else (outputs,))]
+    found: dict[int, Tensor] = {}
+    seen: set[Any] = set()
+    while waiting and len(seen) < MAX_NODES:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if type(node).__name__ == "AccumulateGrad":
+            found[id(node.variable)] = node.variable
+        waiting += [following for following, _ in node.next_functions]
+    return list(found.values())
+
+
+def _node(output: Any) -> Any:
+    return output.grad_fn if isinstance(output, Tensor) else getattr(output, "node", None)
+
+
+def _unwrapped(tensor: Tensor) -> Tensor:
+    """Take a tensor out of the wrappers of `torch.func`."""
+    functorch = torch._C._functorch
+    while functorch.is_functorch_wrapped_tensor(tensor):
+        tensor = functorch.get_unwrapped(tensor)
+    return tensor
+
+
+class _Watched(type(Variable._execution_engine)):  # type: ignore[misc]
+    """The engine, with each pass noted once it has succeeded."""
+
+    steps: Steps
+
+    def run_backward(self, outputs: Any, *arguments: Any, **options: Any) -> Any:
+        """Run the pass as asked; nothing of ours may disturb it."""
+        given = options.get("inputs", arguments[INPUTS] if len(arguments) > INPUTS else ())
+        try:
+            leaves = _leaves(outputs, given)
+        except Exception:  # noqa: BLE001 - see above
+            leaves = []
+        gradients = super().run_backward(outputs, *arguments, **options)
+        if leaves:
+            self._note(leaves, gradients if options.get("accumulate_grad") is False else None)
+        return gradients
+
+    def _note(self, leaves: list[Tensor], gradients: Iterable[Tensor | None] | None) -> None:
+        with suppress(Exception):
+            self.steps.note(leaves, (leaf.grad for leaf in leaves) if gradients is None else gradients)
+
+
+def watch() -> Steps:
+    """Watch the engine of this process from now on; asked again, it is the same record."""
+    engine = Variable._execution_engine
+    if not isinstance(engine, _Watched):
+        engine = _Watched()
+        engine.steps = Steps()
+        Variable._execution_engine = engine
+    return engine.steps
+
+
+def watched() -> Steps | None:
+    """Return the record of this process, or None where nobody watches."""
+    return getattr(Variable._execution_engine, "steps", None)
