@@ -23,12 +23,14 @@ from autograder.evidence.reader import Evidence
 from autograder.evidence.records import EvidenceFile
 from autograder.language import Lang, speaking
 from autograder.measuring.findings import FILE
+from autograder.measuring.flags import raise_flags
 from autograder.notebook.assignment import Assignment, Item
 from autograder.pictures import look
 from autograder.plugin import FAULTS, MEASUREMENTS, VERDICTS, Verdict
 from autograder.report import (
     CellReport,
     Check,
+    Flag,
     Kind,
     ModelReport,
     Outcome,
@@ -51,8 +53,9 @@ def judge(folder: Path, assignment: Assignment, lang: Lang = Lang.PL) -> Report:
         cells = tuple(_cell(item, config.stash[VERDICTS]) for item in assignment.items)
         models = _models(config)
         _leave_findings(config, folder)
+        flags = _flags(config)
     timing = msgspec.structs.replace(file.timing, judge_s=round(time.monotonic() - started, 3))
-    return _report(file, cells, models, timing)
+    return _report(file, cells, models, flags, timing)
 
 
 def gather_probes() -> dict[str, list[Probe]]:
@@ -142,6 +145,11 @@ def _models(config: pytest.Config) -> dict[str, ModelReport]:
     return measurements.reports() if measurements else {}
 
 
+def _flags(config: pytest.Config) -> tuple[Flag, ...]:
+    measurements = config.stash.get(MEASUREMENTS, None)
+    return raise_flags(measurements) if measurements else ()
+
+
 def _leave_findings(config: pytest.Config, folder: Path) -> None:
     """Leave beside the evidence what pages will show of it; where that cannot be written, they show less."""
     measurements = config.stash.get(MEASUREMENTS, None)
@@ -151,7 +159,11 @@ def _leave_findings(config: pytest.Config, folder: Path) -> None:
 
 
 def _report(
-    file: EvidenceFile, cells: tuple[CellReport, ...], models: dict[str, ModelReport], timing: Timing
+    file: EvidenceFile,
+    cells: tuple[CellReport, ...],
+    models: dict[str, ModelReport],
+    flags: tuple[Flag, ...],
+    timing: Timing,
 ) -> Report:
     score, max_score = totals(cells, Kind.AUTO)
     bonus, max_bonus = totals(cells, Kind.BONUS)
@@ -171,6 +183,7 @@ def _report(
         needs_manual=tuple(cell.id for cell in cells if cell.score is None),
         cells=cells,
         models=models,
+        flags=flags,
         versions=file.versions,
         timing=timing,
     )

@@ -77,6 +77,17 @@ class ModelReport(msgspec.Struct, frozen=True):
     verified: bool
 
 
+class Flag(msgspec.Struct, frozen=True):
+    """What a person should look at; it changes no score and no status. No student's page, log or JUnit file shows it.
+
+    `cells` are grade ids, or numbers of cells without one; `figures` are what was measured, by what it was measured of.
+    """
+
+    code: str
+    cells: tuple[str, ...]
+    figures: dict[str, float]
+
+
 class Timing(msgspec.Struct, frozen=True):
     """Wall time in seconds: the sandbox's start, the notebook, the probe, the judge."""
 
@@ -111,6 +122,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     needs_manual: tuple[str, ...] = ()
     cells: tuple[CellReport, ...] = ()
     models: dict[str, ModelReport] = {}
+    flags: tuple[Flag, ...] = ()
     timing: Timing = Timing()
     versions: dict[str, str] = {}
 

@@ -57,6 +57,19 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quick: Spread
 
 
+class Falls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much accuracy, a fraction, models lose under the change of `changed.py`, over all variants and seeds together.
+
+    `honest` are sound variants, `memorised` the reference trained on the held-out images; `n` are the models of each.
+    """
+
+    limit: float
+    measured: Measured
+    n: tuple[int, int]
+    honest: Spread
+    memorised: Spread
+
+
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A data set's thresholds, fractions, and the runs behind them."""
 
@@ -64,6 +77,7 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quick: float
     measured: Measured
     variants: tuple[Variant, ...]
+    falls: Falls | None = None
 
 
 def threshold(dataset: Dataset, profile: Profile) -> float:
@@ -76,6 +90,21 @@ def threshold(dataset: Dataset, profile: Profile) -> float:
     if calibration is None:
         raise GraderError(f"{PATH.name} has no {dataset}: run `splot calibrate {dataset}`.")
     return calibration.quick if profile is Profile.QUICK else calibration.full
+
+
+def ceiling(dataset: Dataset, profile: Profile) -> float | None:
+    """Return the accuracy, a fraction, that hardly any honest model passes: half the errors of the best one measured."""
+    calibration = _shipped().get(dataset)
+    if calibration is None:
+        return None
+    best = max(getattr(variant, profile).highest for variant in calibration.variants)
+    return 1 - (1 - best) / 2
+
+
+def fall_limit(dataset: Dataset) -> float | None:
+    """Return by how much, a fraction, honest models' accuracy falls at most under the change; None where not measured."""
+    calibration = _shipped().get(dataset)
+    return calibration.falls.limit if calibration and calibration.falls else None
 
 
 @cache

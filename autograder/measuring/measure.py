@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from autograder.calibration.changed import IMAGES, change
 from autograder.calibration.profiles import Split, load_split
 from autograder.calibration.thresholds import threshold
 from autograder.errors import EvidenceError
-from autograder.evidence.probes import random_images
+from autograder.evidence.probes import generator, random_images
 from autograder.evidence.reader import Evidence
 from autograder.evidence.records import ModelRecord
 from autograder.language import say
@@ -22,7 +23,7 @@ from autograder.measuring.measured import Measured, Pictures
 from autograder.measuring.transform import ImageTransform, UnknownTransformError, recover
 from autograder.measuring.verdicts import UndecidedError, absent
 from autograder.report import ModelReport
-from reference.data import Dataset
+from reference.data import Dataset, Images
 
 REQUIRED = ("baseline", "max_pool", "avg_pool", "gap", "regularized", "deep", "custom")  # in their order
 TIGHT = "baseline"  # the one model whose accuracy is itself worth points
@@ -146,6 +147,12 @@ class Measurements:
     def held_out(self) -> Pictures:
         """The test images that it never saw, likewise."""
         return Pictures(self.split.held_out, self.transform)
+
+    @cached_property
+    def changed(self) -> Pictures:
+        """The first of the held-out images under a change that this submission could not foresee."""
+        some = Images(self.split.held_out.images[:IMAGES], self.split.held_out.labels[:IMAGES])
+        return Pictures(change(some, generator(self.evidence.file.seed, "change")), self.transform)
 
     @cached_property
     def transform(self) -> ImageTransform:

@@ -64,7 +64,18 @@ class Measured:
     @cached_property
     def held_out(self) -> Figures:
         """On the images that never entered the sandbox."""
-        return _figures(self._held_out.scores(self.model), self._held_out.labels)
+        return _figures(self.held_out_scores, self._held_out.labels)
+
+    @cached_property
+    def held_out_scores(self) -> Tensor:
+        """The model's scores (N, 10) on those images."""
+        return self._held_out.scores(self.model)
+
+    def robustness(self, changed: Pictures) -> tuple[float, float]:
+        """Return the accuracy on the first n held-out images as they are, and on these n, which are those changed."""
+        n = len(changed.labels)
+        before = _figures(self.held_out_scores[:n], self._held_out.labels[:n])
+        return before.accuracy, _figures(changed.scores(self.model), changed.labels).accuracy
 
     @cached_property
     def visible(self) -> Figures:
