@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 from autograder.evidence.records import History, Results
 from autograder.language import Lang
 from autograder.measuring.findings import Best, Comparison, Findings, Layer, Misread, ModelFinding, Overlay
-from autograder.report import CellReport, Check, Kind, ModelReport, Profile, Report, Status
+from autograder.report import CellReport, Check, Flag, Kind, ModelReport, Profile, Report, Status
 from autograder.wholefile import write_report
 from tests.lab import DATA, judged
 from tests.submissions.convolutions import LOOPS, WRONG_WAYS
@@ -57,7 +57,10 @@ def report_saying(text: str) -> Report:
         for name, status in (("task1_convolution_tests", Status.PARTIAL), ("task5_cam_tests", Status.ERROR))
     )
     models = {"baseline": ModelReport(0.9, 0.85, 1234, (text,), verified=True)}
-    return msgspec.structs.replace(REPORT, student=text, notes=(text,), cells=cells, models=models, dataset=text)
+    flags = (Flag(text, (text,), {text: 0.5}),)
+    return msgspec.structs.replace(
+        REPORT, student=text, notes=(text,), cells=cells, models=models, flags=flags, dataset=text
+    )
 
 
 def findings_saying(text: str) -> Findings:

@@ -1,12 +1,26 @@
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 import torch
 
-from autograder.calibration.calibrate import Run, _measured, accuracy, conclude, is_sound
+from autograder.calibration.calibrate import Run, accuracy, conclude, is_sound, measured_by, spread
+from autograder.calibration.changed import change
 from autograder.calibration.profiles import Split
-from autograder.calibration.thresholds import PATH, Kind, Measured, read, render, threshold, write
+from autograder.calibration.thresholds import (
+    PATH,
+    Falls,
+    Kind,
+    Measured,
+    ceiling,
+    fall_limit,
+    read,
+    render,
+    threshold,
+    write,
+)
 from autograder.calibration.variants import VARIANTS, Subject
 from autograder.errors import GraderError
 from autograder.report import Profile
@@ -59,7 +73,8 @@ def test_the_file_reads_back_as_written(tmp_path: Path) -> None:
     """What `write` puts down, quotes and non-ASCII letters included, `read` gives back equal."""
     odd = replace(SLOW, name='a "quoted" \\ naïve name')
     calibration = conclude([*_runs(REFERENCE, [0.9], [0.8]), *_runs(odd, [0.5, 0.1], [0.4, 0.2])], MEASURED)
-    both = {"FashionMNIST": calibration, "CIFAR10": calibration}
+    falls = Falls(0.12, MEASURED, (2, 1), spread([0.05, 0.07]), spread([0.18]))
+    both = {"FashionMNIST": calibration, "CIFAR10": msgspec.structs.replace(calibration, falls=falls)}
     write(tmp_path / "thresholds.toml", both)
     assert read(tmp_path / "thresholds.toml") == both
     assert list(tmp_path.iterdir()) == [tmp_path / "thresholds.toml"]
@@ -118,7 +133,7 @@ def test_a_threshold_is_found_by_data_set_and_profile() -> None:
 
 def test_what_is_measured_here_can_be_written(tmp_path: Path) -> None:
     """Processor, date and torch's version of this machine go into the file and come back equal."""
-    found = conclude(_runs(REFERENCE, [0.9], [0.8]), _measured(Dataset.CIFAR10))
+    found = conclude(_runs(REFERENCE, [0.9], [0.8]), measured_by("splot calibrate CIFAR10"))
     write(tmp_path / "thresholds.toml", {"CIFAR10": found})
     assert read(tmp_path / "thresholds.toml") == {"CIFAR10": found}
     assert str(torch.__version__) == found.measured.torch
@@ -134,3 +149,37 @@ def test_a_run_is_measured_on_the_held_out_images_alone() -> None:
         accuracy(untrained, Split(seen, seen, Images(images, torch.full((40,), label))), seed=0) for label in range(10)
     ]
     assert sum(scores) == pytest.approx(1.0)
+
+
+def test_what_falls_under_the_change_is_kept_apart_as_shipped() -> None:
+    """Honest networks lose clearly less than one that knows the images by heart; the limit lies between them."""
+    falls = read(PATH)["FashionMNIST"].falls
+    assert falls is not None
+    assert falls.honest.highest < falls.limit < falls.memorised.lowest
+    assert falls.limit == fall_limit(Dataset.FASHION_MNIST)
+
+
+@pytest.mark.parametrize("profile", [Profile.QUICK, Profile.FULL])
+def test_the_ceiling_is_above_every_run_that_was_measured(profile: Profile) -> None:
+    """Half the errors of the best run: no run of any variant is near it."""
+    for dataset, calibration in read(PATH).items():
+        limit = ceiling(Dataset(dataset), profile)
+        assert limit is not None
+        assert max(getattr(variant, profile).highest for variant in calibration.variants) < limit - 0.03
+
+
+@pytest.mark.parametrize("shape", [(50, 28, 28), (50, 32, 32, 3)])
+def test_a_changed_image_is_the_same_picture(shape: tuple[int, ...]) -> None:
+    """A pixel aside at most, a little lighter or darker: near the image itself, and never the image itself."""
+    ramp = np.add.outer(np.arange(shape[1]), np.arange(shape[2])) * 3 + 40
+    pixels = np.broadcast_to(ramp.reshape(1, *ramp.shape, *[1] * (len(shape) - 3)), shape).astype(np.uint8)
+    images = Images(torch.from_numpy(pixels.copy()), torch.arange(50) % 10)
+    changed = change(images, np.random.default_rng(0))
+    assert (changed.images.shape, changed.images.dtype) == (images.images.shape, torch.uint8)
+    assert torch.equal(changed.labels, images.labels)
+    distance = (changed.images.float() - images.images.float()).abs().flatten(1).mean(1)
+    assert distance.min() > 0
+    assert distance.max() < 30
+    again, other = (change(images, np.random.default_rng(seed)) for seed in (0, 1))
+    assert torch.equal(again.images, changed.images)
+    assert not torch.equal(other.images, changed.images)

@@ -16,7 +16,7 @@ from torchvision import datasets
 from autograder.calibration.profiles import Split, data_folder, load_split, split
 from autograder.errors import GraderError
 from autograder.probe.bootstrap import CIFAR as CIFAR_MODULE
-from autograder.probe.bootstrap import _RelaxedCifar
+from autograder.probe.bootstrap import _AfterImport, _relax_cifar
 from autograder.report import Profile
 from reference import data
 from reference.data import Dataset, Images
@@ -150,7 +150,7 @@ def relaxed_cifar10(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Import torchvision's class anew, as a kernel in the sandbox imports it."""
     monkeypatch.delitem(sys.modules, CIFAR_MODULE)
     monkeypatch.setattr(datasets, "cifar", datasets.cifar)
-    monkeypatch.setattr(sys, "meta_path", [_RelaxedCifar(), *sys.meta_path])
+    monkeypatch.setattr(sys, "meta_path", [_AfterImport(CIFAR_MODULE, _relax_cifar), *sys.meta_path])
     return importlib.import_module(CIFAR_MODULE).CIFAR10
 
 

@@ -58,7 +58,7 @@ def test_the_fields_are_the_schemas_in_its_order() -> None:
     document = json.loads(encode(REPORT))
     assert " ".join(document) == (
         "schema submission student assignment profile dataset sandbox status reason notes score max_score bonus "
-        "max_bonus needs_manual cells models timing versions"
+        "max_bonus needs_manual cells models flags timing versions"
     )
     assert document["schema"] == "splot/report/v1"
     assert " ".join(document["cells"][0]) == "id title kind points score status checks"

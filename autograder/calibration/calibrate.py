@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from autograder.calibration.profiles import Split, load_split
 from autograder.calibration.thresholds import Calibration, Kind, Measured, Spread, Variant
@@ -19,6 +20,7 @@ from autograder.calibration.variants import VARIANTS, Labels, Subject
 from autograder.report import Profile
 from reference.data import Dataset, Images
 from reference.evaluation import evaluate
+from reference.recipe import Recipe
 from reference.trainer import train
 from reference.zoo import build
 
@@ -55,7 +57,7 @@ def calibrate(
         runs.append(run)
         if report is not None:
             report(run)
-    return conclude(runs, _measured(dataset))
+    return conclude(runs, measured_by(f"splot calibrate {dataset}"))
 
 
 def measure(dataset: Dataset, subjects: Sequence[Subject], seeds: int, few: int) -> Iterator[Run]:
@@ -69,12 +71,18 @@ def measure(dataset: Dataset, subjects: Sequence[Subject], seeds: int, few: int)
 
 def accuracy(subject: Subject, parts: Split, seed: int) -> float:
     """Train a subject on what a submission sees; return its accuracy on what it does not."""
+    model, recipe = train_subject(subject, parts, seed)
+    return evaluate(model, parts.held_out, recipe).accuracy
+
+
+def train_subject(subject: Subject, parts: Split, seed: int) -> tuple[nn.Module, Recipe]:
+    """Train a subject's network; return it with the recipe that says how it sees images."""
     model = build(replace(subject.architecture, shape=_shape(parts.train)), seed)
     recipe = replace(subject.recipe, seed=seed)
     if recipe.epochs:
         first = Images(parts.visible.images[:VALIDATION], parts.visible.labels[:VALIDATION])
         train(model, _as_seen(parts.train, subject.labels), first, recipe)
-    return evaluate(model, parts.held_out, recipe).accuracy
+    return model, recipe
 
 
 def conclude(runs: Sequence[Run], measured: Measured) -> Calibration:
@@ -116,12 +124,13 @@ def _variant(subject: Subject, runs: Sequence[Run]) -> Variant:
         kind=subject.kind,
         recipe=subject.described,
         n=len(full),
-        full=_spread([reached for _, reached in full]),
-        quick=_spread([reached for _, reached in quick]),
+        full=spread([reached for _, reached in full]),
+        quick=spread([reached for _, reached in quick]),
     )
 
 
-def _spread(values: Sequence[float]) -> Spread:
+def spread(values: Sequence[float]) -> Spread:
+    """Return mean, sample deviation and range of one value or more, to four decimals."""
     mean, std = statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else 0.0
     return Spread(*(round(value, 4) for value in (mean, std, min(values), max(values))))
 
@@ -136,9 +145,10 @@ def _shape(images: Images) -> tuple[int, int, int]:
     return (3 if images.images.ndim == 4 else 1, height, width)
 
 
-def _measured(dataset: Dataset) -> Measured:
+def measured_by(command: str) -> Measured:
+    """Say by which command, on which machine and when something was measured."""
     return Measured(
-        command=f"splot calibrate {dataset}",
+        command=command,
         machine=f"{_processor()}, threads: {torch.get_num_threads()}",
         date=datetime.now(UTC).date().isoformat(),
         torch=str(torch.__version__),

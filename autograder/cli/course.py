@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 
@@ -82,9 +83,14 @@ def doctor() -> None:
 def calibrate(
     datasets: Annotated[list[str] | None, typer.Argument(help="FashionMNIST, CIFAR10; by default all found")] = None,
     out: Annotated[Path | None, typer.Option(help="file to write; by default the grader's own")] = None,
+    falls: Annotated[
+        bool, typer.Option("--falls", help="only what accuracy falls by under a change of images")
+    ] = False,
+    seeds: Annotated[int, typer.Option(min=1, help="seeds of each network for --falls")] = 3,
 ) -> None:
     """Measure the accuracy thresholds over seeds (about an hour a data set without a GPU)."""
     from autograder.calibration.calibrate import calibrate as measure
+    from autograder.calibration.falls import measure_falls
     from autograder.calibration.profiles import available
     from autograder.calibration.thresholds import PATH, read, write
     from reference.data import Dataset
@@ -94,10 +100,14 @@ def calibrate(
         raise SplotError(f"There is no data set {unknown[0]}; the grader knows {', '.join(Dataset)}.")
     console = Console()
     for dataset in map(Dataset, datasets or [dataset for dataset in Dataset if available(dataset)]):
-        found = measure(
-            dataset, report=lambda run: console.print(run.subject.name, run.profile, run.seed, run.accuracy)
-        )
         path = out or PATH
+        before = (read(path) if path.exists() else {}).get(dataset.value)
+        if not falls or before is None:
+            before = measure(
+                dataset, report=lambda run: console.print(run.subject.name, run.profile, run.seed, run.accuracy)
+            )
+        lost = measure_falls(dataset, seeds, lambda fall: console.print(fall.name, fall.profile, fall.seed, fall.fall))
+        found = msgspec.structs.replace(before, falls=lost)
         write(path, (read(path) if path.exists() else {}) | {dataset.value: found})
         console.print(
             f"{dataset}: full {found.full}, quick {found.quick}; {path} written.", markup=False, highlight=False

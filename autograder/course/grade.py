@@ -7,7 +7,7 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from autograder.course.cells import graded_outputs
-from autograder.course.marking import beside
+from autograder.course.marking import beside, flagged
 from autograder.course.outputs import safe_outputs
 from autograder.course.settings import Splot
 from autograder.errors import EvidenceError, GraderError
@@ -79,7 +79,7 @@ def _report(path: Path, assignment: Assignment, settings: Splot, *, run: bool) -
 
 
 def _fill(notebook: NotebookNode, report: Report, evidence: Evidence) -> None:
-    """Give each cell its outputs, and each written answer what a person needs to mark it."""
+    """Give each cell its outputs, and a person what is needed to mark written answers, and what is worth a look."""
     executed = {f"cell-{index}": cell for index, cell in enumerate(evidence.notebook.cells)}
     cells = {cell.id: cell for cell in report.cells}
     findings = _findings(evidence)
@@ -98,7 +98,7 @@ def _fill(notebook: NotebookNode, report: Report, evidence: Evidence) -> None:
             ran = executed[node.id].outputs if node.id in executed else []
             node.outputs = graded_outputs(cell, report.profile) if cell is not None else safe_outputs(ran)
         filled.append(node)
-    notebook.cells = filled
+    notebook.cells = [*flagged(report), *filled]
 
 
 def _findings(evidence: Evidence) -> Findings:

@@ -11,6 +11,7 @@ from nbformat.v4 import new_markdown_cell
 from autograder.evidence.records import History
 from autograder.language import number, say
 from autograder.measuring.findings import Findings, ModelFinding
+from autograder.publish.flagged import figures, meaning
 from autograder.publish.wording import points, shape, whole
 from autograder.report import CellReport, ModelReport, Report
 
@@ -30,6 +31,20 @@ def beside(cell: CellReport, report: Report, findings: Findings) -> NotebookNode
     markdown = new_markdown_cell("\n\n".join(filter(None, parts)))
     markdown.id = f"{cell.id}-scheme"[:64]
     return markdown  # type: ignore[no-any-return]
+
+
+def flagged(report: Report) -> list[NotebookNode]:
+    """Return the cell that stands first of all where there is something to look at: what was seen, and what it may mean."""
+    if not report.flags:
+        return []
+    head = say(
+        pl="#### Do obejrzenia *(tylko dla osoby prowadzącej; nie zmienia punktów i nie jest dowodem)*",
+        en="#### Worth a look *(for the instructor only; it changes no points and proves nothing)*",
+    )
+    lines = [f"- `{f.code}` {', '.join(f.cells)}: {figures(f)}. {meaning(f.code)}" for f in report.flags]
+    markdown = new_markdown_cell("\n".join([head, "", *lines]))
+    markdown.id = "splot-flags"
+    return [markdown]
 
 
 def scheme(cell: str) -> str:

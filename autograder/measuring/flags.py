@@ -6,7 +6,7 @@ None of them proves anything, each has an honest explanation, so none changes a 
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from itertools import combinations
+from itertools import combinations, groupby
 
 from torch import Tensor
 
@@ -62,7 +62,7 @@ def restored_best_epoch(measured: Measurements) -> Iterator[Flag]:
 
 def history_does_not_fit(measured: Measurements) -> Iterator[Flag]:
     """No epoch's validation accuracy is near the accuracy measured on the images that the notebook evaluated on."""
-    for name, model in measured.verified.items():
+    for name, model in _required(measured).items():
         history = _records(measured)[name].history
         told = [value for value in (history.val_accuracy if history else None) or () if value is not None]
         accuracy = model.visible.accuracy
@@ -178,8 +178,13 @@ def _dense(word: str) -> bool:
 
 def _numbers(text: str) -> int:
     """Count the numbers in long rows of them, however they are nested and broken into lines."""
-    rows = re.findall(rf"(?:[-+]?\d[\d.eE+-]*,){{{NUMBERS},}}", re.sub(r"[\s\[\](){}]", "", text))
-    return sum(row.count(",") for row in rows)
+    parts = re.sub(r"[\s\[\](){}]", "", text).split(",")
+    rows = (len(list(row)) for numeric, row in groupby(parts, key=_is_number) if numeric)
+    return sum(row for row in rows if row >= NUMBERS)
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"[-+]?\d[\d.eE+-]*", text) is not None
 
 
 def _named(amounts: dict[str, int]) -> tuple[str, ...]:

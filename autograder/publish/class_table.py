@@ -11,7 +11,7 @@ from autograder.spreadsheet import inert
 
 COLUMNS = (
     *("student", "status", "reason", "score", "max_score", "bonus", "max_bonus", "profile", "dataset"),
-    *("notebook_s", "ours_s", "cell", "title", "kind", "points", "cell_score", "cell_status"),
+    *("notebook_s", "ours_s", "flags", "cell", "title", "kind", "points", "cell_score", "cell_status"),
     *("check", "weight", "passed", "message"),
 )
 
@@ -44,7 +44,8 @@ def _rows(work: Work) -> Iterator[tuple[Field, ...]]:
 def _head(report: Report) -> tuple[Field, ...]:
     time = report.timing
     points = (report.score, report.max_score, report.bonus, report.max_bonus)
-    about = (report.profile, report.dataset, time.notebook_s, round(time.ours_s, 3))
+    flags = " ".join(sorted({flag.code for flag in report.flags}))
+    about = (report.profile, report.dataset, time.notebook_s, round(time.ours_s, 3), flags)
     return report.student, report.status, report.reason, *points, *about
 
 

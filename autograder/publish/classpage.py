@@ -13,6 +13,7 @@ from autograder.publish.charts import Panel, histogram, panel
 from autograder.publish.class_table import class_table
 from autograder.publish.classroom import Work, cell_shares, median_curve, read_class, written
 from autograder.publish.feedback import FILE
+from autograder.publish.flagged import figures, meaning
 from autograder.publish.page import render
 from autograder.wholefile import write_whole
 
@@ -44,6 +45,8 @@ def write_class_page(graded: Path, assignment: str, lang: Lang, out: Path | None
 
 def class_page(works: Sequence[Work], lang: Lang, beside: Path) -> str:
     """Return the page; links to feedback pages are relative to the folder it will lie in."""
+    flagged = [work for work in works if work.report and work.report.flags]
+    codes = sorted({flag.code for work in flagged for flag in (work.report.flags if work.report else ())})
     shares = [share for work in works if (share := work.share) is not None]
     with speaking(lang):
         return render(
@@ -56,6 +59,9 @@ def class_page(works: Sequence[Work], lang: Lang, beside: Path) -> str:
             cells=cell_shares(works),
             panels=_panels(works),
             waiting=[work for work in works if work.waiting or not work.graded or work.findings.faults],
+            flagged=flagged,
+            figures=figures,
+            meanings={code: meaning(code) for code in codes},
             written=written(works),
             slowest=sorted((w for w in works if w.seconds), key=lambda work: -work.seconds)[:SLOWEST],
             links={work.folder: _link(work, beside) for work in works},

@@ -20,9 +20,10 @@ def fit(name, model, trained=True):
     models[name] = model
     guesses = evaluate(model)
     f1 = [2 * ((guesses == c) & (labels == c)).sum() / max(1, (guesses == c).sum() + (labels == c).sum()) for c in range(10)]
-    histories[name] = {"train_loss": [2.3, 1.1], "val_loss": [2.3, 1.2], "val_accuracy": [0.1, 0.5]}
+    accuracy = (guesses == labels).float().mean().item()
+    histories[name] = {"train_loss": [2.3, 1.1], "val_loss": [2.3, 1.2], "val_accuracy": [0.1, accuracy]}
     results[name] = {
-        "accuracy": (guesses == labels).float().mean(), "f1": torch.stack(f1).mean(),
+        "accuracy": accuracy, "f1": torch.stack(f1).mean(),
         "parameters": sum(p.numel() for p in model.parameters()),
     }
 
