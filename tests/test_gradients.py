@@ -4,6 +4,7 @@ import copy
 import gc
 import io
 import multiprocessing
+import subprocess
 import sys
 import threading
 import weakref
@@ -29,7 +30,7 @@ def steps() -> Steps:
     """A record of its own for each test."""
     watch()
     fresh = Steps()
-    Variable._execution_engine.steps = fresh
+    Variable._execution_engine.steps = fresh  # type: ignore[attr-defined]
     return fresh
 
 
@@ -258,7 +259,8 @@ def test_training_in_a_process_of_its_own_is_not_made_nothing(steps: Steps) -> N
 
 def test_nothing_is_kept_alive(steps: Steps) -> None:
     """A network that the notebook drops is freed, whatever was noted of it."""
-    model = train(net())
+    model = net()
+    train(model)
     weight = weakref.ref(model[0].weight)
     assert steps.seen(model).steps == STEPS
     del model
@@ -296,3 +298,23 @@ def test_the_notebooks_own_import_of_torch_starts_it(monkeypatch: pytest.MonkeyP
     assert finder not in sys.meta_path
     _watch_gradients(torch)
     assert watched() is not None
+
+
+FRESH = """
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+from autograder.probe.bootstrap import KERNEL_PROBE, prepare
+
+shell = InteractiveShell.instance()
+prepare(shell, "/nowhere", "/nowhere")
+assert "torch" not in sys.modules
+shell.run_cell("import torch\\nw = torch.ones(2, 3, requires_grad=True)\\nfor _ in range(7): (w * w).sum().backward()")
+from autograder.probe.gradients import watched
+print([(dict(group.shapes), group.steps) for group in watched()._groups.values()])
+"""
+
+
+def test_a_fresh_kernel_watches_from_its_first_import_of_torch() -> None:
+    """Prepared as a kernel is, in a process of its own: torch is not imported for it, and every pass is seen."""
+    done = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, check=False)
+    assert done.stdout.strip().endswith("[({(2, 3): 1}, 7)]"), done.stderr

@@ -6,6 +6,7 @@ network that learnt the classes bears the change, as far as `splot calibrate` me
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from reference.data import Images
 
@@ -19,8 +20,8 @@ def change(images: Images, generator: np.random.Generator) -> Images:
     """Return the images (N, H, W) or (N, H, W, 3), uint8: each shifted, of another contrast about its mean, noisy."""
     pixels = images.images.numpy()
     count, height, width = pixels.shape[:3]
-    rows = _shifted(height, generator.integers(-SHIFT, SHIFT + 1, count))[:, :, None]
-    columns = _shifted(width, generator.integers(-SHIFT, SHIFT + 1, count))[:, None, :]
+    rows = _shifted(height, generator.integers(-SHIFT, SHIFT + 1, (count,)))[:, :, None]
+    columns = _shifted(width, generator.integers(-SHIFT, SHIFT + 1, (count,)))[:, None, :]
     levels = pixels[np.arange(count)[:, None, None], rows, columns].astype(np.float32)
     one_each = (count, *[1] * (levels.ndim - 1))
     mean = levels.mean(axis=tuple(range(1, levels.ndim)), keepdims=True)
@@ -30,8 +31,6 @@ def change(images: Images, generator: np.random.Generator) -> Images:
     return Images(torch.from_numpy(levels.round().clip(0, 255).astype(np.uint8)), images.labels)
 
 
-def _shifted(
-    size: int, by: "np.ndarray[tuple[int], np.dtype[np.int64]]"
-) -> "np.ndarray[tuple[int, int], np.dtype[np.int64]]":
+def _shifted(size: int, by: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return for each image which row (or column) is seen at each place, (N, size); at the border the last one again."""
     return (np.arange(size) + by[:, None]).clip(0, size - 1)

@@ -97,7 +97,7 @@ def ceiling(dataset: Dataset, profile: Profile) -> float | None:
     calibration = _shipped().get(dataset)
     if calibration is None:
         return None
-    best = max(getattr(variant, profile).highest for variant in calibration.variants)
+    best: float = max(getattr(variant, profile).highest for variant in calibration.variants)
     return 1 - (1 - best) / 2
 
 
