@@ -43,6 +43,7 @@ class Bench:
             profile=Profile.QUICK, dataset="FashionMNIST", sandbox="none",
         )  # fmt: skip
         bench._write(file)
+        (folder / "notebook.ipynb").write_text('{"cells": []}')
         bench._run(IMPORTS, DATA, *sources)
         bench._take(cells)
         return bench

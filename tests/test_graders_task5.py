@@ -61,7 +61,7 @@ def test_a_network_without_a_map_is_named(models: str, notebook: Bench, tmp_path
 
 def test_a_map_that_cannot_be_told_from_a_constant_is_undecided(notebook: Bench, tmp_path: Path) -> None:
     """Where the right map is negative everywhere, zeros are right after a ReLU, and a person decides."""
-    negative = "models['gap'].fc.weight.data = -models['gap'].fc.weight.data.abs() - 0.1\n"
+    negative = "models['gap'].fc.weight.data -= models['gap'].fc.weight.data.max() + 0.1\n"  # no answer changes
     zeros = "def cam(model, image, class_index):\n    return torch.zeros(28, 28)"
     assert (
         judged(notebook.then(tmp_path, f"import copy\nmodels = copy.deepcopy(models)\n{negative}{zeros}", *EVERY))[0]

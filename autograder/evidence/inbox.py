@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from autograder.evidence.probes import IMAGE_SHAPES, CallProbe, DataProbe, Probe, generator, random_images
+from autograder.evidence.probes import IMAGE_SHAPES, CallProbe, DataProbe, MapProbe, Probe, generator, random_images
 
 
 def write_requests(probes: Sequence[Probe], seed: str, folder: Path) -> None:
@@ -19,6 +19,8 @@ def write_requests(probes: Sequence[Probe], seed: str, folder: Path) -> None:
             drawn = probe.draw(generator(seed, f"{probe.cell}/{probe.name}"))
             request |= {"function": probe.function, "steps": probe.steps}
             request["arguments"] = [_argument(value, folder, f"{probe.name}-{i}.npy") for i, value in enumerate(drawn)]
+        elif isinstance(probe, MapProbe):
+            request["models"] = list(probe.models)
         elif isinstance(probe, DataProbe):
             for name in IMAGE_SHAPES:
                 np.save(folder / f"{name}.npy", random_images(seed, name), allow_pickle=False)

@@ -67,10 +67,11 @@ class DataProbe:
 
 @dataclass(frozen=True)
 class MapProbe:
-    """Call `cam(model, image, class_index)` on visible images, for the class each model itself predicts."""
+    """Call `cam(model, image, class_index)` on visible images, for the class each of these models itself predicts."""
 
     cell: str
     name: str
+    models: tuple[str, ...]
 
 
 Probe = CallProbe | LayerProbe | ModelProbe | DataProbe | MapProbe

@@ -9,57 +9,138 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from autograder.evidence.records import MapRecord
 from autograder.graders.flow import Flow
+from autograder.graders.maps import flat
 from autograder.language import say
-from autograder.lift import Step, StepKind
+from autograder.lift import LiftedModel, Step, StepKind
 from autograder.measuring.measured import Measured
-from autograder.measuring.verdicts import UndecidedError
+
+SMALLEST = 3  # pixels a side: on fewer, any map resembles any other
+MAP_AXES = 4  # (B, C, h, w)
+COPIES = 1e-4  # of the first singular value: where the second is smaller, the maps are copies of one
+TOLERANCE = 1e-3  # relative, of what is averaged to what the mean of the maps is
+REARRANGING = (
+    "aten.view", "aten.reshape", "aten._unsafe_view", "aten.flatten", "aten.permute", "aten.transpose", "aten.movedim",
+    "aten.contiguous", "aten.clone", "aten.alias", "aten.detach", "aten.squeeze", "aten.unsqueeze", "aten.to",
+    "aten._to_copy", "aten.numpy_T", "aten.t.",
+)  # fmt: skip
+
+
+class UnfitError(Exception):
+    """A model has no class activation map; the message says why, as the end of a sentence about the model."""
 
 
 @dataclass(frozen=True)
 class Activations:
-    """Maps (B, C, h, w) of the first visible images, and weights (classes, C); float64."""
+    """Maps (B, C, h, w), images (B, channels, H, W) and scores (B, classes) of the first visible images.
 
+    `weights` is (classes, C), of the last layer; all in float64.
+    """
+
+    images: Tensor
     maps: Tensor
+    scores: Tensor
     weights: Tensor
 
-    def of(self, record: MapRecord) -> Tensor:
-        """Compute the right map (h, w); raises `UndecidedError` where there is no such image or class."""
-        if not (0 <= record.class_index < len(self.weights) and record.image < len(self.maps)):
-            raise UndecidedError(
-                say(
-                    pl="Zapis wywołań cam nie zgadza się z modelem; oceni je osoba prowadząca.",
-                    en="The record of cam's calls does not fit the model; a person will judge them.",
-                )
-            )
-        return torch.einsum("k,khw->hw", self.weights[record.class_index], self.maps[record.image])
+    def of(self, image: int) -> Tensor:
+        """Compute the maps (classes, h, w) of one image."""
+        return torch.einsum("ck,khw->chw", self.weights, self.maps[image])
+
+    def predicts(self, image: int, class_index: int) -> bool:
+        """Whether the model's own answer for an image is this class, or as good as it."""
+        if not (image < len(self.scores) and 0 <= class_index < self.scores.shape[1]):
+            return False
+        scores = self.scores[image]
+        return bool(scores[class_index] >= scores.max() - TOLERANCE * (1 + scores.abs().max()))
 
 
-def activations(measured: Measured) -> Activations | None:
-    """Return what a model's class activation maps are made of; None unless it ends in averaging and one linear layer."""
-    flow = Flow(measured.model)
+def activations(measured: Measured) -> Activations:
+    """Return what a model's class activation maps are made of; raises `UnfitError` where it has none."""
+    images = measured.visible_batch()
+    flow = Flow(measured.model, images)
     classifiers = flow.classifiers()
     average = flow.averaging(classifiers[0]) if len(classifiers) == 1 else None
-    if average is None or not isinstance(linear := classifiers[0].layer, nn.Linear):
-        return None
-    maps = _maps(measured, flow, average)
-    if maps is None or maps.shape[1] != linear.in_features:
-        return None
-    return Activations(maps.double(), linear.weight.detach().double())
+    source = None if average is None else _averaged(measured.model, average)
+    if average is None or source is None or not isinstance(linear := classifiers[0].layer, nn.Linear):
+        raise UnfitError(
+            say(
+                pl="nie kończy się Global Average Poolingiem i jedną warstwą liniową",
+                en="does not end in global average pooling and a single linear layer",
+            )
+        )
+    with torch.inference_mode():
+        scores, means, maps = (
+            value.double() for value in measured.model.values(images, measured.model.output, average.name, source.name)
+        )
+    _require_several(maps)
+    if maps.shape[1] != linear.in_features or not _proportional(means, maps.mean((2, 3))):
+        raise UnfitError(
+            say(
+                pl="nie podaje warstwie liniowej zwykłych średnich map",
+                en="does not give its linear layer the plain means of its maps",
+            )
+        )
+    return Activations(images.double(), maps, scores, linear.weight.detach().double())
 
 
-def _maps(measured: Measured, flow: Flow, average: Step) -> Tensor | None:
-    """Run the model and return what is averaged: what a pooling layer reads, else what the layer before gives."""
-    pools = average.kind is StepKind.GLOBAL_POOL
-    source = average if pools else flow.mapped(average)
-    if source is None or source.layer is None:
-        return None
-    seen: list[Tensor] = []
-    hook = source.layer.register_forward_hook(lambda _, inputs, output: seen.append(inputs[0] if pools else output))
-    try:
-        with torch.inference_mode():
-            measured.model(measured.visible_batch())
-    finally:
-        hook.remove()
-    return seen[-1].detach()
+def _averaged(model: LiftedModel, average: Step) -> Step | None:
+    """Return the step that gives the map (B, C, h, w) of which `average` leaves a number a channel.
+
+    An average of single pixels is none, and what only moves numbers about is looked through. None where the image itself
+    is averaged.
+    """
+    steps = {step.name: step for step in model.steps}
+    source = steps.get(average.inputs[0])
+    while source is not None and _passed_through(source):
+        source = steps.get(source.inputs[0]) if source.inputs else None
+    return source
+
+
+def _passed_through(step: Step) -> bool:
+    pixel = step.kind is StepKind.GLOBAL_POOL
+    return pixel or len(step.output_shape) != MAP_AXES or step.op.startswith(REARRANGING)
+
+
+def _require_several(maps: Tensor) -> None:
+    """Raise `UnfitError` unless the maps (B, C, h, w) are large enough, of several channels, and say where."""
+    _, channels, h, w = maps.shape
+    if min(h, w) < SMALLEST:
+        raise UnfitError(
+            say(
+                pl=f"ma przed uśrednianiem mapę {h}×{w}, a potrzebna jest co najmniej {SMALLEST}×{SMALLEST}: dodaj "
+                "padding albo usuń ostatni pooling",
+                en=f"has a map of {h}×{w} before averaging, and at least {SMALLEST}×{SMALLEST} is needed: add padding or "
+                "leave out the last pooling",
+            )
+        )
+    if all(flat(plane) for plane in maps.flatten(0, 1)):
+        raise UnfitError(
+            say(
+                pl="ma przed uśrednianiem mapy, które w każdym miejscu mają tę samą wartość",
+                en="has maps before averaging that are the same everywhere",
+            )
+        )
+    if not _independent(maps):
+        raise UnfitError(
+            say(
+                pl=f"ma przed uśrednianiem tylko jedną mapę (kanałów: {channels}) albo jej kopie, a potrzeba kilku różnych",
+                en=f"has only one map before averaging (channels: {channels}), or copies of it; several are needed",
+            )
+        )
+
+
+def _independent(maps: Tensor) -> bool:
+    """Whether the channels are more than one map times a number each; offsets aside."""
+    centred = maps - maps.mean((2, 3), keepdim=True)
+    channels = centred.transpose(0, 1).flatten(1)
+    values = torch.linalg.eigvalsh(channels @ channels.T).clamp(min=0).sqrt()  # singular values, ascending
+    return len(values) > 1 and bool(values[-2] > COPIES * values[-1])
+
+
+def _proportional(given: Tensor, means: Tensor) -> bool:
+    """Whether what the average gives is the means (B, C) times one positive number (a sum is)."""
+    if given.numel() != means.numel():
+        return False
+    given = given.reshape(means.shape)
+    factor = (given * means).sum() / means.square().sum().clamp(min=1e-30)
+    return bool(factor > 0 and (given - factor * means).norm() <= TOLERANCE * given.norm())

@@ -104,6 +104,19 @@ class LiftedModel(nn.Module):
             )
         return scores
 
+    def values(self, images: Tensor, *steps: str) -> tuple[Tensor, ...]:
+        """Compute what some steps give for one batch, on the way to its scores; each is a copy."""
+        kept: dict[str, Tensor] = {}
+
+        def compute(call: Call, values: Mapping[str, Any]) -> Any:
+            result = call(values)
+            if call.name in steps:
+                kept[call.name] = result.clone()
+            return result
+
+        self.run(images, compute)
+        return tuple(kept[name] for name in steps)
+
     def _register_weights(self, weights: Mapping[str, Tensor]) -> dict[str, str]:
         own = {}
         for position, (name, tensor) in enumerate(weights.items()):

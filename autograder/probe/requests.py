@@ -39,7 +39,7 @@ class Probe:
         if kind == "layer":
             return [record_layer(self.namespace, request["name"])]
         if kind == "map":
-            return record_maps(self.namespace, self.images, target)
+            return record_maps(self.namespace, request["models"], self.images, target)
         if kind == "data":
             return [record_data(self.namespace, self.images, source, target)]
         return [record_model(self.namespace, request["name"], self.images, target)]
