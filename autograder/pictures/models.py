@@ -15,6 +15,8 @@ from .images import image_png
 MISREAD = 12
 EPOCHS = 200
 LAYERS = 300
+LARGEST = 1e30  # of scores, whose differences are still numbers
+SUM_TOLERANCE = 1e-4
 
 
 def models(evidence: Evidence, measurements: Measurements) -> tuple[ModelFinding, ...]:
@@ -52,12 +54,11 @@ def best(measurements: Measurements) -> Best | None:
 
 
 def _misread(scores: torch.Tensor, measurements: Measurements) -> tuple[Misread, ...]:
-    """Return the images whose own class got the least, the least first."""
+    """Return the images that got a wrong class, those where the model was most sure of it first."""
     visible = measurements.split.visible
-    shares = scores.double().nan_to_num().softmax(1)
-    own = shares.gather(1, visible.labels[:, None].long())[:, 0]
+    shares, sureness = _shares(scores)
     wrong = (scores.argmax(1) != visible.labels).nonzero()[:, 0]
-    worst = wrong[own[wrong].argsort(stable=True)][:MISREAD]
+    surest = wrong[sureness[wrong].argsort(descending=True, stable=True)][:MISREAD]
     return tuple(
         Misread(
             image_png(visible.images[index]),
@@ -65,8 +66,23 @@ def _misread(scores: torch.Tensor, measurements: Measurements) -> tuple[Misread,
             int(scores[index].argmax()),
             round(float(shares[index].max()), 4),
         )
-        for index in worst.tolist()
+        for index in surest.tolist()
     )
+
+
+def _shares(scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what each class got of 1, (N, classes), and the log-odds (N,) of the class that got most.
+
+    Log-odds still order what float64 rounds to 1. Scores that are shares already, from a softmax, are left as they are.
+    """
+    plain = scores.double().nan_to_num().clamp(-LARGEST, LARGEST)
+    if bool((plain >= 0).all() and (plain.sum(1) - 1).abs().max() < SUM_TOLERANCE):
+        logits = plain.clamp(min=torch.finfo(torch.float64).tiny).log()
+    else:
+        logits = plain
+    most, top = logits.max(1)
+    rest = logits.scatter(1, top[:, None], -torch.inf).logsumexp(1)
+    return logits.softmax(1), most - rest
 
 
 def _layers(info: ModelStatistics) -> tuple[Layer, ...]:
