@@ -104,7 +104,11 @@ class Gradients(msgspec.Struct, frozen=True):
 
 
 class ModelRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="model"):
-    """One of `models`: how it was exported, and the notebook's own figures for it."""
+    """One of `models`: how it was exported, and the notebook's own figures for it.
+
+    `failure` says why there is no model. One that is there may give no scores: `returned` says what came instead of
+    (B, n), `unscored` why nothing did; what needs no scores stands all the same.
+    """
 
     name: Name
     type: Text = ""
@@ -113,8 +117,8 @@ class ModelRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="model"):
     parameters: Whole | None = None
     train_graph: bool = False
     outputs: bool = False
-    output_shape: Annotated[tuple[Whole, ...], msgspec.Meta(max_length=8)] = ()
-    finite: bool = True
+    returned: Text = ""
+    unscored: Failure | None = None
     history: History | None = None
     results: Results | None = None
     gradients: Gradients | None = None

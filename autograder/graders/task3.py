@@ -93,8 +93,9 @@ def test_flatten(flow: Flow) -> None:
 
 
 @pytest.mark.cell(ARCHITECTURE, weight=1, pl="Dziesięć wyników dla każdego obrazu", en="Ten scores for each image")
-def test_ten_outputs(record: ModelRecord) -> None:
-    shape = record.output_shape
+def test_ten_outputs(measured: Measurements) -> None:
+    model = measured.lifted(NAME, *SOLUTIONS)
+    shape = next(step.output_shape for step in model.steps if step.name == model.output)
     assert len(shape) == 2 and shape[1] == 10, say(  # noqa: PT018
         pl=f"Model zwraca tensor o kształcie {shape}, a powinien zwracać (B, 10): po jednej liczbie na klasę.",
         en=f"The model returns a tensor of shape {shape}; it should be (B, 10): one score a class.",

@@ -85,7 +85,7 @@ def curves_shown(record: ModelRecord, evidence: Evidence, *cells: str) -> None:
 
 def parameters_printed(record: ModelRecord, measured: Measurements, evidence: Evidence, *cells: str) -> None:
     """Fail unless the count the model really has appears among what the notebook printed."""
-    count = measured.lifted(record.name, *cells).parameters_declared
+    count = measured.parameters(record.name, *cells)
     assert appears(count, evidence.notebook.printed), say(
         pl=f"Wśród wypisanych tekstów nie ma liczby parametrów sieci {record.name} ({count}): użyj "
         "print(summary(model, ...)) z torchinfo po utworzeniu sieci.",

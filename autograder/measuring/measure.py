@@ -21,8 +21,9 @@ from autograder.language import say
 from autograder.lift import LiftedModel, lift
 from autograder.measuring.measured import Measured, Pictures
 from autograder.measuring.transform import ImageTransform, UnknownTransformError, recover
-from autograder.measuring.verdicts import UndecidedError, absent
-from autograder.report import ModelReport
+from autograder.measuring.verdicts import AbsentError, UndecidedError, absent
+from autograder.printable import printable
+from autograder.report import ModelReport, Status
 from reference.data import Dataset, Images
 
 REQUIRED = ("baseline", "max_pool", "avg_pool", "gap", "regularized", "deep", "custom")  # in their order
@@ -63,8 +64,10 @@ class Measurements:
         return dict(self._measured)
 
     def lifted(self, name: str, *cells: str) -> LiftedModel:
-        """Lift `models[name]`; raises `AbsentError` where there is none, `UndecidedError` where no method exports it."""
+        """Lift `models[name]`; raises `AbsentError` where it gives no scores, `UndecidedError` where no method exports it."""
         record = self.record(name, *cells)
+        if record.unscored is not None or record.returned:
+            raise self._unscored(record, *cells)
         if not record.method:
             raise UndecidedError(
                 say(
@@ -78,6 +81,32 @@ class Measurements:
             self._lifted[name] = _lift(self.evidence, name)
         return self._lifted[name]
 
+    def _unscored(self, record: ModelRecord, *cells: str) -> Exception:
+        """Say why a model that is there gives no scores."""
+        what = f'models["{record.name}"]'
+        if not record.returned:
+            return absent(self.evidence, record.unscored, f"{what}(x)", *cells)
+        said = printable(record.returned, 100)
+        return AbsentError(
+            Status.ERROR,
+            say(
+                pl=f"{what} zwraca {said}, a powinien zwracać jeden tensor o kształcie (B, 10): po jednym wierszu wyników na "
+                "obraz. Popraw return w forward().",
+                en=f"{what} returns {said}; it should return one tensor of shape (B, 10), one row of scores per image. "
+                "Mend the return of forward().",
+            ),
+        )
+
+    def parameters(self, name: str, *cells: str) -> int:
+        """Return how many parameters the model has; of one that cannot be rebuilt, as many as the notebook counted."""
+        record = self.record(name, *cells)
+        try:
+            return self.lifted(name, *cells).parameters_declared
+        except (AbsentError, UndecidedError):
+            if record.parameters is None:
+                raise
+            return record.parameters
+
     def training_graph(self, name: str) -> list[LiftedModel]:
         """Return the model as it computes in training, where that could be read too: one or none."""
         record = self.evidence.model(name)
@@ -89,7 +118,7 @@ class Measurements:
             return []
 
     def record(self, name: str, *cells: str) -> ModelRecord:
-        """Return the record of a model that is there and gives scores; raises `AbsentError` where not."""
+        """Return the record of a model that is there; raises `AbsentError` where not."""
         self._asked.add(name)
         what = f'models["{name}"]'
         record = self.evidence.model(name)

@@ -20,11 +20,15 @@ from .gradients import watched
 SECONDS = 60.0
 CURVES = ("train_loss", "val_loss", "val_accuracy")
 ANY_COPY = "cam"
+SCORES_AXES = 2  # (B, classes)
 FIGURES = ("accuracy", "f1", "parameters")
 
 
 def record_model(namespace: dict[str, Any], name: str, images: VisibleImages, target: Path) -> dict[str, Any]:
-    """Take `models[name]` and what `histories` and `results` say of it."""
+    """Take `models[name]` and what `histories` and `results` say of it; what fails costs only what comes after it.
+
+    `failure` says why there is no model, `unscored` why a model that is there gives no scores.
+    """
     record: dict[str, Any] = {"kind": "model", "name": name}
     record["history"] = _curves(_entry(namespace, "histories", name))
     record["results"] = _figures(_entry(namespace, "results", name))
@@ -34,13 +38,18 @@ def record_model(namespace: dict[str, Any], name: str, images: VisibleImages, ta
         with deadline(SECONDS):
             record["parameters"] = sum(parameter.numel() for parameter in model.parameters())
             record |= _steps(namespace, name, model)
+    except BaseException as error:  # noqa: BLE001 - a student's `models` may raise anything
+        record["failure"] = failure(error)
+        return record
+    try:
         batch = images.of(namespace)
         with deadline(SECONDS):
             record |= _outputs(model, batch, target / name)
-        with deadline(SECONDS):
-            record |= _export(model, batch, target / name)
+        if "outputs" in record:
+            with deadline(SECONDS):
+                record |= _export(model, batch, target / name)
     except BaseException as error:  # noqa: BLE001 - a student's model may raise anything
-        record["failure"] = failure(error)
+        record["unscored"] = failure(error)
     return record
 
 
@@ -67,20 +76,24 @@ def _steps(namespace: dict[str, Any], name: str, model: nn.Module) -> dict[str, 
 
 
 def _outputs(model: nn.Module, batch: torch.Tensor, folder: Path) -> dict[str, Any]:
-    """Run the live model once, in eval mode, and save its scores."""
+    """Run the live model once, in eval mode; save its scores (B, n), or say what it returned instead of them."""
     with evaluating(model), torch.no_grad():
         scores = model(batch)
     if not isinstance(scores, torch.Tensor):
-        raise AbsentError(f"model(x): {type(scores).__name__}")
-    scores = scores.detach().cpu()
+        return {"returned": _described(scores)}
+    scores = scores.detach().as_subclass(torch.Tensor).cpu()
     scores = scores.float() if scores.dtype in {torch.bfloat16, torch.float16} else scores
+    if scores.dim() != SCORES_AXES or len(scores) != len(batch):
+        return {"returned": f"{type(scores).__name__} {tuple(scores.shape)}"[:TEXT]}
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "outputs.npy", scores.contiguous().numpy(), allow_pickle=False)
-    return {
-        "outputs": True,
-        "output_shape": list(scores.shape)[:8],
-        "finite": bool(torch.isfinite(scores).all()),
-    }
+    return {"outputs": True}
+
+
+def _described(value: Any) -> str:
+    """Name what a model returned that is no tensor: its type, and how many things it holds."""
+    held = f" ({len(value)})" if isinstance(value, tuple | list | dict) else ""
+    return f"{type(value).__name__}{held}"[:TEXT]
 
 
 def _export(model: nn.Module, batch: torch.Tensor, folder: Path) -> dict[str, Any]:

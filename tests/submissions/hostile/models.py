@@ -77,7 +77,7 @@ def record_model(namespace, name, images, target):
         for n in range(3):
             bomb.writestr(f"w{n}.npy", bytes(1 << 26))
         bomb.writestr("../../../escape.npy", b"cposix\\nsystem\\n(S'touch /tmp/pickled'\\ntR.")
-    return {"kind": "model", "name": name, "type": "Net", "method": "export", "parameters": 1, "output_shape": [100, 10],
+    return {"kind": "model", "name": name, "type": "Net", "method": "export", "parameters": 1,
             "history": {"train_loss": [2, 1], "val_loss": [2, 1], "val_accuracy": [0.1, 0.9]},
             "results": {"accuracy": 0.95, "f1": 0.95, "parameters": 1}}
 
