@@ -8,7 +8,7 @@ from autograder.graders.skeleton import convolutions, differences, excuses, idle
 from autograder.language import say
 from autograder.lift import Step, StepKind
 from autograder.measuring.measure import Measurements
-from autograder.measuring.verdicts import AbsentError
+from autograder.measuring.verdicts import AbsentError, UndecidedError
 
 MAX, AVG = "max_pool", "avg_pool"
 CELLS = {
@@ -54,11 +54,26 @@ class Networks:
         return self._training[name]
 
     def regularizers(self, name: str) -> set[StepKind]:
-        """What regularizes a model's maps: batch norm in either mode, dropout on the way that training takes."""
+        """What regularizes a model's maps: batch norm in either mode, dropout on the way that training takes.
+
+        Raises `UndecidedError` where only a doubtful training graph could say.
+        """
         flow, training = self.flow(name), self.training(name)
+        doubtful = self.measured.doubts_training(name)
         found = {kind for one in (flow, *training) for kind in regularizers(one)}
-        dropped = any(StepKind.DROPOUT2D in regularizers(one) for one in training or [flow])
-        return found if dropped else found - {StepKind.DROPOUT2D}
+        on_the_way = training or ([] if doubtful else [flow])
+        if not any(StepKind.DROPOUT2D in regularizers(one) for one in on_the_way):
+            found.discard(StepKind.DROPOUT2D)
+        if not found and doubtful:
+            raise UndecidedError(
+                say(
+                    pl=f"Sieć {name} w trybie train() liczy coś innego niż w eval(), nie tylko przez dropout i batch norm, więc "
+                    "jej regularyzację oceni osoba prowadząca.",
+                    en=f"In train() mode the network {name} computes something else than in eval(), by more than dropout and "
+                    "batch norm, so a person will judge its regularization.",
+                )
+            )
+        return found
 
     def idle(self, name: str, *kinds: StepKind) -> str:
         """Say of the layers of these kinds that do nothing in a model, or nothing in training, why they do not count."""

@@ -19,7 +19,7 @@ from autograder.evidence.reader import Evidence
 from autograder.evidence.records import ModelRecord
 from autograder.language import say
 from autograder.lift import LiftedModel, lift
-from autograder.measuring.measured import Measured, Pictures
+from autograder.measuring.measured import Measured, Pictures, same_in_eval
 from autograder.measuring.transform import ImageTransform, UnknownTransformError, recover
 from autograder.measuring.verdicts import AbsentError, UndecidedError, absent
 from autograder.printable import printable
@@ -39,6 +39,8 @@ class Measurements:
         self._measured: dict[str, Measured] = {}
         self._asked: set[str] = set()
         self._lifted: dict[str, LiftedModel] = {}
+        self._training: dict[str, LiftedModel | None] = {}
+        self._doubted: dict[str, bool] = {}
 
     def reports(self) -> dict[str, ModelReport]:
         """Return what the report says of each model that was taken."""
@@ -108,14 +110,33 @@ class Measurements:
             return record.parameters
 
     def training_graph(self, name: str) -> list[LiftedModel]:
-        """Return the model as it computes in training, where that could be read too: one or none."""
+        """Return the model as it computes in training, where that could be read too: one or none.
+
+        It is the model's only if, dropout and batch statistics aside, it computes what the model itself does; else it
+        proves nothing, and `doubts_training` says so.
+        """
+        trained = self._lift_training(name)
+        return [] if trained is None or self.doubts_training(name) else [trained]
+
+    def doubts_training(self, name: str) -> bool:
+        """Whether there is a training graph that is not of the model: random in other ways than dropout, or made up."""
+        trained = self._lift_training(name)
+        if trained is None:
+            return False
+        if name not in self._doubted:
+            self._doubted[name] = not same_in_eval(trained, self.lifted(name))
+        return self._doubted[name]
+
+    def _lift_training(self, name: str) -> LiftedModel | None:
         record = self.evidence.model(name)
         if record is None or not record.train_graph:
-            return []
-        try:
-            return [lift(self.evidence.model_folder(name), train=True)]
-        except EvidenceError:
-            return []
+            return None
+        if name not in self._training:
+            try:
+                self._training[name] = lift(self.evidence.model_folder(name), train=True)
+            except EvidenceError:
+                self._training[name] = None
+        return self._training[name]
 
     def record(self, name: str, *cells: str) -> ModelRecord:
         """Return the record of a model that is there; raises `AbsentError` where not."""

@@ -8,12 +8,14 @@ from torch import Tensor
 from torchinfo import ModelStatistics, summary
 
 from autograder.calibration.profiles import CLASSES
+from autograder.errors import EvidenceError
 from autograder.lift import LiftedModel, predict
 from autograder.measuring.transform import ImageTransform
 from reference.data import Images
 from reference.metrics import accuracy, confusion, macro_f1
 
 TOLERANCE = 1e-3
+SEED = 6
 CHUNK = 500
 KEPT_BYTES = 256_000_000
 
@@ -107,6 +109,25 @@ class Measured:
     def visible_scores(self) -> Tensor:
         """The model's scores (N, 10) on those images."""
         return self._visible.scores(self.model)
+
+
+def same_in_eval(trained: LiftedModel, model: LiftedModel) -> bool:
+    """Whether a training graph, its layers put in eval mode meanwhile, gives what the model gives; on random images."""
+    layers = [step.layer for step in trained.steps if step.layer is not None and step.layer.training]
+    images = torch.randn(model.input_shape, generator=torch.Generator().manual_seed(SEED))
+    try:
+        for layer in layers:
+            layer.eval()
+        with torch.inference_mode(), torch.random.fork_rng(devices=[]):
+            ours, theirs = (one(images).double() for one in (model, trained))
+    except EvidenceError:
+        return False
+    finally:
+        for layer in layers:
+            layer.train()
+    if ours.shape != theirs.shape:
+        return False
+    return bool((ours - theirs).abs().max() <= TOLERANCE * (1 + ours.abs().max()))
 
 
 def _figures(scores: Tensor, labels: Tensor) -> Figures:
