@@ -185,3 +185,52 @@ models, histories, results = {}, {}, {}
     cell = cell_of(report, ACCURACY)
     assert (cell.status, cell.score) == (Status.UNDECIDED, None)
     assert "random" in cell.checks[0].message
+
+
+RETURNS = {
+    "a pair": ("return y, x", "returns tuple (2)"),
+    "a dictionary": ("return {'scores': y}", "returns dict (1)"),
+    "nothing": ("y", "returns NoneType"),
+    "NumPy": ("return y.detach().numpy()", "returns ndarray"),
+    "four axes": ("return y[:, :, None, None]", "returns Tensor (100, 10, 1, 1)"),
+    "one row": ("return y[0]", "returns Tensor (10,)"),
+    "half a batch": ("return y[:50]", "returns Tensor (50, 10)"),
+    "an exception": ("raise ValueError('no scores')", "ValueError: no scores"),
+}
+
+
+@pytest.mark.parametrize("way", RETURNS)
+def test_a_model_without_scores_costs_only_what_needs_them(way: str, tmp_path: Path) -> None:
+    """Its history, plot and printed count stand; whatever needs its scores names what `forward` returns."""
+    line, named = RETURNS[way]
+    odd = f"""
+class Odd(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = models["baseline"]
+    def forward(self, x):
+        y = self.body(x)
+        {line}
+models["baseline"] = Odd()
+"""
+    report = report_of(BASELINE + HISTORY + RESULTS + odd, tmp_path, **SHOWN)
+    assert [name.split()[0] for name in failed(report, TRAINING)] == ["Results"]
+    for message in failed(report, ARCHITECTURE).values():
+        assert 'models["baseline"]' in message
+        assert named in message
+
+
+def test_forward_may_print_and_have_options(tmp_path: Path) -> None:
+    """What `forward` prints, or takes besides the images, is no fault."""
+    chatty = """
+class Chatty(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = models["baseline"]
+    def forward(self, x, verbose=True):
+        if verbose:
+            print(x.shape)
+        return self.body(x)
+models["baseline"] = Chatty()
+"""
+    assert failed(report_of(BASELINE + HISTORY + RESULTS + chatty, tmp_path, **SHOWN), TRAINING) == {}

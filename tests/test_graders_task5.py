@@ -1,5 +1,6 @@
 """The hidden grader of Task 5: a class activation map is judged by what it shows, whatever its size and scale."""
 
+import json
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ from autograder.graders import task5
 from autograder.graders.maps import correlation, flat
 from autograder.measuring.measure import Measurements
 from tests.bench import Bench, said
-from tests.submissions.maps import HOOKS, MODELS, NETWORKS, RIGHT_WAYS, UNFIT_MODELS, WRONG_WAYS
+from tests.submissions.maps import HOOKS, MODELS, NETWORKS, RIGHT_WAYS, UNFIT_MODELS, WRONG_WAYS, resized
 
 EVERY = ("task3_architecture_tests", *(f"task4_exp{number}_tests" for number in (2, 4)), task5.CELL)
 
@@ -69,9 +70,74 @@ def test_a_map_that_cannot_be_told_from_a_constant_is_undecided(notebook: Bench,
     )
 
 
-@pytest.mark.parametrize("forged", [{"class_index": 10}, {"class_index": -1}])
+IMAGE = "def cam(model, image, class_index):\n    return image.mean(0)"
+ZEROS = "def cam(model, image, class_index):\n    return torch.zeros(image.shape[-2:])"
+COPIES = """
+class Copy(nn.Module):
+    # The map that is averaged is the image itself, in two channels.
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(1, 2, 1, bias=False), nn.Linear(2, 10)
+        self.conv.weight.data = torch.ones(2, 1, 1, 1)
+    def forward(self, x):
+        return self.fc(F.relu(self.conv(x) + 1).mean((2, 3)))
+
+models = {"gap": Copy().eval()}
+"""
+NEARLY_COPIES = COPIES.replace("torch.ones(2, 1, 1, 1)", "torch.tensor([1.0, 1.01])[:, None, None, None]").replace(
+    "self.conv(x) + 1", "self.conv(x) + torch.tensor([0.9, 0.8])[:, None, None]"
+)
+
+
+@pytest.mark.parametrize("models", [COPIES, NEARLY_COPIES])
+def test_an_untrained_model_whose_map_is_the_image_earns_nothing(models: str, notebook: Bench, tmp_path: Path) -> None:
+    """The image returned as a map of a model made for it is no class activation map: failed or open, never passed."""
+    said_of_it = judged(notebook.then(tmp_path, models + IMAGE, *EVERY))
+    assert "only one map before averaging" in said_of_it or "Only a trained network" in said_of_it
+
+
+def test_a_map_that_is_no_other_than_the_image_is_undecided(notebook: Bench, tmp_path: Path) -> None:
+    """Trained or not, where the right map is the image's own brightness, a person decides."""
+    trained = NEARLY_COPIES.replace("Copy().eval()", "trained(Copy(), 150)")
+    assert judged(notebook.then(tmp_path, trained + IMAGE, *EVERY)) != ""
+
+
+@pytest.mark.parametrize("models", ["trained(Net('pixel'))", "Net('even').eval()", "trained(Net(hidden=16))"])
+def test_an_untouched_cam_beside_a_model_without_maps_fails(models: str, notebook: Bench, tmp_path: Path) -> None:
+    """Zeros are no map: failed, never left to a person."""
+    assert judged(notebook.then(tmp_path, f"models = {{'gap': {models}}}\n{ZEROS}", *EVERY))[0] != "?"
+
+
+def test_an_untouched_cam_fails_where_the_right_map_is_negative(notebook: Bench, tmp_path: Path) -> None:
+    """A `cam` that reads neither the model nor the class is no answer, even where zeros happen to be right."""
+    negative = "import copy\nmodels = copy.deepcopy(models)\nw = models['gap'].fc.weight.data\nw -= w.max() + 0.1\n"
+    bench = notebook.then(tmp_path, negative + ZEROS, *EVERY)
+    cell = {"cell_type": "code", "source": ZEROS, "metadata": {"grade_id": task5.SOLUTION}}
+    (tmp_path / "notebook.ipynb").write_text(json.dumps({"cells": [cell]}))
+    assert "constant map" in judged(bench)
+
+
+def test_a_huge_map_is_written_down_smaller(notebook: Bench, tmp_path: Path) -> None:
+    """4000×4000 passes as any other size; what is kept of it is 1024×1024."""
+    bench = notebook.then(tmp_path, resized("mode='bilinear'").replace("(28, 28)", "(4000, 4000)"), task5.CELL)
+    assert judged(bench) == ""
+    assert bench.evidence.array("arrays", "map-gap-0.npy").shape == (1024, 1024)
+
+
+def test_a_slow_cam_is_left_undecided_not_lost(
+    notebook: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the time for all models has passed, the others are named as not asked, and a person decides."""
+    monkeypatch.setattr("autograder.probe.maps.SECONDS_IN_ALL", 1.0)
+    slow = HOOKS.replace("kept = {}", "kept = {}; import time; time.sleep(0.3)")
+    models = "models = {'baseline': Net('max').eval(), 'gap': models['gap']}"
+    said_of_it = judged(notebook.then(tmp_path, models + slow, *EVERY))
+    assert said_of_it.startswith("? cam took so long")
+
+
+@pytest.mark.parametrize("forged", [{"class_index": 10}, {"class_index": -1}, {"class_index": 0}])
 def test_forged_records_never_pass(forged: dict[str, int], notebook: Bench, tmp_path: Path) -> None:
-    """A record of a class that there is not is no map: undecided, neither a pass nor a crash."""
+    """A record of a class that there is not, or is not the predicted one: undecided, neither a pass nor a crash."""
     bench = notebook.then(tmp_path, HOOKS, task5.CELL)
     file = bench.evidence.file
     (taken,) = (probed for probed in file.probed if probed.cell == task5.CELL)

@@ -2,6 +2,8 @@
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -17,9 +19,11 @@ from autograder.graders.convolutions import Answer
 from autograder.graders.task1 import RANDOM
 from autograder.language import Lang
 from autograder.measuring.findings import Findings
+from autograder.measuring.measure import Measurements
 from autograder.notebook.assignment import load_assignment
 from autograder.pictures.comparisons import _compare
 from autograder.pictures.images import ENLARGED, enlarged_png, image_png, overlay_png
+from autograder.pictures.models import _misread
 from autograder.publish.feedback import feedback
 from autograder.publish.wording import class_name
 from reference.convolution import convolution
@@ -77,6 +81,22 @@ def test_an_image_is_shown_as_it_is(image: torch.Tensor) -> None:
     enlarged = np.asarray(Image.open(io.BytesIO(enlarged_png(image))))
     assert enlarged.shape == (ENLARGED, ENLARGED, 3)
     assert {tuple(pixel) for row in enlarged for pixel in row} <= {tuple(pixel) for row in expected for pixel in row}
+
+
+def test_the_surest_mistakes_come_first() -> None:
+    """By how sure the model was of its wrong class, also where float64 rounds all of them to 1, and of softmax's shares."""
+    labels = torch.zeros(4, dtype=torch.int64)
+    images = torch.zeros(4, 28, 28, dtype=torch.uint8)
+    split = SimpleNamespace(visible=SimpleNamespace(labels=labels, images=images))
+    measurements = cast("Measurements", SimpleNamespace(split=split))
+    scores = torch.zeros(4, 10)
+    scores[0, 0] = 9  # right
+    scores[1, [0, 1]] = torch.tensor([-9.0, 0.5])  # its own class got least of all, but nothing got much
+    scores[2, 2] = 60.0
+    scores[3, 3] = 90.0
+    assert [mistake.predicted for mistake in _misread(scores, measurements)] == [3, 2, 1]
+    shares = _misread(scores.softmax(1), measurements)
+    assert shares[-1].confidence == pytest.approx(float(scores[1].softmax(0).max()), abs=1e-3)
 
 
 def test_a_map_is_read_by_lightness_alone() -> None:

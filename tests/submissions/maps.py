@@ -7,10 +7,16 @@ from torchvision.transforms import functional as TF
 
 torch.manual_seed(2)
 
+class Residual(nn.Module):
+    def forward(self, x):
+        return x - F.avg_pool2d(x, 3, 1, 1) / 2
+
 class Net(nn.Module):
     def __init__(self, head="mean", hidden=0):
         super().__init__()
         self.features = nn.Sequential(nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 6, 3), nn.ReLU())
+        if head == "residual":
+            self.features.append(Residual())
         self.pool, self.kind = nn.AdaptiveAvgPool2d(1), head
         self.fc = nn.Sequential(nn.Linear(6, hidden), nn.ReLU(), nn.Linear(hidden, 10)) if hidden else nn.LazyLinear(10)
         self(torch.zeros(2, 1, 28, 28))
@@ -18,12 +24,20 @@ class Net(nn.Module):
         x = self.features(x)
         if self.kind == "mean":
             x = self.pool(x).flatten(1)
-        elif self.kind == "short":
+        elif self.kind in ("short", "residual"):
             x = x.mean((2, 3))
         elif self.kind == "sum":
             x = x.sum(dim=(-1, -2)) / 100
         elif self.kind == "permute":
             x = x.permute(0, 2, 3, 1).mean((1, 2))
+        elif self.kind == "again":
+            x = self.pool(self.pool(x)).flatten(1)
+        elif self.kind == "pixel":
+            x = self.pool(self.pool(x) + 0.0 * self.pool(x)).flatten(1)
+        elif self.kind == "even":
+            x = self.pool(self.pool(x).expand(-1, -1, 4, 4)).flatten(1)
+        elif self.kind == "one":
+            x = self.pool(x.sum(1, keepdim=True).expand(-1, 6, -1, -1)).flatten(1)
         elif self.kind == "both":
             x = torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)
         else:
@@ -33,7 +47,7 @@ class Net(nn.Module):
 images = torch.stack([testset[i][0] for i in range(600)])
 labels = testset.targets[:600].long()
 
-def trained(net, steps=40):
+def trained(net, steps=80):
     # Enough to do clearly better than chance, in a second or two.
     optimizer = torch.optim.Adam(net.parameters(), lr=0.02)
     net.train()
@@ -144,11 +158,22 @@ MODELS = {
     "sum over pixels, divided": "models = {'gap': trained(Net('sum'))}",
     "mean over permuted axes": "models = {'gap': trained(Net('permute'))}",
     "a model of its own": "models = {'gap': Net(hidden=4).eval(), 'cam': trained(Net())}",
+    "averaged again": "models = {'gap': trained(Net('again'))}",
+    "a residual sum, averaged": "models = {'gap': trained(Net('residual'))}",
+    "an untrained one before it": "models = {'gap': Net().eval(), 'deep': models['gap']}",
+    "a map of 1×1 before it": "models = {'gap': trained(Net('pixel')), 'deep': models['gap']}",
     "the first that has a single linear layer": """
 models = {'baseline': Net('max').eval(), 'gap': Net(hidden=4).eval(), 'deep': trained(Net())}
 """,
 }
 UNFIT_MODELS = {
+    "untrained": ("models = {'gap': Net().eval()}", "Only a trained network has a CAM"),
+    "its own is untrained": (
+        "models = {'gap': models['gap'], 'cam': Net().eval()}",
+        "Only a trained network has a CAM",
+    ),
+    "the same everywhere": ("models = {'gap': trained(Net('even'))}", "the same everywhere"),
+    "copies of one map": ("models = {'cam': Net('one').eval()}", "only one map before averaging"),
     "no averaging": ("models = {'gap': Net('max').eval()}", "No network has a CAM"),
     "averaging and maximum": ("models = {'gap': Net('both').eval()}", "No network has a CAM"),
     "two linear layers": ("models = {'gap': trained(Net(hidden=16))}", "No network has a CAM"),
