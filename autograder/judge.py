@@ -24,9 +24,10 @@ from autograder.evidence.records import EvidenceFile
 from autograder.language import Lang, speaking
 from autograder.measuring.findings import FILE
 from autograder.measuring.flags import raise_flags
+from autograder.measuring.watch import Watch
 from autograder.notebook.assignment import Assignment, Item
 from autograder.pictures import look
-from autograder.plugin import FAULTS, MEASUREMENTS, VERDICTS, Verdict
+from autograder.plugin import FAULTS, MEASUREMENTS, VERDICTS, WATCH, Verdict
 from autograder.report import (
     CellReport,
     Check,
@@ -44,18 +45,25 @@ from autograder.wholefile import write_whole
 GRADERS = Path(autograder.graders.__file__).parent
 
 
-def judge(folder: Path, assignment: Assignment, lang: Lang = Lang.PL) -> Report:
-    """Return the report of one evidence folder; raises `GraderError` where a grader broke."""
+def judge(folder: Path, assignment: Assignment, lang: Lang = Lang.PL, watch: Watch | None = None) -> Report:
+    """Return the report of one evidence folder, and leave its findings there.
+
+    `watch` is told what is being judged, and given the report before the findings are drawn. Raises `SetbackError` where
+    the judge broke at a part, `GraderError` where it broke elsewhere.
+    """
     started = time.monotonic()
+    watch = watch or Watch()
     file = Evidence(folder).file
     with speaking(lang):
-        config = _run_graders(folder, lang)
+        config = _run_graders(folder, lang, watch)
         cells = tuple(_cell(item, config.stash[VERDICTS]) for item in assignment.items)
         models = _models(config)
-        _leave_findings(config, folder)
         flags = _flags(config)
-    timing = msgspec.structs.replace(file.timing, judge_s=round(time.monotonic() - started, 3))
-    return _report(file, cells, models, flags, timing)
+        timing = msgspec.structs.replace(file.timing, judge_s=round(time.monotonic() - started, 3))
+        report = _report(file, cells, models, flags, timing)
+        watch.decided(report)
+        _leave_findings(config, folder)
+    return report
 
 
 def gather_probes() -> dict[str, list[Probe]]:
@@ -69,16 +77,20 @@ def gather_probes() -> dict[str, list[Probe]]:
 
 
 class _Session:
-    """Keeps pytest's configuration, where the plugin leaves the verdicts."""
+    """Keeps pytest's configuration, where the plugin finds the watch and leaves the verdicts."""
 
     config: pytest.Config
 
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+
     def pytest_configure(self, config: pytest.Config) -> None:
         self.config = config
+        config.stash[WATCH] = self.watch
 
 
-def _run_graders(folder: Path, lang: Lang) -> pytest.Config:
-    session = _Session()
+def _run_graders(folder: Path, lang: Lang, watch: Watch) -> pytest.Config:
+    session = _Session(watch)
     said = io.StringIO()
     arguments = [
         str(GRADERS),
@@ -94,9 +106,10 @@ def _run_graders(folder: Path, lang: Lang) -> pytest.Config:
     with _quiet_pytest(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         code = pytest.main(arguments, plugins=[plugin, session])
     faults = session.config.stash[FAULTS] if hasattr(session, "config") else []
-    if faults or code not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
-        detail = faults[0] if faults else said.getvalue()[-500:].strip()
-        raise GraderError(f"A hidden grader broke on {folder}: {detail}")
+    if faults:
+        raise faults[0]
+    if code not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
+        raise GraderError(f"A hidden grader broke on {folder}: {said.getvalue()[-500:].strip()}")
     return session.config
 
 

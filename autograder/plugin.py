@@ -1,15 +1,17 @@
 """The pytest plugin of the hidden graders: `--evidence`, the `cell` marker, and how each check ended."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from autograder.errors import EvidenceError
+from autograder.errors import EvidenceError, GraderError
 from autograder.evidence.reader import Evidence
 from autograder.language import Lang, say, speaking
 from autograder.measuring.measure import Measurements
 from autograder.measuring.verdicts import AbsentError, SettledError, UndecidedError
+from autograder.measuring.watch import Part, Setback, SetbackError, Watch
 from autograder.report import Profile, Status
 
 
@@ -26,7 +28,8 @@ class Verdict:
 
 
 VERDICTS = pytest.StashKey[list[Verdict]]()
-FAULTS = pytest.StashKey[list[str]]()
+FAULTS = pytest.StashKey[list[GraderError]]()
+WATCH = pytest.StashKey[Watch]()
 MEASUREMENTS = pytest.StashKey[Measurements]()
 
 
@@ -46,6 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     config.stash[VERDICTS] = []
     config.stash[FAULTS] = []
+    config.stash.setdefault(WATCH, Watch())
 
 
 @pytest.fixture(scope="session")
@@ -57,15 +61,28 @@ def evidence(request: pytest.FixtureRequest) -> Evidence:
 @pytest.fixture(scope="session")
 def measured(request: pytest.FixtureRequest, evidence: Evidence) -> Measurements:
     """Give what the judge measures of the models, each measured once."""
-    request.config.stash[MEASUREMENTS] = Measurements(evidence)
+    request.config.stash[MEASUREMENTS] = Measurements(evidence, request.config.stash[WATCH])
     return request.config.stash[MEASUREMENTS]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item):  # type: ignore[no-untyped-def]
-    """Make every message of a check in the language asked for."""
-    with speaking(Lang(item.config.getoption("--lang"))):
+    """Make every message of a check in the language asked for, and say which cell is being judged."""
+    watch, mark = item.config.stash[WATCH], item.get_closest_marker("cell")
+    with speaking(Lang(item.config.getoption("--lang"))), watch.at(_cell(mark)) if mark else nullcontext():
         return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out the checks of a cell that has been set aside."""
+    mark = item.get_closest_marker("cell")
+    if mark is not None:
+        item.config.stash[WATCH].require(_cell(mark))
+
+
+def _cell(mark: pytest.Mark) -> Part:
+    return Part(is_model=False, name=str(mark.args[0]))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -74,14 +91,24 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
     mark = item.get_closest_marker("cell")
     raised = call.excinfo.value if call.excinfo else None
     if mark is None:
-        item.config.stash[FAULTS].append(f"{item.nodeid} has no `cell` marker")
+        item.config.stash[FAULTS].append(GraderError(f"{item.nodeid} has no `cell` marker"))
     elif raised is not None or call.when == "call":
         verdict = _verdict(item, mark, raised)
         if verdict is None:
-            item.config.stash[FAULTS].append(f"{item.nodeid}: {type(raised).__name__}: {raised}")
+            item.config.stash[FAULTS].append(_fault(raised, mark))
+            item.session.shouldfail = "the judge broke"
         else:
             item.config.stash[VERDICTS].append(verdict)
     return (yield)
+
+
+def _fault(raised: BaseException | None, mark: pytest.Mark) -> GraderError:
+    """Say at which part the judge itself broke: a model that was being worked on, or the rest of the cell's checks."""
+    if isinstance(raised, GraderError):
+        return raised
+    if isinstance(raised, Exception):
+        return SetbackError(_cell(mark), Setback.of(raised))
+    return GraderError(f"The judge was stopped: {type(raised).__name__}.")
 
 
 def _verdict(item: pytest.Item, mark: pytest.Mark, raised: BaseException | None) -> Verdict | None:

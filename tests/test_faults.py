@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from autograder.grading.held import held
-from autograder.grading.stages import unusable
-from autograder.grading.task import Grading, JudgeLimits
+from autograder.grading.task import Grading, JudgeLimits, unusable
 from autograder.grading.workers import each
 from autograder.report import Outcome, Report, read_report
 from tests.faulty import (

@@ -9,9 +9,9 @@ from autograder.collecting.collect import Collection, collect
 from autograder.collecting.timelimits import TIME_LIMITS
 from autograder.errors import SplotError
 from autograder.evidence.reader import Evidence
-from autograder.grading.confinement import confined
-from autograder.grading.task import Task, fault
-from autograder.judge import gather_probes, judge
+from autograder.grading.judging import judged
+from autograder.grading.task import Task, reason_of
+from autograder.judge import gather_probes
 from autograder.language import say
 from autograder.notebook.choice import chosen_dataset
 from autograder.notebook.submission import Submission, read_submission
@@ -23,21 +23,9 @@ from reference.data import Dataset
 def carry_out(task: Task) -> Report:
     """Return the report of a task; never raises: whatever goes wrong stands in it as the reason."""
     try:
-        return _graded(task) if task.notebook is not None else _judged(task)
-    except SplotError as error:
-        return _ungraded(task, str(error))
-    except OSError as error:
-        return _ungraded(task, unusable(error))
+        return _graded(task) if task.notebook is not None else judged(task)
     except Exception as error:  # noqa: BLE001 - a fault of ours costs this report, not the class
-        return _ungraded(task, fault(error))
-
-
-def unusable(error: OSError) -> str:
-    """Say what the machine would not do, and what to do about it; without the system's word for it, it was not the machine."""
-    if error.strerror is None:
-        return fault(error)
-    where = f"{error.filename} cannot be used" if error.filename else "A file cannot be read or written"
-    return f"{where} ({error.strerror}): make room or choose another --out, then grade again."
+        return _ungraded(task, reason_of(error))
 
 
 def _ungraded(task: Task, reason: str) -> Report:
@@ -77,12 +65,7 @@ def _once(submission: Submission, task: Task, profile: Profile, dataset: Dataset
         probes=gather_probes(),
     )
     collect(submission, task.assignment.name, collection, task.folder / "evidence")
-    return _judged(task)
-
-
-def _judged(task: Task) -> Report:
-    with confined(task.how.judge):
-        return judge(task.folder / "evidence", task.assignment, task.how.lang)
+    return judged(task)
 
 
 def _weaknesses(sandbox: SandboxKind) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from autograder.errors import SplotError
 from autograder.language import Lang
 from autograder.notebook.assignment import Assignment
 from autograder.notebook.submission import student_of
@@ -17,7 +18,9 @@ class JudgeLimits:
     """What judging one submission's evidence may take: a stranger made that evidence."""
 
     seconds: float = 900.0
-    """Wall time, of each time it is judged."""
+    """Wall time of all of it, each time that it is judged."""
+    part_seconds: float = 180.0
+    """Wall time of each model, and of what else the checks of one cell do."""
     memory_mb: int = 6144
     """Address space, in MiB, beyond what the judge's process starts with."""
 
@@ -76,6 +79,21 @@ def to_judge(folder: Path, assignment: Assignment, how: Grading) -> Task:
 def folder_of(out: Path, student: str, assignment: Assignment) -> Path:
     """Where a student's report and evidence are kept."""
     return out / student / assignment.name
+
+
+def reason_of(error: Exception) -> str:
+    """Say in a sentence why a task cannot be carried out."""
+    if isinstance(error, SplotError):
+        return str(error)
+    return unusable(error) if isinstance(error, OSError) else fault(error)
+
+
+def unusable(error: OSError) -> str:
+    """Say what the machine would not do, and what to do about it; without the system's word for it, it was not the machine."""
+    if error.strerror is None:
+        return fault(error)
+    where = f"{error.filename} cannot be used" if error.filename else "A file cannot be read or written"
+    return f"{where} ({error.strerror}): make room or choose another --out, then grade again."
 
 
 def fault(error: BaseException) -> str:

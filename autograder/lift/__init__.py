@@ -1,9 +1,9 @@
 """Rebuild a student's model from data: a graph of tensor operations and arrays become a trusted `nn.Module`."""
 
 from .build import lift
-from .call import Call, Compute
+from .call import Call, Compute, out_of_memory
 from .flow import in_place
 from .module import LiftedModel, predict
 from .steps import Step, StepKind
 
-__all__ = ["Call", "Compute", "LiftedModel", "Step", "StepKind", "in_place", "lift", "predict"]
+__all__ = ["Call", "Compute", "LiftedModel", "Step", "StepKind", "in_place", "lift", "out_of_memory", "predict"]

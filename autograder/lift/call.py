@@ -14,6 +14,8 @@ from autograder.language import say
 from .graph import Ref, names
 from .steps import StepKind
 
+ALLOCATION = ("can't allocate memory", "not enough memory", "bad_alloc")  # in PyTorch's own exceptions
+
 
 @dataclass(frozen=True)
 class Call:
@@ -76,14 +78,24 @@ Compute = Callable[[Call, Mapping[str, Any]], Any]
 
 @contextmanager
 def refusing(what: str) -> Iterator[None]:
-    """Turn whatever a stranger's arguments make PyTorch raise into an `EvidenceError` of one sentence."""
+    """Turn whatever a stranger's arguments make PyTorch raise into an `EvidenceError` of one sentence.
+
+    That memory ran out stays a `MemoryError`.
+    """
     try:
         yield
-    except EvidenceError:
+    except (EvidenceError, MemoryError):
         raise
     except Exception as error:
+        if out_of_memory(error):
+            raise MemoryError(what) from error
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise EvidenceError(f"{what}: {lines[0][:300]}") from error
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an exception, PyTorch's own included, says that memory ran out."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in ALLOCATION)
 
 
 def resolve(argument: Any, values: Mapping[str, Any]) -> Any:

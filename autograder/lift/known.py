@@ -13,7 +13,7 @@ from .layers import Operand
 from .operations import packet
 from .trial import Trial
 
-NOISE = {"rand_like", "randn_like", "bernoulli", "dropout", "native_dropout", "empty", "empty_like", "new_empty"}
+NOISE = {"rand_like", "randn_like", "bernoulli", "dropout", "native_dropout"}
 
 
 @dataclass

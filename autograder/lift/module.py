@@ -1,6 +1,7 @@
 """The lifted model: a program of steps over real layers, run in batches of the size it was exported with."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -30,8 +31,11 @@ class LiftedModel(nn.Module):
     """A student's model, rebuilt of real layers; takes exactly `input_shape` and returns its scores.
 
     The mode is the graph's: `train()` and `eval()` change nothing. Raises `EvidenceError` when a step fails or gives
-    another shape or dtype than the graph declares.
+    another shape or dtype than the graph declares, `MemoryError` when there is not enough memory. `around` makes a
+    context that surrounds every run.
     """
+
+    around: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def __init__(
         self, signature: Signature, calls: tuple[Call, ...], steps: tuple[Step, ...], weights: Mapping[str, Tensor]
@@ -83,6 +87,10 @@ class LiftedModel(nn.Module):
 
         `values` holds the values that are still read, by name; `call(values)` is what the step itself gives.
         """
+        with self.around():
+            return self._scores(images, compute)
+
+    def _scores(self, images: Tensor, compute: Compute) -> Tensor:
         if tuple(images.shape) != self.input_shape:
             raise EvidenceError(
                 say(

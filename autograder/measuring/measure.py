@@ -4,7 +4,7 @@ The lifted model runs in the judge on images the judge prepared. It must first a
 student's code saw; then its accuracy is measured on those and on the held-out ones.
 """
 
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from autograder.lift import LiftedModel, lift
 from autograder.measuring.measured import Measured, Pictures, same_in_eval
 from autograder.measuring.transform import ImageTransform, UnknownTransformError, recover
 from autograder.measuring.verdicts import AbsentError, UndecidedError, absent
+from autograder.measuring.watch import Part, Watch
 from autograder.printable import printable
 from autograder.report import ModelReport, Status
 from reference.data import Dataset, Images
@@ -32,10 +33,11 @@ REALLY_TRAINED = 0.30  # what every other model must reach
 
 
 class Measurements:
-    """The models of one submission, lifted and measured."""
+    """The models of one submission, lifted and measured; `watch` is told which is being worked on."""
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: Evidence, watch: Watch | None = None) -> None:
         self.evidence = evidence
+        self.watch = watch or Watch()
         self._measured: dict[str, Measured] = {}
         self._asked: set[str] = set()
         self._lifted: dict[str, LiftedModel] = {}
@@ -48,6 +50,10 @@ class Measurements:
         return {name: self._report(name) for name in sorted(there)}
 
     def _report(self, name: str) -> ModelReport:
+        with self.watch.at(_part(name)):
+            return self._figures(name)
+
+    def _figures(self, name: str) -> ModelReport:
         measured = self._measured.get(name)
         record = self.evidence.model(name)
         if measured is None:
@@ -80,7 +86,8 @@ class Measurements:
                 )
             )
         if name not in self._lifted:
-            self._lifted[name] = _lift(self.evidence, name)
+            with self.watch.at(_part(name)):
+                self._lifted[name] = self._watched(name, _lift(self.evidence, name))
         return self._lifted[name]
 
     def _unscored(self, record: ModelRecord, *cells: str) -> Exception:
@@ -109,6 +116,10 @@ class Measurements:
                 raise
             return record.parameters
 
+    def _watched(self, name: str, model: LiftedModel) -> LiftedModel:
+        model.around = partial(self.watch.at, _part(name))
+        return model
+
     def training_graph(self, name: str) -> list[LiftedModel]:
         """Return the model as it computes in training, where that could be read too: one or none.
 
@@ -133,13 +144,14 @@ class Measurements:
             return None
         if name not in self._training:
             try:
-                self._training[name] = lift(self.evidence.model_folder(name), train=True)
+                with self.watch.at(_part(name)):
+                    self._training[name] = self._watched(name, lift(self.evidence.model_folder(name), train=True))
             except EvidenceError:
                 self._training[name] = None
         return self._training[name]
 
     def record(self, name: str, *cells: str) -> ModelRecord:
-        """Return the record of a model that is there; raises `AbsentError` where not."""
+        """Return the record of a model that is there and is not set aside; raises `AbsentError` where not."""
         self._asked.add(name)
         what = f'models["{name}"]'
         record = self.evidence.model(name)
@@ -148,6 +160,7 @@ class Measurements:
             raise absent(self.evidence, probed.failure if probed else None, what, *cells)
         if record.failure is not None:
             raise absent(self.evidence, record.failure, what, *cells)
+        self.watch.require(_part(name))
         return record
 
     def of(self, name: str, *cells: str) -> Measured:
@@ -230,6 +243,10 @@ class Measurements:
     @cached_property
     def _seen(self) -> "np.ndarray[tuple[int, ...], np.dtype[np.generic]]":
         return self.evidence.array("transform", "random.npy")
+
+
+def _part(name: str) -> Part:
+    return Part(is_model=True, name=name)
 
 
 def _lift(evidence: Evidence, name: str) -> LiftedModel:

@@ -84,7 +84,7 @@ def _finished(worker: Working, run: Path) -> int:
     try:
         report = read_report(worker.place / ANSWER)
     except (OSError, msgspec.DecodeError):
-        report = set_aside(worker.task, _why(worker.task, worker.process.exitcode or 0))
+        report = set_aside(worker.task, _why(worker.process.exitcode or 0))
     worker.process.close()
     tidy(worker.place)
     with suppress(SplotError):  # the client says so where there is none
@@ -92,8 +92,6 @@ def _finished(worker: Working, run: Path) -> int:
     return worker.number
 
 
-def _why(task: Task, status: int) -> str:
-    if status == -signal.SIGALRM:
-        return f"Judging this evidence took more than {task.how.judge.seconds:g} s and was ended; a person must look at it."
+def _why(status: int) -> str:
     died = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
     return f"The grader's own process {died}; grade this submission again."

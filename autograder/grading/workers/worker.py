@@ -6,13 +6,11 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from autograder.errors import SplotError
 from autograder.grading.confinement import confined, end_with_parent
 from autograder.grading.held import held
-from autograder.grading.stages import carry_out, unusable
-from autograder.grading.task import Task
+from autograder.grading.stages import carry_out
+from autograder.grading.task import Task, reason_of
 from autograder.language import speaking
 from autograder.publish.feedback import leave_feedback
 from autograder.report import Report, encode
@@ -30,10 +28,8 @@ def work(task: Task, place: Path, supervisor: int) -> None:
     with speaking(task.how.lang):
         try:
             _work(task, place)
-        except SplotError as error:
-            _answer(task.ungraded(str(error)), place)
-        except OSError as error:
-            _answer(task.ungraded(unusable(error)), place)
+        except (SplotError, OSError) as error:
+            _answer(task.ungraded(reason_of(error)), place)
 
 
 def _take_over(task: Task, place: Path) -> None:
@@ -42,8 +38,6 @@ def _take_over(task: Task, place: Path) -> None:
     os.environ.update(task.environment | {"TMPDIR": str(place)})
     tempfile.tempdir = None
     os.chdir(task.directory)
-    limits = task.how.limits
-    torch.set_num_threads(limits.cores if limits.shared else len(os.sched_getaffinity(0)))
 
 
 def _work(task: Task, place: Path) -> None:
