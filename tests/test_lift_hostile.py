@@ -199,6 +199,7 @@ ARCHIVES: dict[str, tuple[Callable[[Path], object], str]] = {
     "too large": (too_large, "larger than the graph says"),
     "false header": (false_header, "not that of a plain array of numbers"),
     "declared huge": (lambda f: edit(f, lambda d: d["weights"][0].update(shape=[2**14, 2**14, 2])), "more than"),
+    "declared heavy": (lambda f: edit(f, lambda d: d["weights"][0].update(shape=[2**27])), "may take 512 MB together"),
     "other dtype": (lambda f: edit(f, lambda d: d["weights"][0].update(dtype="int32")), "has not the shape and type"),
     "other shape": (lambda f: edit(f, lambda d: d["weights"][0].update(shape=[8, 9])), "has not the shape and type"),
 }

@@ -234,13 +234,42 @@ def fill_deep(box: Box) -> None:
     os.close(here)
 
 
-def test_what_one_cell_hands_in_is_bounded(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many files within their own caps, sparse ones too, are still too much together."""
-    monkeypatch.setattr(module, "MAX_CELL", 1_000)
-    box.answer(*(CALL | {"name": f"n{i}"} for i in range(9)))
-    for i in range(9):
-        box.array(f"n{i}-numpy.npy")  # 160 bytes each
-    assert_refused(box.take(), saying="n6-numpy.npy is not a plain file of at most 40 bytes")
+def test_what_a_submission_hands_in_is_bounded(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many files within their own caps, sparse ones too, are still too much together, over all cells."""
+    monkeypatch.setattr(module, "MAX_OTHER", 1_000)
+    for cell in ("first", "second"):
+        box.cell = box.outbox / cell
+        box.cell.mkdir()
+        box.answer(*(CALL | {"name": f"n{i}"} for i in range(4)))
+        for i in range(4):
+            box.array(f"n{i}-numpy.npy")  # 160 bytes each
+        probed = take(box.outbox, cell, box.evidence)
+    assert_refused(probed, saying="second/n2-numpy.npy: what is taken of the whole notebook may have 1000 bytes")
+
+
+def weigh(box: Box, name: str, size: int) -> Probed:
+    """Hand in a model with weights of that many bytes."""
+    box.cell = box.outbox / name
+    (box.cell / name).mkdir(parents=True)
+    box.answer({"kind": "model", "name": name, "method": "export"})
+    (box.cell / name / "graph.json").write_text("{}")
+    (box.cell / name / "weights.npz").touch()
+    os.truncate(box.cell / name / "weights.npz", size)
+    return take(box.outbox, name, box.evidence)
+
+
+def test_the_weights_of_all_models_share_one_budget(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file that goes past it is named and not kept; a lighter model after it, and one taken again, still fit."""
+    monkeypatch.setattr(module, "MAX_WEIGHT_BYTES", 1_000)
+    assert weigh(box, "baseline", 400).failure is None
+    assert weigh(box, "max_pool", 500).failure is None
+    assert_refused(weigh(box, "avg_pool", 101), saying="avg_pool/avg_pool/weights.npz: the weights of all models")
+    assert weigh(box, "baseline", 450).failure is None
+    assert weigh(box, "gap", 50).failure is None
+    assert_refused(weigh(box, "deep", 1), saying="deep/deep/weights.npz: the weights of all models may take 512 MB")
+    assert [path for path in box.taken() if path.endswith("weights.npz")] == [
+        f"models/{name}/weights.npz" for name in ("baseline", "gap", "max_pool")
+    ]
 
 
 def test_an_evidence_folder_that_cannot_be_written_is_the_graders_fault(box: Box) -> None:

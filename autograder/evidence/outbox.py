@@ -4,6 +4,7 @@ The outbox is written by a stranger. Names are ours, not theirs: only files that
 taken, each a plain file within its cap, and whatever else lies there is deleted unread.
 """
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,14 +16,15 @@ from autograder.errors import EvidenceError, GraderError
 from autograder.evidence.reader import MAX_ARRAY, UNREADABLE
 from autograder.evidence.records import CallRecord, DataRecord, Failure, Fault, MapRecord, ModelRecord, Probed, Record
 from autograder.language import say
+from autograder.lift import MAX_GRAPH_BYTES, MAX_WEIGHT_BYTES, too_heavy
 from autograder.plainfile import open_beneath, parse_array, read_beneath
 
 MAX_ANSWER = 2_000_000  # of every test cell's; together they stay within what `evidence.json` may hold
 MAX_RECORDS = 1_000
-MAX_CELL = 1_000_000_000
-MAX_GRAPH = 16_000_000
-MAX_WEIGHTS = 512_000_000
+MAX_OTHER = 256_000_000  # of a submission: graphs and arrays, all but the weights
 CHUNK = 1_000_000
+WEIGHTS = "weights.npz"
+FOLDERS = ("arrays", "models", "transform")
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -38,9 +40,9 @@ def take(outbox: Path, cell: str, evidence: Path) -> Probed:
     """
     try:
         answer = _answer(read_beneath(outbox, cell, "answer.json", limit=MAX_ANSWER))
-        left = MAX_CELL
+        budget = _Budget(evidence)
         for name, target, limit in dict.fromkeys(file for record in answer.records for file in _files(record, cell)):
-            left -= _move(outbox, (cell, *name), evidence / target, min(limit, left))
+            budget.take(outbox, (cell, *name), evidence / target, limit)
     except EvidenceError as error:
         return Probed(cell, failure=Failure(Fault.ERROR, "EvidenceError", str(error)[:500]))
     except OSError as error:
@@ -91,9 +93,9 @@ def _files(record: Record, cell: str) -> Iterator[tuple[tuple[str, ...], str, in
         for name in ("random.npy", "visible.npy"):
             yield (name,), f"transform/{name}", MAX_ARRAY
     elif isinstance(record, ModelRecord) and record.method:
-        caps = {"graph.json": MAX_GRAPH, "weights.npz": MAX_WEIGHTS}
+        caps = {"graph.json": MAX_GRAPH_BYTES, WEIGHTS: MAX_WEIGHT_BYTES}
         if record.train_graph:
-            caps["train.json"] = MAX_GRAPH
+            caps["train.json"] = MAX_GRAPH_BYTES
         if record.outputs:
             caps["outputs.npy"] = MAX_ARRAY
         for name, cap in caps.items():
@@ -108,6 +110,37 @@ def call_array(cell: str, record: CallRecord) -> str:
 def map_array(record: MapRecord) -> str:
     """The file name of one class activation map."""
     return f"map-{record.model}-{record.image}.npy"
+
+
+class _Budget:
+    """What one submission's evidence may still take: so much for the weights of all models, so much for all else."""
+
+    def __init__(self, evidence: Path) -> None:
+        self._left = {True: MAX_WEIGHT_BYTES, False: MAX_OTHER}
+        for path in (path for folder in FOLDERS for path in (evidence / folder).rglob("*") if path.is_file()):
+            self._left[path.name == WEIGHTS] -= path.stat().st_size
+
+    def take(self, outbox: Path, parts: tuple[str, ...], target: Path, limit: int) -> None:
+        """Copy one file within its own limit and the budget; raises `EvidenceError` where it does not fit."""
+        weights = target.name == WEIGHTS
+        if target.exists():  # of the same model, taken before
+            self._left[weights] += target.stat().st_size
+        with open_beneath(outbox, *parts, limit=limit) as source:
+            if os.fstat(source.fileno()).st_size > self._left[weights]:
+                raise _past(parts)
+        self._left[weights] -= _move(outbox, parts, target, min(limit, self._left[weights]))
+
+
+def _past(parts: tuple[str, ...]) -> EvidenceError:
+    where = "/".join(parts)
+    if parts[-1] == WEIGHTS:
+        return too_heavy(where)
+    return EvidenceError(
+        say(
+            pl=f"{where}: dane z całego notebooka mogą zajmować najwyżej {MAX_OTHER} B, a z tym plikiem zajmują więcej.",
+            en=f"{where}: what is taken of the whole notebook may have {MAX_OTHER} bytes; with this file it has more.",
+        )
+    )
 
 
 def _move(outbox: Path, parts: tuple[str, ...], target: Path, limit: int) -> int:

@@ -4,6 +4,21 @@ from .build import lift
 from .call import Call, Compute, out_of_memory
 from .flow import in_place
 from .module import LiftedModel, predict
+from .schema import MAX_GRAPH_BYTES, MAX_WEIGHT_BYTES
 from .steps import Step, StepKind
+from .weights import too_heavy
 
-__all__ = ["Call", "Compute", "LiftedModel", "Step", "StepKind", "in_place", "lift", "out_of_memory", "predict"]
+__all__ = [
+    "MAX_GRAPH_BYTES",
+    "MAX_WEIGHT_BYTES",
+    "Call",
+    "Compute",
+    "LiftedModel",
+    "Step",
+    "StepKind",
+    "in_place",
+    "lift",
+    "out_of_memory",
+    "predict",
+    "too_heavy",
+]

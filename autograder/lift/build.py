@@ -24,9 +24,10 @@ from .known import Known
 from .layers import Layers
 from .module import LiftedModel, Signature
 from .operations import functions, packet
+from .schema import MAX_WEIGHT_BYTES
 from .steps import Step, StepKind
 from .table import LAYERS
-from .weights import read_weights
+from .weights import read_weights, too_heavy
 
 
 def lift(folder: Path, *, train: bool = False) -> LiftedModel:
@@ -59,6 +60,7 @@ class _Builder:
     calls: dict[str, Call] = field(default_factory=dict)
     layered: set[str] = field(default_factory=set)
     shared: dict[object, nn.Module] = field(default_factory=dict)
+    folded: int = 0
 
     def build(self, graph: Graph) -> LiftedModel:
         """Go through the live operations in order, then keep what the output still needs."""
@@ -123,7 +125,9 @@ class _Builder:
     def _fold(self, operation: Operation) -> None:
         """Compute once what no image changes: a weight cast, turned or normalised stays a weight."""
         call = _as_call(operation, functions()[operation.op])
-        self.known.trial.run(call)
+        self.folded += self.known.trial.run(call).nbytes
+        if self.folded > MAX_WEIGHT_BYTES:
+            raise too_heavy(operation.name)
         values = self.known.weights(operation.references)
         result: Tensor = call(values)
         sources = [value for value in values.values() if isinstance(value, nn.Parameter)]

@@ -13,9 +13,8 @@ from autograder.errors import EvidenceError
 from autograder.language import say
 from autograder.plainfile import read_beneath
 
-from .schema import MAX_ELEMENTS, GraphEntry, InputEntry, NodeEntry, Type, WeightEntry
+from .schema import MAX_ELEMENTS, MAX_GRAPH_BYTES, GraphEntry, InputEntry, NodeEntry, Type, WeightEntry
 
-MAX_JSON = 32_000_000
 MAX_DEPTH = 4
 MAX_ITEMS = 4_096
 MAX_WORD = 64
@@ -72,7 +71,7 @@ WORDS: dict[str, Any] = {
 
 def read_graph(folder: Path, name: str) -> Graph:
     """Read one graph file; raises `EvidenceError` with one sentence for whatever is wrong with it."""
-    raw = read_beneath(folder, name, limit=MAX_JSON)
+    raw = read_beneath(folder, name, limit=MAX_GRAPH_BYTES)
     try:
         entry = msgspec.json.decode(raw, type=GraphEntry)
         operations = tuple(_operation(node) for node in entry.nodes)

@@ -69,6 +69,12 @@ class LiftedModel(nn.Module):
         return self.signature.parameters_declared
 
     @property
+    def weight_bytes(self) -> int:
+        """How much memory its weights take, the constants that its graph makes included; what is shared counts once."""
+        storages = (tensor.untyped_storage() for tensor in (*self.parameters(), *self.buffers()))
+        return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
+
+    @property
     def output(self) -> str:
         """The name of the step whose value is the output."""
         return self.signature.output

@@ -6,7 +6,8 @@ import msgspec
 
 MAX_NODES = 20_000
 MAX_ELEMENTS = 2**28
-MAX_WEIGHT_BYTES = 2**30
+MAX_GRAPH_BYTES = 16_000_000
+MAX_WEIGHT_BYTES = 512_000_000  # of all models of a submission together, so of each as well
 
 Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]{0,127}\Z")]
 Text = Annotated[str, msgspec.Meta(max_length=1_000)]

@@ -32,13 +32,8 @@ def read_weights(folder: Path, entries: tuple[WeightEntry, ...]) -> dict[str, Te
                 )
             )
     if sum(_size(entry) for entry in wanted.values()) > MAX_WEIGHT_BYTES:
-        raise EvidenceError(
-            say(
-                pl=f"Wagi modelu zajmują ponad {MAX_WEIGHT_BYTES} B.",
-                en=f"The model's weights take more than {MAX_WEIGHT_BYTES} bytes.",
-            )
-        )
-    with open_beneath(folder, "weights.npz", limit=MAX_WEIGHT_BYTES + 2**24) as file:
+        raise too_heavy("weights.npz")
+    with open_beneath(folder, "weights.npz", limit=MAX_WEIGHT_BYTES) as file:
         try:
             return _read(file, wanted)
         except (zipfile.BadZipFile, OSError, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError,
@@ -49,6 +44,17 @@ def read_weights(folder: Path, entries: tuple[WeightEntry, ...]) -> dict[str, Te
                     en=f"weights.npz is not a readable archive: {error}.",
                 )
             ) from error
+
+
+def too_heavy(what: str) -> EvidenceError:
+    """Return the refusal of the file or model that takes a submission's weights past what they may take together."""
+    megabytes = MAX_WEIGHT_BYTES // 1_000_000
+    return EvidenceError(
+        say(
+            pl=f"{what}: wagi wszystkich modeli mogą zajmować razem najwyżej {megabytes} MB, a tu ten limit jest przekroczony.",
+            en=f"{what}: the weights of all models may take {megabytes} MB together; here they take more.",
+        )
+    )
 
 
 def _read(file: BinaryIO, wanted: dict[str, WeightEntry]) -> dict[str, Tensor]:

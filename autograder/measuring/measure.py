@@ -18,7 +18,7 @@ from autograder.evidence.probes import generator, random_images
 from autograder.evidence.reader import Evidence
 from autograder.evidence.records import ModelRecord
 from autograder.language import say
-from autograder.lift import LiftedModel, lift
+from autograder.lift import MAX_WEIGHT_BYTES, LiftedModel, lift, too_heavy
 from autograder.measuring.measured import Measured, Pictures, same_in_eval
 from autograder.measuring.transform import ImageTransform, UnknownTransformError, recover
 from autograder.measuring.verdicts import AbsentError, UndecidedError, absent
@@ -87,7 +87,7 @@ class Measurements:
             )
         if name not in self._lifted:
             with self.watch.at(_part(name)):
-                self._lifted[name] = self._watched(name, _lift(self.evidence, name))
+                self._lifted[name] = self._weighed(name, self._watched(name, _lift(self.evidence, name)))
         return self._lifted[name]
 
     def _unscored(self, record: ModelRecord, *cells: str) -> Exception:
@@ -115,6 +115,11 @@ class Measurements:
             if record.parameters is None:
                 raise
             return record.parameters
+
+    def _weighed(self, name: str, model: LiftedModel) -> LiftedModel:
+        if sum(each.weight_bytes for each in (model, *self._lifted.values())) > MAX_WEIGHT_BYTES:
+            raise too_heavy(f'models["{name}"]')
+        return model
 
     def _watched(self, name: str, model: LiftedModel) -> LiftedModel:
         model.around = partial(self.watch.at, _part(name))
