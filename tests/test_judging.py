@@ -100,7 +100,7 @@ def test_a_model_past_its_time_costs_its_own_checks(taken: Path) -> None:
 
 
 ENDING = """
-import ctypes, os, signal, sys
+import ctypes, signal, sys
 from pathlib import Path
 import torch
 from autograder import judge as judging
@@ -119,7 +119,7 @@ def exhaust(value):
     raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes.")
 
 torch.set_num_threads(1)
-functions()["aten.matmul.default"] = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does
+functions()["aten.matmul.default"] = lambda *_: signal.raise_signal(signal.SIGKILL)  # as the kernel would
 functions()["aten.erf.default"] = crash
 functions()["aten.sin.default"] = exhaust
 loops.training_loops = crash
