@@ -21,7 +21,7 @@ from autograder.measuring.verdicts import AbsentError, UndecidedError
 from autograder.measuring.watch import Cause, Part, Setback, SetbackError, Watch
 from autograder.report import Outcome, Profile, Report, Status
 from tests.faulty import again
-from tests.lab import cell_of, write_evidence
+from tests.lab import DATA, cell_of, write_evidence
 from tests.submissions.right import TASK_2
 
 pytestmark = pytest.mark.usefixtures("english")
@@ -45,7 +45,7 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     folder = tmp_path_factory.mktemp("graded") / "ola" / "cnn"
     (folder / "evidence").mkdir(parents=True)
-    cells = TASK_2 | {"task3_model": NETWORKS}
+    cells = TASK_2 | {"task3_data": DATA, "task3_model": NETWORKS}
     write_evidence(cells, folder / "evidence", profile=Profile.QUICK, images={}, printed="")
     plant(folder, "max_pool", *slow(40))
     plant(folder, "avg_pool", node("end", "erf.default", {"node": "linear"}))
@@ -150,6 +150,7 @@ def test_a_judge_that_dies_leaves_a_report_without_what_it_died_of(taken: Path) 
     assert "SIGSEGV" in fault
 
 
+@pytest.mark.soak
 def test_a_submission_out_of_time_keeps_what_is_not_of_models(taken: Path) -> None:
     """Where one model uses up the time of all, every model is for a person, and Task 2 has its points."""
     limits = JudgeLimits(seconds=30, part_seconds=300)
