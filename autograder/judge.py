@@ -40,7 +40,7 @@ from autograder.report import (
     Timing,
     totals,
 )
-from autograder.wholefile import write_whole
+from autograder.wholefile import PRIVATE, write_whole
 
 GRADERS = Path(autograder.graders.__file__).parent
 
@@ -168,7 +168,7 @@ def _leave_findings(config: pytest.Config, folder: Path) -> None:
     measurements = config.stash.get(MEASUREMENTS, None)
     if measurements is not None:
         with contextlib.suppress(SplotError):
-            write_whole(folder / FILE, msgspec.json.encode(look(measurements.evidence, measurements)))
+            write_whole(folder / FILE, msgspec.json.encode(look(measurements.evidence, measurements)), PRIVATE)
 
 
 def _report(

@@ -8,7 +8,7 @@ import pytest
 
 from autograder.errors import SubmissionError
 from autograder.language import Lang, speaking
-from autograder.notebook.paths import NothingToGradeError, find_evidence, find_submissions, require_own
+from autograder.notebook.paths import NothingToGradeError, find_evidence, find_submissions, left_out, require_own
 
 
 def touch(*paths: Path) -> None:
@@ -205,3 +205,50 @@ def test_no_evidence_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "anna/cnn/other").mkdir()
     with pytest.raises(NothingToGradeError, match="holds no evidence; `splot grade` writes it"):
         find_evidence(tmp_path / "anna/cnn/other")
+
+
+def sentences(path: Path, out: Path | None = None) -> list[str]:
+    """Return what is said of what is not taken at `path`, as paths from there."""
+    return [said.replace(f"{path}/", "") for said in left_out(path, "cnn", find_submissions(path, "cnn", out), out)]
+
+
+def test_what_is_not_taken_is_told(tmp_path: Path) -> None:
+    """A name with a dot, work beside the folders, a link to nowhere, a second notebook, a folder too deep: a line each."""
+    touch(tmp_path / "z/cnn/cnn.ipynb", tmp_path / "z/cnn/cnn (1).ipynb", tmp_path / ".anna/cnn/cnn.ipynb")
+    touch(tmp_path / "ola.ipynb", tmp_path / "jan.zip", tmp_path / "e/projekt/cnn/cnn.ipynb")
+    (tmp_path / "b").symlink_to("nowhere")
+    assert sentences(tmp_path) == [
+        "z/cnn/cnn.ipynb is graded, and cnn (1).ipynb beside it is not.",
+        ".anna is not graded: its name begins with a dot, as hidden folders' do; rename it.",
+        "b is not graded: it is a link that leads nowhere.",
+        "e is not graded: its folder projekt/cnn lies too deep; move it up.",
+        "jan.zip is not graded: it lies beside the students' folders, not in one.",
+        "ola.ipynb is not graded: it lies beside the students' folders, not in one.",
+    ]
+
+
+def test_what_is_nobodys_work_is_not_told(tmp_path: Path) -> None:
+    """Jupyter's copies, version control, an editor's lock, another assignment, notes, our own results: no word."""
+    touch(
+        tmp_path / "z/cnn/cnn.ipynb", tmp_path / "z/cnn/.ipynb_checkpoints/cnn-checkpoint.ipynb", tmp_path / ".git/HEAD"
+    )
+    touch(tmp_path / ".ipynb_checkpoints/cnn-checkpoint.ipynb", tmp_path / "c/mlp/mlp.ipynb", tmp_path / "notes.txt")
+    touch(tmp_path / "graded/z/cnn/report.json", tmp_path / "graded/z/cnn/evidence/notebook.ipynb")
+    (tmp_path / ".#lock").symlink_to("me@host.1")
+    assert sentences(tmp_path, tmp_path / "graded") == []
+    assert sentences(tmp_path / "z") == []
+
+
+def test_where_all_is_left_out_the_refusal_says_why(tmp_path: Path) -> None:
+    """A class of which nobody can be taken is not only told how folders are laid out."""
+    touch(tmp_path / ".anna/cnn/cnn.ipynb")
+    with pytest.raises(NothingToGradeError, match=r"\.anna is not graded: its name begins with a dot"):
+        find_submissions(tmp_path, "cnn")
+
+
+def test_our_own_results_are_no_submission(tmp_path: Path) -> None:
+    """`graded/` beside the submissions is passed over, even where a student of the assignment's name has a report in it."""
+    touch(tmp_path / "cnn.ipynb", tmp_path / "graded/cnn/cnn/report.json")
+    assert find_submissions(tmp_path, "cnn", tmp_path / "graded") == [tmp_path / "cnn.ipynb"]
+    touch(tmp_path / "anna/cnn/cnn.ipynb")
+    assert find_submissions(tmp_path, "cnn", tmp_path / "anna/../graded") == [tmp_path / "anna/cnn/cnn.ipynb"]

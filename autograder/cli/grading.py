@@ -12,8 +12,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from autograder.cli.app import ASSIGNMENT, Language, app
 from autograder.interruption import Interruption, interruptible
 from autograder.language import Lang, speaking
+from autograder.printable import printable
 from autograder.report import Outcome, Profile, Report
 from autograder.sandbox.room import SandboxKind
+
+MOST_WARNINGS = 20
 
 
 @app.command()
@@ -42,10 +45,12 @@ def grade(
     from autograder.grading.batch import grade_all
     from autograder.grading.task import Grading
     from autograder.notebook.assignment import load_assignment
-    from autograder.notebook.paths import find_submissions
+    from autograder.notebook.paths import find_submissions, left_out
     from autograder.sandbox import require
 
-    found = [notebook for path in paths for notebook in find_submissions(path, ASSIGNMENT)]
+    found_at = {path: find_submissions(path, ASSIGNMENT, out) for path in paths}
+    _warn([said for path, notebooks in found_at.items() for said in left_out(path, ASSIGNMENT, notebooks, out)])
+    found = [notebook for notebooks in found_at.values() for notebook in notebooks]
     require(sandbox)
     how = Grading(out=out, profile=profile, lang=lang, sandbox=sandbox, time_limit=time_limit)
     with interruptible() as stopped:
@@ -73,6 +78,13 @@ def judge(
     with interruptible() as stopped:
         reports = judge_all(folders, load_assignment(ASSIGNMENT), Grading(out=Path(), lang=lang), stopped)
         _finish(_Run(len(folders), lang, json, junit), reports, stopped, fail_under)
+
+
+def _warn(sentences: list[str]) -> None:
+    """Say on the standard error stream what is not graded, one line each."""
+    more = [f"There are {len(sentences) - MOST_WARNINGS} more such lines."] if len(sentences) > MOST_WARNINGS else []
+    for said in sentences[:MOST_WARNINGS] + more:
+        Console(stderr=True).print(printable(f"splot: {said}"), markup=False, highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from autograder.evidence.inbox import write_requests
 from autograder.evidence.outbox import take
 from autograder.evidence.probes import Probe, seed_for
 from autograder.evidence.records import CellRun, EvidenceFile, Failure, Fault, Probed
-from autograder.evidence.seal import seal
+from autograder.evidence.seal import seal, withdraw
 from autograder.language import say
 from autograder.notebook.submission import Cell, Submission
 from autograder.probe.bootstrap import KERNEL_PROBE
@@ -61,8 +61,9 @@ class Collection:
 
 def collect(submission: Submission, assignment: str, how: Collection, folder: Path) -> None:
     """Run a submission and leave its evidence in `folder`, made anew; raises `GraderError` where no kernel starts."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    withdraw(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700)
     with Room.open(how.sandbox, probe=Path(autograder.probe.__path__[0]), data=how.data, limits=how.limits) as room:
         visit = _Visit(submission, how, room, folder)
         asyncio.run(visit.run())

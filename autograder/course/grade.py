@@ -18,6 +18,7 @@ from autograder.language import speaking
 from autograder.measuring.findings import Findings, read_findings
 from autograder.notebook.assignment import Assignment, load_assignment
 from autograder.notebook.ipynb import read_ipynb
+from autograder.notebook.overlap import refuse_overlap
 from autograder.notebook.submission import student_of
 from autograder.report import Kind, Outcome, Profile, Report
 from autograder.sandbox import SandboxKind
@@ -57,6 +58,7 @@ def how(settings: Splot) -> Grading:
         lang=settings.speech,
         sandbox=SandboxKind(settings.sandbox),
         time_limit=settings.time_limit,
+        group=settings.group,
     )
 
 
@@ -70,9 +72,10 @@ def _submitted(coursedir: Any, ours: dict[str, str]) -> Path:
 
 
 def _report(path: Path, assignment: Assignment, settings: Splot, *, run: bool) -> Report:
+    folder = folder_of(settings.out, student_of(path, assignment.name), assignment)
+    refuse_overlap({path: folder}, assignment.name, settings.out, of_class=True)
     if run:
         return grade(path, assignment, how(settings))
-    folder = folder_of(settings.out, student_of(path, assignment.name), assignment)
     if Evidence(folder / "evidence").file.digest != read_ipynb(path).digest:
         raise GraderError(f"The evidence in {folder} is not of {path}; autograde it without --no-execute.")
     return regrade(folder, assignment, settings.speech)

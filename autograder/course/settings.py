@@ -28,12 +28,14 @@ class Splot(LoggingConfigurable):
     )
 
     root = Path()
+    group = False
 
     @classmethod
     def of(cls, converter: Any) -> Self:
         """Return the settings in force for one of nbgrader's converters or apps, whose course they are about."""
         settings = cls(parent=converter)
         settings.root = Path(converter.coursedir.root)
+        settings.group = converter.coursedir.groupshared
         return settings
 
     @property

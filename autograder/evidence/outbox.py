@@ -8,7 +8,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import msgspec
 
@@ -18,6 +18,7 @@ from autograder.evidence.records import CallRecord, DataRecord, Failure, Fault, 
 from autograder.language import say
 from autograder.lift import MAX_GRAPH_BYTES, MAX_WEIGHT_BYTES, too_heavy
 from autograder.plainfile import open_beneath, parse_array, read_beneath
+from autograder.wholefile import PRIVATE, make_private
 
 MAX_ANSWER = 2_000_000  # of every test cell's; together they stay within what `evidence.json` may hold
 MAX_RECORDS = 1_000
@@ -42,6 +43,7 @@ def take(outbox: Path, cell: str, evidence: Path) -> Probed:
         answer = _answer(read_beneath(outbox, cell, "answer.json", limit=MAX_ANSWER))
         budget = _Budget(evidence)
         for name, target, limit in dict.fromkeys(file for record in answer.records for file in _files(record, cell)):
+            make_private((evidence / target).parent, evidence)
             budget.take(outbox, (cell, *name), evidence / target, limit)
     except EvidenceError as error:
         return Probed(cell, failure=Failure(Fault.ERROR, "EvidenceError", str(error)[:500]))
@@ -145,12 +147,12 @@ def _past(parts: tuple[str, ...]) -> EvidenceError:
 
 def _move(outbox: Path, parts: tuple[str, ...], target: Path, limit: int) -> int:
     """Copy one file and return its size; an array is read first, so that none is kept that the judge cannot read."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     if target.suffix == ".npy":
         raw = read_beneath(outbox, *parts, limit=limit)
         parse_array(raw, "/".join(parts))
-        return target.write_bytes(raw)
-    with open_beneath(outbox, *parts, limit=limit) as source, target.open("wb") as copy:
+        with _private_file(target) as copy:
+            return copy.write(raw)
+    with open_beneath(outbox, *parts, limit=limit) as source, _private_file(target) as copy:
         while chunk := source.read(CHUNK):
             copy.write(chunk)
             if copy.tell() > limit:
@@ -161,3 +163,7 @@ def _move(outbox: Path, parts: tuple[str, ...], target: Path, limit: int) -> int
                     )
                 )
         return copy.tell()
+
+
+def _private_file(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "wb")

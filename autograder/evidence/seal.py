@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ from nbformat.v4 import new_output
 
 from autograder.evidence.reader import MAX_JSON
 from autograder.evidence.records import EvidenceFile
-from autograder.wholefile import write_whole
+from autograder.wholefile import PRIVATE, write_whole
 
 
 def seal(folder: Path, notebook: nbformat.NotebookNode, file: EvidenceFile) -> None:
@@ -18,10 +19,19 @@ def seal(folder: Path, notebook: nbformat.NotebookNode, file: EvidenceFile) -> N
 
     Who finds `evidence.json` finds all it speaks of, after a crash of the machine too.
     """
-    (folder / "notebook.ipynb").write_bytes(written(notebook))
     for path in folder.rglob("*"):
         _sync(path)
-    write_whole(folder / "evidence.json", msgspec.json.encode(file))
+    write_whole(folder / "notebook.ipynb", written(notebook), PRIVATE)
+    write_whole(folder / "evidence.json", msgspec.json.encode(file), PRIVATE)
+
+
+def withdraw(folder: Path) -> None:
+    """Delete the evidence that an earlier run left, `evidence.json` first; raises `OSError` where some of it stays."""
+    if folder.is_symlink() or not folder.is_dir():
+        folder.unlink(missing_ok=True)
+        return
+    (folder / "evidence.json").unlink(missing_ok=True)
+    shutil.rmtree(folder)
 
 
 def _sync(path: Path) -> None:

@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from autograder.errors import SplotError
-from autograder.grading.task import Grading, to_grade, to_judge
+from autograder.grading.task import Grading, folder_of, to_grade, to_judge
 from autograder.grading.workers import each
 from autograder.notebook.assignment import Assignment
+from autograder.notebook.overlap import refuse_overlap
 from autograder.notebook.submission import student_of
 from autograder.report import Report
 
@@ -20,8 +21,13 @@ def grade_all(
     jobs: int = 1,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Report]:
-    """Yield each submission's report as it is done; raises `SplotError` where two would be written to one folder."""
+    """Yield each submission's report as it is done.
+
+    Raises `SplotError` where two would be written to one folder, or one into a submission.
+    """
     _refuse_clashes(paths, assignment)
+    folders = {path: folder_of(how.out, student_of(path, assignment.name), assignment) for path in paths}
+    refuse_overlap(folders, assignment.name, how.out, of_class=len(paths) > 1)
     jobs = min(jobs, len(paths))
     if jobs > 1:
         cores = max(1, (os.cpu_count() or 1) // jobs)

@@ -7,9 +7,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from autograder.errors import GraderError, SplotError
+from autograder.evidence.seal import withdraw
 from autograder.grading.task import Task
 from autograder.report import Report
-from autograder.wholefile import sync_folder, write_report
+from autograder.wholefile import share_with_group, sync_folder, write_report
 
 PUBLISHED = ("report.json", "feedback.html")
 
@@ -19,13 +20,17 @@ class BusyError(GraderError):
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path, *, group: bool = False) -> Iterator[None]:
     """Hold a student's folder, made where it is not there, and withdraw the report that an earlier run left in it.
+
+    With `group` the folder's group may read and write what is published there.
 
     The lock is the kernel's: it ends with the process, however that ends. Raises `BusyError` where another grader holds
     it, `OSError` where the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if group:
+        _share(folder)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         _lock(descriptor, folder)
@@ -36,6 +41,13 @@ def held(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _share(folder: Path) -> None:
+    """Share a student's folder, and those above it that reports stand in; another user's stay as that user has them."""
+    for shared in (folder, folder.parent, folder.parent.parent):
+        with suppress(PermissionError):
+            share_with_group(shared)
 
 
 def _lock(descriptor: int, folder: Path) -> None:
@@ -51,6 +63,14 @@ def set_aside(task: Task, reason: str) -> Report:
     """Publish, and return, that a task is ungraded for this reason; where nothing can be written, only return it."""
     report = task.ungraded(reason)
     folder = Path(task.directory, task.folder)
-    with suppress(SplotError, OSError), held(folder):
+    with suppress(SplotError, OSError), held(folder, group=task.how.group):
         write_report(report, folder)
+        _withdraw_older(task, folder / "evidence")
     return report
+
+
+def _withdraw_older(task: Task, evidence: Path) -> None:
+    """Delete evidence that an earlier run left of a submission that was to be graded; its own may be judged again."""
+    sealed = evidence / "evidence.json"
+    if task.notebook is not None and sealed.exists() and sealed.stat().st_mtime < task.made:
+        withdraw(evidence)

@@ -13,17 +13,20 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import get_context
+from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 import torch
 
 from autograder.errors import GraderError, SplotError
+from autograder.evidence.reader import Evidence
 from autograder.grading.confinement import confined, end_with_parent
 from autograder.grading.task import JudgeLimits, Task, reason_of
 from autograder.judge import judge
 from autograder.measuring.findings import FILE, Findings
 from autograder.measuring.watch import Cause, Part, Setback, SetbackError, Watch
+from autograder.printable import printable
 from autograder.report import Report, encode
 from autograder.wholefile import write_whole
 
@@ -43,10 +46,13 @@ class _Broken(msgspec.Struct, frozen=True):
     setback: Setback | None = None
 
 
-def judged(task: Task) -> Report:
-    """Return the report of a task's evidence; raises `GraderError` where it cannot be judged."""
+def judged(task: Task, digest: str | None = None) -> Report:
+    """Return the report of a task's evidence; raises `GraderError` where it cannot be judged.
+
+    `digest` is that of the notebook which the evidence must be of; None where none was read.
+    """
     started = time.monotonic()
-    rounds = _Rounds(task, started + task.how.judge.seconds)
+    rounds = _Rounds(task, digest, started + task.how.judge.seconds)
     _forget_findings(task)
     while True:
         end = rounds.next()
@@ -66,8 +72,9 @@ def _forget_findings(task: Task) -> None:
 class _Rounds:
     """The processes that judge one submission's evidence, one after another."""
 
-    def __init__(self, task: Task, deadline: float) -> None:
+    def __init__(self, task: Task, digest: str | None, deadline: float) -> None:
         self.task = task
+        self.digest = digest
         self.deadline = deadline
         self.aside: dict[Part, Setback] = {}
         self.models_aside: Setback | None = None
@@ -76,7 +83,7 @@ class _Rounds:
         """Judge all that is not set aside; return the report, or what was in the way."""
         with mmap.mmap(-1, NAME_BYTES) as name, os.fdopen(os.memfd_create("judged"), "w+b") as answer:
             watch = _Marking(self.task.how.judge, name, answer, self.deadline, self.aside, self.models_aside)
-            process = get_context("fork").Process(target=_work, args=(self.task, watch, os.getpid()))
+            process = get_context("fork").Process(target=_work, args=(self.task, self.digest, watch, os.getpid()))
             process.start()
             process.join(max(0.0, self.deadline - time.monotonic()) + GRACE_S)
             in_time = process.exitcode is not None
@@ -209,16 +216,31 @@ class _Marking(Watch):
         signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))
 
 
-def _work(task: Task, watch: _Marking, parent: int) -> None:
+def _work(task: Task, digest: str | None, watch: _Marking, parent: int) -> None:
     """Judge, in the process made for it."""
     end_with_parent(parent)
     limits = task.how.limits
     torch.set_num_threads(limits.cores if limits.shared else len(os.sched_getaffinity(0)))
     try:
         with confined(replace(task.how.judge, seconds=max(0.001, watch.deadline - time.monotonic()))):
+            _require_own(task, digest)
             judge(task.folder / "evidence", task.assignment, task.how.lang, watch)
     except SetbackError as error:
         broken = _Broken(str(error), error.part, error.setback)
         watch.answer(b"b", msgspec.json.encode(broken))
     except Exception as error:  # noqa: BLE001 - a fault of ours costs this report, not the class
         watch.answer(b"b", msgspec.json.encode(_Broken(reason_of(error))))
+
+
+def _require_own(task: Task, digest: str | None) -> None:
+    """Raise `GraderError` where the evidence in the folder is another student's, assignment's or notebook's.
+
+    `digest` is that of the notebook which was just read; None where none was.
+    """
+    file = Evidence(task.folder / "evidence").file
+    owner = (task.student, task.assignment.name)
+    if (file.student, file.assignment) != owner or Path(os.path.abspath(task.folder)).name != owner[1]:  # noqa: PTH100
+        said = f"{printable(file.student, 60)}'s of {printable(file.assignment, 60)}"
+        raise GraderError(f"The evidence in {task.folder} is {said}, not {owner[0]}'s of {owner[1]}; grade it again.")
+    if digest not in {None, file.digest}:
+        raise GraderError(f"The evidence in {task.folder} is not of {task.notebook} as it stands; grade it again.")

@@ -9,6 +9,7 @@ from autograder.collecting.collect import Collection, collect
 from autograder.collecting.timelimits import TIME_LIMITS
 from autograder.errors import SplotError
 from autograder.evidence.reader import Evidence
+from autograder.evidence.seal import withdraw
 from autograder.grading.judging import judged
 from autograder.grading.task import Task, reason_of
 from autograder.judge import gather_probes
@@ -42,6 +43,7 @@ def _graded(task: Task) -> Report:
     """Collect and judge; on `auto` a second time on `full` where `quick` leaves something open."""
     assert task.notebook is not None
     how = task.how
+    withdraw(task.folder / "evidence")
     submission = read_submission(task.notebook, task.assignment)
     require(how.sandbox)
     dataset = chosen_dataset(submission)
@@ -65,7 +67,7 @@ def _once(submission: Submission, task: Task, profile: Profile, dataset: Dataset
         probes=gather_probes(),
     )
     collect(submission, task.assignment.name, collection, task.folder / "evidence")
-    return judged(task)
+    return judged(task, submission.digest)
 
 
 def _weaknesses(sandbox: SandboxKind) -> tuple[str, ...]:

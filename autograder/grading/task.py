@@ -1,6 +1,7 @@
 """A task: one submission to grade, or one student's evidence to judge again, and how."""
 
 import os
+import time
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,8 @@ class Grading:
     time_limit: float | None = None
     limits: Limits = field(default_factory=Limits)
     judge: JudgeLimits = field(default_factory=JudgeLimits)
+    group: bool = False
+    """Whether the group may read and write reports and pages: nbgrader's `groupshared`. Evidence is never shared."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Task:
     directory: str = field(default_factory=os.getcwd)
     """Where relative paths start, and `environment` what the variables are, for the process that asks."""
     environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    made: float = field(default_factory=time.time)
+    """When the task was asked for, in seconds since the epoch."""
 
     def ungraded(self, reason: str) -> Report:
         """Return the report of what the grader could not judge: a reason, and no points at all."""
@@ -73,7 +78,8 @@ def to_grade(notebook: Path, assignment: Assignment, how: Grading) -> Task:
 
 def to_judge(folder: Path, assignment: Assignment, how: Grading) -> Task:
     """Make the task of judging one student's evidence again; `folder` is graded/<student>/<assignment>/."""
-    return Task(None, folder.absolute().parent.name, folder, assignment, how)
+    student = Path(os.path.abspath(folder)).parent.name  # noqa: PTH100 - a link must not lend another's name
+    return Task(None, student, folder, assignment, how)
 
 
 def folder_of(out: Path, student: str, assignment: Assignment) -> Path:

@@ -8,17 +8,20 @@ from autograder.notebook.nbfile import refused
 from autograder.printable import printable
 
 ARCHIVES = {".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"}
+CHECKPOINTS = ".ipynb_checkpoints"
+"""Where Jupyter keeps copies of its own."""
 
 
 class NothingToGradeError(SplotError):
     """The path given holds nothing to grade."""
 
 
-def find_submissions(path: Path, assignment: str) -> list[Path]:
+def find_submissions(path: Path, assignment: str, out: Path | None = None) -> list[Path]:
     """Return the notebooks to grade at `path`, sorted; raises `NothingToGradeError` where there are none.
 
     A student of a class whose notebook cannot be told is not left out: the path that should be there is returned,
-    and `require_own` says what is wrong. Who has nothing of this assignment has not submitted it.
+    and `require_own` says what is wrong. Who has nothing of this assignment has not submitted it. The folder `out` of
+    our own results is no student's; `left_out` says what else is not taken.
     """
     try:
         if not path.exists():
@@ -27,14 +30,50 @@ def find_submissions(path: Path, assignment: str) -> list[Path]:
             )
         if not path.is_dir():
             return [path]
-        found = [_notebook(folder, assignment) for folder in _folders(path, assignment)]
+        found = [_notebook(folder, assignment) for folder in _folders(path, assignment, out)]
     except OSError as error:
         raise NothingToGradeError(f"{path} cannot be read: {error.strerror}.") from error
     if not any(os.path.lexists(notebook) for notebook in found):
+        why = "".join(f" {said}" for said in left_out(path, assignment, [], out)[:3])
         raise NothingToGradeError(
-            f"{path} holds no submission; a class's folder is laid out as <student>/{assignment}/{assignment}.ipynb."
+            f"{path} holds no submission; a class's folder is laid out as <student>/{assignment}/{assignment}.ipynb.{why}"
         )
     return found
+
+
+def left_out(path: Path, assignment: str, found: list[Path], out: Path | None = None) -> list[str]:
+    """Say, a sentence each, what looks like work at `path` and is not among the notebooks `found` there."""
+    said = [
+        f"{notebook} is graded, and {other.name} beside it is not."
+        for notebook in found
+        for other in _notebooks(notebook.parent)
+        if other != notebook and notebook.exists()
+    ]
+    if not path.is_dir():
+        return []
+    taken = {notebook.parent.parent for notebook in found}
+    if path in taken or any(notebook.parent == path for notebook in found):
+        return said
+    others = [
+        entry for entry in sorted(path.iterdir()) if entry not in taken and not _is_results(entry, assignment, out)
+    ]
+    reasons = {entry: _why_left_out(entry, assignment) for entry in others}
+    return said + [f"{entry} is not graded: {reason}." for entry, reason in reasons.items() if reason]
+
+
+def _why_left_out(entry: Path, assignment: str) -> str:
+    """Why something beside the students' folders is nobody's submission; empty where it is not work either."""
+    hidden = entry.name.startswith(".")
+    if not entry.is_dir():
+        if entry.is_symlink() and not hidden and not entry.exists():
+            return "it is a link that leads nowhere"
+        is_work = entry.suffix.lower() in {".ipynb", *ARCHIVES} and not hidden
+        return "it lies beside the students' folders, not in one" if is_work else ""
+    if hidden:
+        holds = entry.name != CHECKPOINTS and (_has_work(entry) or _assignment_folder(entry, assignment) is not None)
+        return "its name begins with a dot, as hidden folders' do; rename it" if holds else ""
+    deeper = next((folder for folder in sorted(entry.glob("*/*")) if _is_named(folder, assignment)), None)
+    return f"its folder {deeper.relative_to(entry)} lies too deep; move it up" if deeper is not None else ""
 
 
 def require_own(path: Path, assignment: str) -> None:
@@ -84,15 +123,24 @@ def _without(folder: Path, assignment: str) -> SubmissionError:
     return refused(folder, "nie zawiera notebooka", "holds no notebook")
 
 
-def _folders(path: Path, assignment: str) -> list[Path]:
+def _folders(path: Path, assignment: str, out: Path | None) -> list[Path]:
     """Return the folder itself where it is an assignment's, else each student's of a class, else the one student's."""
     if _is_named(path, assignment) and _notebooks(path):
         return [path]
     students = [folder for folder in sorted(path.glob("*")) if not folder.name.startswith(".") and folder.is_dir()]
+    students = [folder for folder in students if not _is_results(folder, assignment, out)]
     found = {student: _assignment_folder(student, assignment) for student in students}
     if any(found.values()):  # a class: who put the work beside the folder has submitted it too
         return [folder or student / assignment for student, folder in found.items() if folder or _has_work(student)]
     return [_assignment_folder(path, assignment) or path]
+
+
+def _is_results(folder: Path, assignment: str, out: Path | None) -> bool:
+    """Whether a folder is that of our own results; one that holds a submission too is for `refuse_overlap` to see."""
+    if out is None or not out.exists() or not folder.exists() or not folder.samefile(out):
+        return False
+    inner = _assignment_folder(folder, assignment)
+    return inner is None or not _notebooks(inner)
 
 
 def _assignment_folder(student: Path, assignment: str) -> Path | None:

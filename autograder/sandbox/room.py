@@ -164,7 +164,8 @@ class Room:
 
 def _own(folder: Path) -> None:
     """Make a folder that the sandbox may write to; as root it is given to the user the sandbox runs as."""
-    folder.mkdir(mode=0o755, exist_ok=True)
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)  # the sandbox's user is another, whatever the umask
     if os.geteuid() == 0:
         os.chown(folder, SANDBOX_UID, SANDBOX_UID)
 
@@ -180,7 +181,8 @@ def _private_directory() -> Path:
 
 def _furnish(room: Room) -> None:
     for folder in (room.inbox, room.work):
-        folder.mkdir(mode=0o755)
+        folder.mkdir()
+        folder.chmod(0o755)
     for folder in (room.outbox, room.ipc):
         _own(folder)
     room.log.touch(mode=0o600)
