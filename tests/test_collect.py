@@ -143,14 +143,6 @@ for _ in range(700):
 display({"application/json": deep}, raw=True)
 get_ipython().kernel.iopub_thread.send_multipart([b"stream.stdout", b"<IDS|MSG>", b"00", b"{}", b"{}", b"{}", b"{}"])
 """
-BABBLE = """
-iopub = get_ipython().kernel.iopub_thread
-send = iopub.send_multipart
-junk = [b"stream.stdout", b"<IDS|MSG>", b"00", b"{}", b"{}", b"{}", b"{}"]
-display({"text/plain": "x" * (9 << 20)}, raw=True)  # too long: the grader has to listen anew, and hears but junk
-iopub.send_multipart = lambda *_, **__: send(junk)
-iopub._send_welcome_message = lambda _: iopub.socket.send_multipart(junk)
-"""
 SQUAT = """
 import os
 for n in range(5000):
@@ -164,10 +156,9 @@ import time; time.sleep(30)
     [
         pytest.param(STUBBORN, marks=pytest.mark.soak),
         NONSENSE,
-        pytest.param(BABBLE, marks=pytest.mark.soak),
         pytest.param(SQUAT, marks=pytest.mark.soak),
     ],
-    ids=["deaf to interrupts", "nonsense", "nonsense to who listens anew", "squatting"],
+    ids=["deaf to interrupts", "nonsense", "squatting"],
 )
 def test_a_kernel_that_goes_wild_costs_its_cell_alone(source: str, tmp_path: Path) -> None:
     """One that will not be interrupted, talks nonsense or fills the outbox is ended, and the rest is judged."""

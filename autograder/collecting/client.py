@@ -1,14 +1,12 @@
-"""The grader's end of the talk with a kernel: how much it takes in, and what it does with what is not Jupyter's."""
+"""The grader's end of the talk with a kernel: how much it keeps, and what it does with what is not Jupyter's."""
 
-import json
-import time
-from contextlib import suppress
-from queue import Empty
 from typing import Any
 
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete
 from nbformat import NotebookNode
+
+from autograder.collecting.kept import Kept
 
 RECOVERY_S = 5.0
 POLL_S = 0.2
@@ -17,39 +15,22 @@ MAX_OUTPUTS = 40_000_000  # of the whole notebook
 
 
 class BoundedClient(NotebookClient):
-    """An nbclient that keeps at most so much output, and shrugs at messages that are not Jupyter's."""
+    """An nbclient that keeps at most `room` bytes of a cell's output, answers no comm, and ignores malformed messages."""
 
-    kept = 0
-    kept_before = 0
-    cut = False
+    room = MAX_OUTPUT
     ended = True
+    """Whether the kernel said that the last cell is done: then all its output is here."""
+    kept = Kept([], 0)
 
-    def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
+    def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:  # noqa: ARG002
         """Process a message of the kernel, which may be anything: the student's code holds the signing key."""
-        try:
-            self.kept += len(json.dumps(msg["content"], ensure_ascii=False, default=str).encode("utf-8", "replace"))
-        except (KeyError, TypeError, ValueError, RecursionError):
+        kind, content = msg.get("msg_type"), msg.get("content")
+        if self.kept.outputs is not cell.outputs:
+            self.kept = Kept(cell.outputs, self.room)
+        if not isinstance(kind, str) or not isinstance(content, dict):
             return None
-        full = self.kept > MAX_OUTPUT or self.kept + self.kept_before > MAX_OUTPUTS
-        if full and msg.get("msg_type") != "status":
-            self.cut = True
-            return None
-        try:
-            return super().process_message(msg, cell, cell_index)
-        except CellExecutionComplete:
+        if kind == "status" and content.get("execution_state") == "idle":
             self.ended = True
-            raise
-        except Exception:  # noqa: BLE001 - a malformed message is dropped, not obeyed
-            return None
-
-    async def listen_anew(self) -> None:
-        """Connect to the kernel's output again: a message longer than allowed has closed the way."""
-        assert self.kc is not None
-        self.kc.iopub_channel.stop()
-        self.kc._iopub_channel = None  # the client connects anew when it is next asked  # noqa: SLF001
-        deadline = time.monotonic() + RECOVERY_S
-        while time.monotonic() < deadline:
-            self.kc.kernel_info()  # until something is heard, what a cell says would be lost
-            with suppress(Empty):
-                await self.kc.iopub_channel.get_msg(timeout=POLL_S)
-                return
+            raise CellExecutionComplete
+        self.kept.take(kind, content)
+        return None

@@ -18,6 +18,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
 import autograder.probe
+from autograder.collecting.memory import bounded_memory
 from autograder.collecting.runner import Runner, SandboxEndedError
 from autograder.collecting.timelimits import TIME_LIMITS, TimeLimits
 from autograder.errors import GraderError
@@ -64,7 +65,11 @@ def collect(submission: Submission, assignment: str, how: Collection, folder: Pa
     withdraw(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700)
-    with Room.open(how.sandbox, probe=Path(autograder.probe.__path__[0]), data=how.data, limits=how.limits) as room:
+    probe = Path(autograder.probe.__path__[0])
+    with (
+        bounded_memory(),
+        Room.open(how.sandbox, probe=probe, data=how.data, limits=how.limits) as room,
+    ):
         visit = _Visit(submission, how, room, folder)
         asyncio.run(visit.run())
     file = EvidenceFile(

@@ -11,15 +11,17 @@ from queue import Empty
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from zmq import ZMQError
 
-from autograder.collecting.client import MAX_OUTPUT, POLL_S, RECOVERY_S, BoundedClient
+from autograder.collecting.client import MAX_OUTPUT, MAX_OUTPUTS, POLL_S, RECOVERY_S, BoundedClient
+from autograder.collecting.kept import Kept
+from autograder.collecting.memory import for_a_child
 from autograder.collecting.outputs import cut_off, images, raised, told
 from autograder.errors import GraderError
 from autograder.evidence.records import CellRun, Failure, Fault
-from autograder.sandbox import Cause, Room, death, kernel_manager
+from autograder.sandbox import Cause, Room, death, kernel_manager, left_out
 
 READY_S = 60.0
 NONSENSE = "nonsense"  # what a kernel says whose messages are not Jupyter's
@@ -37,7 +39,8 @@ class Runner:
         self.room = room
         self._manager: AsyncKernelManager | None = None
         self._client: BoundedClient | None = None
-        self._kept = 0
+        self._kept: dict[int, int] = {}
+        """Bytes of output kept, by cell: one that is run again counts once."""
         self.cut: set[int] = set()
         """Cells whose output was cut off."""
 
@@ -48,10 +51,16 @@ class Runner:
         self.room.clean()
         self._manager = kernel_manager(self.room)
         self._client = BoundedClient(
-            self.notebook, km=self._manager, allow_errors=True, raise_on_iopub_timeout=False, iopub_timeout=2
+            self.notebook,
+            km=self._manager,
+            allow_errors=True,
+            raise_on_iopub_timeout=False,
+            iopub_timeout=2,
+            record_timing=False,
         )
         try:
-            await self._client.async_start_new_kernel()
+            with for_a_child():
+                await self._client.async_start_new_kernel()
             await self._client.async_start_new_kernel_client()
         except RuntimeError as error:
             raise GraderError(f"The notebook's kernel did not start: {self._said() or error}.") from error
@@ -78,34 +87,35 @@ class Runner:
         assert client is not None
         cell = self.notebook.cells[index]
         client.timeout = max(1, round(seconds))
-        client.kept_before, client.kept, client.cut, client.ended = self._kept, 0, False, False
-        started = time.monotonic()
+        others = sum(size for cell_index, size in self._kept.items() if cell_index != index)
+        client.room, client.kept, client.ended = min(MAX_OUTPUT, MAX_OUTPUTS - others), Kept([], 0), False
+        started, passed_over = time.monotonic(), self._left_out()
         failure = await self._execute(client, index, seconds)
-        self._kept += min(client.kept, MAX_OUTPUT)
-        if self._client is not None and not client.ended:
-            client.cut = True
-            failure = await self._listened_anew(client) or failure
-        if client.cut or cut_off(cell):
+        client.kept.finish()
+        self._kept[index] = client.kept.size
+        unheard = self._client is not None and not client.ended
+        if client.kept.cut or unheard or cut_off(cell) or self._left_out() > passed_over:
             self.cut.add(index)
         taken = round(time.monotonic() - started, 3)
         return CellRun(index, cell.metadata.get("grade_id"), taken, failure, images(cell))
 
-    async def _listened_anew(self, client: BoundedClient) -> Failure | None:
-        try:
-            await client.listen_anew()
-        except Exception as error:  # noqa: BLE001 - a kernel that talks nonsense, as below
-            await self.stop()
-            return Failure(Fault.DIED, NONSENSE, type(error).__name__)
-        return None
+    def _left_out(self) -> int:
+        return left_out(self._manager) if self._manager is not None else 0
 
     async def _execute(self, client: BoundedClient, index: int, seconds: float) -> Failure | None:
         cell = self.notebook.cells[index]
+        # nbclient reads on past its own time limit as long as there is something to read.
+        limit = asyncio.timeout(seconds + RECOVERY_S)
         try:
-            await client.async_execute_cell(cell, index)
-        except CellTimeoutError:
+            async with limit:
+                await client.async_execute_cell(cell, index)
+        except TimeoutError:
             await self._interrupt()
             return Failure(Fault.TIMEOUT, "", f"{seconds:.0f} s")
         except DeadKernelError:
+            if limit.expired():
+                await self._interrupt()
+                return Failure(Fault.TIMEOUT, "", f"{seconds:.0f} s")
             task = asyncio.current_task()
             if task is not None and task.cancelling():  # nbclient takes a cancelled cell, Ctrl-C say, for a dead kernel
                 raise asyncio.CancelledError from None

@@ -1,7 +1,7 @@
 """The sandbox: one Jupyter kernel in a room of its own."""
 
 from autograder.sandbox.features import Feature, isolation, require
-from autograder.sandbox.kernel import death, kernel_manager
+from autograder.sandbox.kernel import death, kernel_manager, left_out
 from autograder.sandbox.provisioner import BubblewrapProvisioner
 from autograder.sandbox.room import Limits, Room, SandboxKind, View
 from autograder.sandbox.watchdog import Cause, Death
@@ -18,5 +18,6 @@ __all__ = [
     "death",
     "isolation",
     "kernel_manager",
+    "left_out",
     "require",
 ]

@@ -11,24 +11,32 @@ from traitlets import Instance
 
 from autograder.errors import GraderError
 from autograder.sandbox.bubblewrap import CONNECTION_FILE
-from autograder.sandbox.provisioner import SOCKET, BubblewrapProvisioner
+from autograder.sandbox.provisioner import LINE, SOCKET, BubblewrapProvisioner
+from autograder.sandbox.relay import MAX_MESSAGE
 from autograder.sandbox.room import Room, SandboxKind
 from autograder.sandbox.watchdog import Death
 
 PROVISIONER = "splot-bubblewrap"
 """The entry point's name in pyproject.toml."""
 KERNEL_NAME = "splot"
-MAX_MESSAGE = 8 * 2**20
-"""Bytes of one Jupyter message's part. A longer one is not taken in: it would be the grader's memory that it fills."""
-UNREAD = 32
-"""Messages that may wait in the grader's memory; more wait in the kernel's own."""
+UNREAD = 4
+"""Messages of one channel that may wait in the grader's memory, `MAX_MESSAGE` bytes each; more wait in the kernel's own."""
 
 
 class BoundedKernelClient(AsyncKernelClient):
-    """A client whose sockets take in neither long messages nor many."""
+    """A client whose sockets take in neither long messages nor many, and that asks for no channel it does not read."""
 
     def _context_default(self) -> zmq.asyncio.Context:
         return _bounded(super()._context_default())
+
+    def start_channels(self, *_: bool, **__: bool) -> None:
+        """Open the channels for replies and for output: nobody here answers `input()`, nor needs a heartbeat."""
+        super().start_channels(stdin=False, hb=False, control=False)
+
+    def stop_channels(self) -> None:
+        """Close them, without opening the others first."""
+        self.shell_channel.stop()
+        self.iopub_channel.stop()
 
 
 def _bounded(context: zmq.asyncio.Context) -> zmq.asyncio.Context:
@@ -74,11 +82,17 @@ def kernel_manager(room: Room) -> AsyncKernelManager:
         kernel_name=KERNEL_NAME,
         kernel_spec_manager=_RoomSpecs(room=room),
         transport="ipc",
-        ip=str(room.ipc / SOCKET),
+        ip=str(room.ipc / SOCKET if room.kind is SandboxKind.NONE else room.base / LINE),
         connection_file=str(room.base / "connection.json"),
     )
     _bounded(manager.context)
     return manager
+
+
+def left_out(manager: AsyncKernelManager) -> int:
+    """How many messages of a manager's kernel were longer than allowed, and so never came."""
+    provisioner = manager.provisioner
+    return provisioner.left_out if isinstance(provisioner, BubblewrapProvisioner) else 0
 
 
 def death(manager: AsyncKernelManager) -> Death | None:

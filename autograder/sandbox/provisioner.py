@@ -19,11 +19,14 @@ from traitlets import Instance
 
 from autograder.errors import GraderError
 from autograder.sandbox.bubblewrap import IPC, entrance
+from autograder.sandbox.relay import Relay
 from autograder.sandbox.room import Room, SandboxKind
 from autograder.sandbox.watchdog import Death, Watchdog
 
 SOCKET = "kernel"
-"""Base name of the sockets: `kernel-1` to `kernel-5`."""
+"""Base name of the kernel's sockets: `kernel-1` to `kernel-5`."""
+LINE = "line"
+"""Base name of those that the grader's clients connect to in their stead."""
 
 
 class BubblewrapProvisioner(LocalProvisioner):
@@ -34,6 +37,7 @@ class BubblewrapProvisioner(LocalProvisioner):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._watchdog: Watchdog | None = None
+        self._relay: Relay | None = None
         self._ended_by_us = False
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
@@ -49,6 +53,11 @@ class BubblewrapProvisioner(LocalProvisioner):
         return self.connection_info
 
     async def _launch_inside(self, cmd: list[str], **own: Any) -> None:
+        await self._close_relay()
+        ports = [value for name, value in self.connection_info.items() if name.endswith("_port")]
+        self._relay = await Relay.open(
+            {self.room.base / f"{LINE}-{port}": self.room.ipc / f"{SOCKET}-{port}" for port in ports}
+        )
         connection = json.dumps(_readable(self.connection_info) | {"ip": str(IPC / SOCKET)}).encode()
         with entrance(self.room, cmd, environment(self.room), connection) as way:
             # Bubblewrap stays as the room's process 1, where its environment can be read: it gets but a PATH.
@@ -74,6 +83,21 @@ class BubblewrapProvisioner(LocalProvisioner):
         """Likewise: bubblewrap has nothing to tidy up."""
         self._note_request()
         await super().terminate(restart)
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Let go of what a kernel that has ended needed."""
+        await self._close_relay()
+        await super().cleanup(restart)
+
+    async def _close_relay(self) -> None:
+        if self._relay is not None:
+            await self._relay.close()
+            self._relay = None
+
+    @property
+    def left_out(self) -> int:
+        """How many of the kernel's messages were longer than allowed, and so were not passed on."""
+        return self._relay.left_out if self._relay is not None else 0
 
     async def shutdown_requested(self, restart: bool = False) -> None:
         """Take note that the manager asked the kernel to end, so that its end is no death."""

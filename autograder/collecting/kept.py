@@ -1,0 +1,124 @@
+"""What of a cell's output is kept: texts and pictures, so many bytes of them, and nothing else that a kernel may send."""
+
+import re
+from typing import Any
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+
+MAX_KINDS = 8
+"""Forms in which one output may be shown: a picture comes as PNG and as text."""
+MAX_LINES = 1000
+"""Lines of a traceback; the last ones are kept."""
+MAX_DISPLAYS = 1000
+"""Displays of one cell that can be updated later."""
+OVERHEAD = 100
+"""Bytes that an output, or a piece of text, takes in memory beside its content."""
+SHOWN = re.compile(r"(text|image)/[a-z0-9.+-]{1,40}")
+
+
+class Kept:
+    """The outputs of one cell as they come, kept in `outputs` within `limit` bytes."""
+
+    def __init__(self, outputs: list[NotebookNode], limit: int) -> None:
+        self.outputs = outputs
+        self.size = 0
+        self.cut = False
+        """Whether something was left out for want of room."""
+        self._limit = limit
+        self._clear_first = False
+        self._displays: dict[str, NotebookNode] = {}
+
+    def take(self, kind: str, content: dict[str, Any]) -> None:
+        """Keep what a message of Jupyter's says is to be shown; comms, and what is not of its form, are not kept."""
+        if kind == "clear_output":
+            self._clear_first = True
+            if not content.get("wait"):
+                self._clear()
+            return
+        output = _output("display_data" if kind == "update_display_data" else kind, content)
+        if output is None:
+            return
+        display = _display(content)
+        if kind == "update_display_data" and display in self._displays:
+            self._replace(self._displays[display], output)
+        elif self._add(output) and display and len(self._displays) < MAX_DISPLAYS:
+            self._displays[display] = output
+
+    def finish(self) -> None:
+        """Join the pieces of text that were kept apart while they came."""
+        for output in self.outputs:
+            if isinstance(output.get("text"), list):
+                output["text"] = "".join(output["text"])
+
+    def _clear(self) -> None:
+        self._clear_first = False
+        self.outputs.clear()
+        self._displays.clear()
+        self.size = 0
+
+    def _add(self, output: NotebookNode) -> bool:
+        """Append an output, or its text to the stream that is being printed; tell whether there was room."""
+        if self._clear_first:
+            self._clear()
+        if not self._has_room(_size(output)):
+            return False
+        last = self.outputs[-1] if self.outputs else {}
+        if output.output_type == "stream" and last.get("name") == output.name:
+            last["text"] += output.text
+        else:
+            self.outputs.append(output)
+        return True
+
+    def _replace(self, shown: NotebookNode, output: NotebookNode) -> None:
+        if self._has_room(_size(output) - _size(shown)):
+            shown["data"] = output.data
+
+    def _has_room(self, more: int) -> bool:
+        if self.size + more > self._limit:
+            self.cut = True
+            return False
+        self.size += more
+        return True
+
+
+def _output(kind: str, content: dict[str, Any]) -> NotebookNode | None:
+    """Return an output with nothing but texts in it; None where the message has none of its kind."""
+    if kind == "stream" and isinstance(content.get("text"), str):
+        name = "stderr" if content.get("name") == "stderr" else "stdout"
+        return _node("stream", name=name, text=[content["text"]])
+    if kind == "error":
+        lines = content.get("traceback")
+        traceback = [line for line in lines if isinstance(line, str)][-MAX_LINES:] if isinstance(lines, list) else []
+        return _node(
+            "error", ename=_text(content.get("ename")), evalue=_text(content.get("evalue")), traceback=traceback
+        )
+    data = content.get("data")
+    if kind in {"display_data", "execute_result"} and isinstance(data, dict):
+        texts = {name: text for name, text in data.items() if SHOWN.fullmatch(name) and isinstance(text, str)}
+        count = {"execution_count": None} if kind == "execute_result" else {}
+        return _node(kind, data=dict(list(texts.items())[:MAX_KINDS]), **count) if texts else None
+    return None
+
+
+def _node(kind: str, **fields: Any) -> NotebookNode:
+    node: NotebookNode = new_output(kind, **fields)
+    return node
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _display(content: dict[str, Any]) -> str:
+    """Return the name by which a display may be updated; nothing where it has none."""
+    transient = content.get("transient")
+    name = transient.get("display_id") if isinstance(transient, dict) else None
+    return name if isinstance(name, str) and len(name) <= OVERHEAD else ""
+
+
+def _size(output: NotebookNode) -> int:
+    """Return the bytes of all texts of an output, and what holding it takes."""
+    texts = [*output.get("text", ()), *output.get("traceback", ()), *output.get("data", {}).values()]
+    texts += [output.get("ename", ""), output.get("evalue", "")]
+    return sum(len(text.encode("utf-8", "replace")) + OVERHEAD for text in texts if text)
