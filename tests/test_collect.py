@@ -1,6 +1,7 @@
 """Collecting evidence from misbehaving notebooks, in the real sandbox: a cell's end costs that cell alone."""
 
 import resource
+import time
 from pathlib import Path
 
 import nbformat
@@ -194,6 +195,76 @@ def test_a_message_too_long_never_fills_the_grader(tmp_path: Path) -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10
     assert "still here" in evidence.notebook.printed
     assert "2" in evidence.file.notes[-1]
+    assert answered(evidence)
+
+
+PARTS = """
+def parts(n, size):
+    get_ipython().kernel.iopub_thread.socket.send_multipart([b"x" * size] * n)
+parts(50, 6 << 20)
+parts(100_000, 10)
+"""
+COMMS = """
+import os
+from comm import create_comm
+comm = create_comm(target_name="jupyter.widget", data={"state": {"_model_name": "OutputModel", "x": "x" * 10**6}})
+for n in range(60):
+    comm.send({"state": {str(n): None}, "buffer_paths": [[str(n)]]}, buffers=[os.urandom(7 << 20)])
+"""
+HEADERS = """
+kernel = get_ipython().kernel
+parent = kernel.get_parent("shell")
+for n in range(60):
+    kernel.session.send(kernel.iopub_socket, "stream", {"name": "stdout", "text": "x"}, parent=parent,
+                        metadata={"x": "x" * (7 << 20)}, header=None)
+    kernel.session.send(kernel.iopub_socket, "execute_input", {"execution_count": "x" * (7 << 20)}, parent=parent)
+"""
+DISPLAYS = """
+kernel = get_ipython().kernel
+for n in range(3_000):
+    for name in ("display_data", "update_display_data"):
+        kernel.session.send(kernel.iopub_socket, name, {"data": {"text/plain": "x"}, "metadata": {},
+                            "transient": {"display_id": str(n % 1500)}}, parent=kernel.get_parent("shell"))
+    if n % 10 == 0:
+        kernel.session.send(kernel.iopub_socket, "clear_output", {"wait": False}, parent=kernel.get_parent("shell"))
+"""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [PARTS, COMMS, *(pytest.param(each, marks=pytest.mark.soak) for each in (HEADERS, DISPLAYS))],
+    ids=["parts", "comms", "headers", "displays"],
+)
+def test_messages_of_any_shape_never_fill_the_grader(source: str, tmp_path: Path) -> None:
+    """Many parts, buffers of comms, long headers, displays updated and cleared: hundreds of megabytes, of which none stays."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    evidence = collected(tmp_path, NUMPY, source, "print('still here')", LOOPS, TEST, seconds=40)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 << 10
+    assert run_of(evidence, 1).failure is None
+    assert "still here" in evidence.notebook.printed
+    assert answered(evidence)
+
+
+TALKS_ON = """
+kernel = get_ipython().kernel
+parent = kernel.get_parent("shell")
+other = dict(parent, header=dict(parent["header"], msg_id="other"))
+while True:
+    if {replies}:
+        kernel.session.send(kernel.shell_socket, "execute_reply", {{"status": "ok"}}, other, parent["header"]["session"].encode())
+    else:
+        kernel.session.send(kernel.iopub_socket, "stream", {{"name": "stdout", "text": "x"}}, other, b"stream")
+"""
+
+
+@pytest.mark.parametrize("channel", ["output", pytest.param("replies", marks=pytest.mark.soak)])
+def test_a_kernel_that_talks_without_end_is_stopped_in_time(channel: str, tmp_path: Path) -> None:
+    """Messages that never stop, so that nobody who waits for the last one comes to look at the clock: a fault of time."""
+    source = TALKS_ON.format(replies=channel == "replies")
+    started = time.monotonic()
+    evidence = collected(tmp_path, NUMPY, source, LOOPS, TEST, seconds=6)
+    assert failure_of(evidence, 1).fault is Fault.TIMEOUT
+    assert time.monotonic() - started < 80
     assert answered(evidence)
 
 

@@ -120,5 +120,5 @@ def _display(content: dict[str, Any]) -> str:
 def _size(output: NotebookNode) -> int:
     """Return the bytes of all texts of an output, and what holding it takes."""
     texts = [*output.get("text", ()), *output.get("traceback", ()), *output.get("data", {}).values()]
-    texts += [output.get("ename", ""), output.get("evalue", "")]
-    return sum(len(text.encode("utf-8", "replace")) + OVERHEAD for text in texts if text)
+    said = [*texts, output.get("ename", ""), output.get("evalue", "")]
+    return sum(len(text.encode("utf-8", "replace")) for text in said) + OVERHEAD * max(1, len(texts))

@@ -55,7 +55,7 @@ class Runner:
             km=self._manager,
             allow_errors=True,
             raise_on_iopub_timeout=False,
-            iopub_timeout=2,
+            iopub_timeout=round(RECOVERY_S),
             record_timing=False,
         )
         try:

@@ -49,7 +49,12 @@ class WholeMessages:
         self._greeting += greeting
         if any(place < len(self._greeting) and self._greeting[place] != byte for place, byte in GREETED_WITH.items()):
             raise NotSpokenError("not a greeting of ZMTP 3")
-        self._unread += chunk[len(greeting) :]
+        rest = memoryview(chunk)[len(greeting) :]
+        if not self._unread:  # of what is left out, nothing need be copied
+            skipped = min(self._skip, len(rest))
+            self._skip -= skipped
+            rest = rest[skipped:]
+        self._unread += rest
         return greeting + self._frames()
 
     def _frames(self) -> bytes:
