@@ -214,7 +214,7 @@ for n in range(60):
 HEADERS = """
 kernel = get_ipython().kernel
 parent = kernel.get_parent("shell")
-for n in range(60):
+for n in range(20):
     kernel.session.send(kernel.iopub_socket, "stream", {"name": "stdout", "text": "x"}, parent=parent,
                         metadata={"x": "x" * (7 << 20)}, header=None)
     kernel.session.send(kernel.iopub_socket, "execute_input", {"execution_count": "x" * (7 << 20)}, parent=parent)
@@ -251,7 +251,7 @@ parent = kernel.get_parent("shell")
 other = dict(parent, header=dict(parent["header"], msg_id="other"))
 while True:
     if {replies}:
-        kernel.session.send(kernel.shell_socket, "execute_reply", {{"status": "ok"}}, other, parent["header"]["session"].encode())
+        kernel.session.send(kernel.parent.shell_socket, "execute_reply", {{"status": "ok"}}, other, parent["header"]["session"].encode())
     else:
         kernel.session.send(kernel.iopub_socket, "stream", {{"name": "stdout", "text": "x"}}, other, b"stream")
 """
