@@ -251,7 +251,8 @@ parent = kernel.get_parent("shell")
 other = dict(parent, header=dict(parent["header"], msg_id="other"))
 while True:
     if {replies}:
-        kernel.session.send(kernel.parent.shell_socket, "execute_reply", {{"status": "ok"}}, other, parent["header"]["session"].encode())
+        who = parent["header"]["session"].encode()
+        kernel.session.send(kernel.parent.shell_socket, "execute_reply", {{"status": "ok"}}, other, who)
     else:
         kernel.session.send(kernel.iopub_socket, "stream", {{"name": "stdout", "text": "x"}}, other, b"stream")
 """

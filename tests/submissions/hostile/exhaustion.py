@@ -74,6 +74,25 @@ for n in range(300):
 MESSAGE = """
 display({"text/plain": "z" * (64 << 20)}, raw=True)
 """
+MANY_PARTS = """
+for _ in range(3):
+    get_ipython().kernel.iopub_thread.socket.send_multipart([b"x" * (6 << 20)] * 40)
+    get_ipython().kernel.iopub_thread.socket.send_multipart([b""] * 200_000)
+"""
+COMM_BUFFERS = """
+from comm import create_comm
+comm = create_comm(target_name="jupyter.widget", data={"state": {"_model_name": "OutputModel", "x": "x" * 10**6}})
+for n in range(30):
+    comm.send({"state": {str(n): None}, "buffer_paths": [[str(n)]]}, buffers=[bytes(7 << 20)])
+"""
+ENDLESS_TALK = """
+kernel = get_ipython().kernel
+parent = kernel.get_parent("shell")
+other = dict(parent, header=dict(parent["header"], msg_id="other"))
+while True:
+    kernel.session.send(kernel.parent.shell_socket, "execute_reply", {"status": "ok"}, other,
+                        parent["header"]["session"].encode())
+"""
 LOG = """
 with open("/proc/1/fd/2", "wb", 0) if os.access("/proc/1/fd/2", os.W_OK) else open("/dev/null", "wb", 0) as log:
     for n in range(3000):
@@ -135,6 +154,11 @@ ATTACKS = (
            "limit wielkości", soak=True),
     Attack("prints-gigabytes", "12", "the report's size", between(OUTPUT), says="limit wypisywania"),
     Attack("one-long-message", "12", "the grader's memory", between(MESSAGE), says="limit wypisywania", soak=True),
+    Attack("one-message-of-many-parts", "24", "likewise, in parts that are each short", between(MANY_PARTS),
+           says="limit wypisywania"),
+    Attack("buffers-of-comms", "24", "likewise, by what a widget keeps", between(COMM_BUFFERS), soak=True),
+    Attack("talks-without-end", "24", "the grader's time, by replies to nothing", between(ENDLESS_TALK),
+           TASK_2_POINTS | {"task2_case_2_tests": 0}, "limit czasu", soak=True),
     Attack("floods-the-log", "12", "the grader's disk, by the kernel's log", late(LOG), soak=True),
     Attack("sleeps", "12", "the grader's time", between(SLEEP), TASK_2_POINTS | {"task2_case_2_tests": 0}, "limit czasu",
            soak=True),
