@@ -1,5 +1,6 @@
 """Submissions and results lie apart: where one would lie in the other, nothing is graded, in one sentence."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from autograder.errors import SplotError
 from autograder.notebook.overlap import refuse_overlap
 from autograder.notebook.paths import find_submissions
+from tests.faulty import SPLOT
 
 
 def check(given: Path, out: Path) -> None:
@@ -94,3 +96,17 @@ def test_a_student_called_like_the_results_is_not_passed_over(course: Path, monk
     monkeypatch.chdir(course / "submitted")
     with pytest.raises(SplotError, match="choose another --out"):
         check(Path(), Path("graded"))
+
+
+def test_the_command_says_it_in_one_sentence_and_names_what_it_skips(course: Path) -> None:
+    """Exit 2, the skipped folder on a line of its own, no traceback, and nothing written into the submission."""
+    (course / "submitted" / ".ewa" / "cnn").mkdir(parents=True)
+    (course / "submitted" / ".ewa" / "cnn" / "cnn.ipynb").touch()
+    command = [*SPLOT, "grade", "submitted", "--out", "submitted/anna"]
+    done = subprocess.run(command, cwd=course, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "splot: submitted/.ewa is not graded: its name begins with a dot, as hidden folders' do; rename it.",
+        f"splot: The output folder submitted/anna lies in the submission {course}/submitted/anna; choose another --out.",
+    ]
+    assert sorted(path.name for path in (course / "submitted" / "anna").iterdir()) == ["cnn"]

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import LoggingConfigurable
 
+from autograder.course.grade import how
+from autograder.course.settings import Splot
 from autograder.errors import GraderError
 from autograder.evidence.reader import Evidence
 from autograder.evidence.seal import withdraw
@@ -159,6 +163,20 @@ def _in_a_fresh_supervisor(asked: Task) -> Report:
         return done(asked)
     finally:
         _dismiss()
+
+
+class _Converter(LoggingConfigurable):
+    """What of nbgrader's converters our settings are read from."""
+
+    coursedir: CourseDirectory
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_nbgraders_groupshared_is_what_shares(shared: bool, tmp_path: Path) -> None:
+    """The course's own setting decides, as for nbgrader's folders."""
+    converter = _Converter()
+    converter.coursedir = CourseDirectory(root=str(tmp_path), groupshared=shared)
+    assert how(Splot.of(converter)).group is shared
 
 
 def test_the_report_tells_whose_evidence_it_judged(graded: Task) -> None:
