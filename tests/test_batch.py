@@ -11,7 +11,7 @@ import typer
 from autograder.cli.grading import _finish, _Run
 from autograder.errors import GraderError
 from autograder.grading.workers import each
-from autograder.grading.workers.places import PREFIX, run_folder, tidy
+from autograder.grading.workers.places import PREFIX, run_folder
 from autograder.interruption import Interruption
 from autograder.language import Lang
 from autograder.report import Report
@@ -37,18 +37,6 @@ def test_what_a_killed_run_left_is_tidied_up_by_the_next(temporary: Path) -> Non
             assert sorted(temporary.iterdir()) == sorted([living, run])
         assert list(temporary.iterdir()) == [living]
     assert list(temporary.iterdir()) == []
-
-
-def test_tidying_follows_no_link(tmp_path: Path) -> None:
-    """A link that a notebook left is deleted, not what it leads to."""
-    precious = tmp_path / "precious"
-    precious.mkdir(mode=0o700)
-    (precious / "file").write_text("")
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "link").symlink_to(precious)
-    tidy(tmp_path / "run")
-    assert [path.name for path in tmp_path.iterdir()] == ["precious"]
-    assert (precious / "file").exists()
 
 
 def _cut_short() -> Iterator[Report]:

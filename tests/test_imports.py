@@ -28,7 +28,7 @@ MAY_USE_REFERENCE = {
 }
 LAYERS = (
     {"errors", "language", "report", "printable", "spreadsheet", "interruption"},
-    {"plainfile", "wholefile", "release"},
+    {"plainfile", "wholefile", "deletion", "release"},
     {"notebook", "calibration", "sandbox", "lift"},
     {"evidence", "doctor"},
     {"collecting", "explain"},

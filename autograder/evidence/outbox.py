@@ -5,13 +5,13 @@ taken, each a plain file within its cap, and whatever else lies there is deleted
 """
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import msgspec
 
+from autograder.deletion import delete
 from autograder.errors import EvidenceError, GraderError
 from autograder.evidence.reader import MAX_ARRAY, UNREADABLE
 from autograder.evidence.records import CallRecord, DataRecord, Failure, Fault, MapRecord, ModelRecord, Probed, Record
@@ -26,6 +26,8 @@ MAX_OTHER = 256_000_000  # of a submission: graphs and arrays, all but the weigh
 CHUNK = 1_000_000
 WEIGHTS = "weights.npz"
 FOLDERS = ("arrays", "models", "transform")
+PATIENCE_S = 2.0
+"""For what is left of an answer: the notebook still runs, and may put it back. What stays counts against its limit."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -50,7 +52,7 @@ def take(outbox: Path, cell: str, evidence: Path) -> Probed:
     except OSError as error:
         raise GraderError(f"Evidence cannot be written to {evidence}: {error.strerror}.") from error
     finally:
-        _delete(outbox / cell)
+        delete(outbox / cell, PATIENCE_S)
     return Probed(cell, answer.records)
 
 
@@ -71,18 +73,6 @@ def _answer(raw: bytes) -> Answer:
             )
         )
     return answer
-
-
-def _delete(path: Path) -> None:
-    """Delete what a stranger made: a link, a file, a tree thousands of levels deep, folders without permissions.
-
-    `shutil.rmtree` recurses; coreutils' `rm` walks. Neither it nor `chmod -R` follows a link it meets below.
-    """
-    if path.is_symlink() or not path.is_dir():
-        path.unlink(missing_ok=True)
-        return
-    for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
-        subprocess.run([*command, "--", str(path)], check=False, stderr=subprocess.DEVNULL)  # noqa: S603 - no shell
 
 
 def _files(record: Record, cell: str) -> Iterator[tuple[tuple[str, ...], str, int]]:

@@ -1,8 +1,6 @@
 """A room: the private directories of one sandboxed kernel, what is bound into it, and what it may use."""
 
 import os
-import shutil
-import subprocess
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autograder.deletion import delete
 from autograder.errors import GraderError
 from autograder.sandbox.cores import claimed
 
@@ -129,7 +128,7 @@ class Room:
     def clean(self) -> None:
         """Empty what a sandbox that has ended could write to, so that the next one does not pay for it."""
         for folder in (self.outbox, self.ipc):
-            _clear(folder)
+            delete(folder)
             _own(folder)
 
     @classmethod
@@ -159,7 +158,7 @@ class Room:
                 _furnish(room)
                 yield room
         finally:
-            _clear(base)
+            delete(base)
 
 
 def _own(folder: Path) -> None:
@@ -192,14 +191,3 @@ def _furnish(room: Room) -> None:
         for folder in (room.probe, *filter(None, [room.data])):
             if folder.stat().st_mode & 0o005 != 0o005:
                 raise GraderError(f"The sandbox runs without root's rights: let every user read the folder {folder}.")
-
-
-def _clear(base: Path) -> None:
-    """Delete a tree that hostile code had its hands on.
-
-    `shutil.rmtree` recurses, and fails on a directory a few thousand levels deep; coreutils' `rm` walks it.
-    A directory without permissions stops an unprivileged `rm`; `chmod -R` follows no link.
-    """
-    for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
-        subprocess.run([*command, "--", str(base)], check=False, stderr=subprocess.DEVNULL)  # noqa: S603
-    shutil.rmtree(base, ignore_errors=True)

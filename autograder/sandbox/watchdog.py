@@ -6,6 +6,7 @@ from outside, five times a second; what it may pass the limit by is what it can 
 the cores it was given is put back on them.
 """
 
+import math
 import os
 import re
 import signal
@@ -13,18 +14,24 @@ import stat
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from autograder.deletion import FOLDER
 from autograder.sandbox.cores import keep_to
 from autograder.sandbox.room import Limits, Room, SandboxKind
 from autograder.sandbox.tree import PROC, descendants, memory_in_use
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 INTERVAL_S = 0.2
 GONE_S = 20.0
-LONGEST_PATH = 512
-"""Characters of a path in the outbox; following thousands of nested folders would take the watchdog's time."""
+DEEPEST = 16
+"""Levels of folders in the outbox; following thousands of them would take the watchdog's time."""
 MIB = 2**20
 
 
@@ -122,7 +129,7 @@ class Watchdog:
             return Death(Cause.MEMORY, memory // MIB)
         written = written_bytes(self._room, limits)
         if written > limits.outbox_mb * MIB:
-            return Death(Cause.DISK, written // MIB)
+            return Death(Cause.DISK, int(written) // MIB)
         if not only_sockets(self._room.ipc):
             return Death(Cause.TAMPERED, 0)
         return None
@@ -141,29 +148,40 @@ def _is_socket(path: Path) -> bool:
         return True
 
 
-def written_bytes(room: Room, limits: Limits) -> int:
+def written_bytes(room: Room, limits: Limits) -> float:
     """Sum the bytes on disk of all that the sandbox can write to the host.
 
-    Counting ends at `limits`: more files than allowed, or longer paths, count as one byte too many.
+    Counting ends at `limits`: more files than allowed, deeper folders, or some that cannot be looked into, count as one
+    byte too many.
     """
     too_much = limits.outbox_mb * MIB + 1
-    total, files = room.log.lstat().st_blocks * 512, 0
-    folders = [room.outbox, room.ipc]
-    while folders and total < too_much:
-        try:
-            with os.scandir(folders.pop()) as entries:
-                for entry in entries:
-                    files += 1
-                    total += entry.stat(follow_symlinks=False).st_blocks * 512
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(Path(entry.path))
-                    if files > limits.outbox_files or len(entry.path) > LONGEST_PATH:
-                        return too_much
-        except FileNotFoundError:  # removed while we looked
-            continue
-        except OSError:
-            return too_much
+    total, files = float(room.log.lstat().st_blocks * 512), 0
+    for folder in (room.outbox, room.ipc):
+        for size in _sizes(folder, None, DEEPEST):
+            total, files = total + size, files + 1
+            if total >= too_much or files > limits.outbox_files:
+                return too_much
     return total
+
+
+def _sizes(name: str | Path, parent: int | None, levels: int) -> "Iterator[float]":
+    """Yield the bytes on disk of each entry below a folder, by descriptors: no link that appears meanwhile is followed."""
+    try:
+        folder = os.open(name, FOLDER, dir_fd=parent)
+    except (FileNotFoundError, NotADirectoryError):  # changed while we looked; the next look finds what it became
+        return
+    except OSError:
+        yield math.inf
+        return
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    yield entry.stat(follow_symlinks=False).st_blocks * 512
+                if entry.is_dir(follow_symlinks=False):
+                    yield from _sizes(entry.name, folder, levels - 1) if levels else (math.inf,)
+    finally:
+        os.close(folder)
 
 
 def _out_of_memory_kills() -> int:

@@ -2,16 +2,14 @@
 
 import fcntl
 import os
-import shutil
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from autograder.deletion import delete
+
 PREFIX = "splot-run-"
-PATIENCE_S = 5.0
 
 
 @contextmanager
@@ -20,13 +18,13 @@ def run_folder() -> Iterator[Path]:
     root = Path(tempfile.gettempdir())
     for left in root.glob(f"{PREFIX}*"):
         with suppress(OSError), _locked(left):
-            tidy(left)
+            delete(left)
     run = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
     with _locked(run):
         try:
             yield run
         finally:
-            tidy(run)
+            delete(run)
 
 
 @contextmanager
@@ -40,16 +38,3 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def tidy(folder: Path) -> None:
-    """Delete a tree that hostile code had its hands on and may for a moment still have: its sandbox is just ending.
-
-    coreutils' `rm` walks a tree that is thousands of levels deep, where `shutil.rmtree` recurses.
-    """
-    deadline = time.monotonic() + PATIENCE_S
-    while folder.exists() and time.monotonic() < deadline:
-        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
-            with suppress(OSError):  # no such program on this PATH
-                subprocess.run([*command, "--", str(folder)], check=False, stderr=subprocess.DEVNULL)  # noqa: S603
-        shutil.rmtree(folder, ignore_errors=True)

@@ -17,11 +17,12 @@ from pathlib import Path
 import msgspec
 import torch
 
+from autograder.deletion import delete
 from autograder.errors import SplotError
 from autograder.grading.confinement import conceal
 from autograder.grading.held import set_aside
 from autograder.grading.task import Task
-from autograder.grading.workers.places import run_folder, tidy
+from autograder.grading.workers.places import run_folder
 from autograder.grading.workers.worker import ANSWER, work
 from autograder.judge import gather_probes
 from autograder.report import encode, read_report
@@ -86,7 +87,7 @@ def _finished(worker: Working, run: Path) -> int:
     except (OSError, msgspec.DecodeError):
         report = set_aside(worker.task, _why(worker.process.exitcode or 0))
     worker.process.close()
-    tidy(worker.place)
+    delete(worker.place)
     with suppress(SplotError):  # the client says so where there is none
         write_whole(run / f"{worker.number}.json", encode(report))
     return worker.number
