@@ -94,7 +94,8 @@ def _system(args: Arguments) -> None:
             args.add("--ro-bind", path.resolve(), path)
     for name, content in ETC.items():
         args.file(name, content.encode())
-    args.add("--proc", "/proc", "--dev", "/dev")
+    # A shared mapping of /dev/zero is memory that no process's size shows; /dev/full reads alike and cannot be mapped.
+    args.add("--proc", "/proc", "--dev", "/dev", "--dev-bind", "/dev/full", "/dev/zero")
 
 
 def _python(args: Arguments) -> None:

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from autograder.sandbox.tree import PROC, descendants
+from autograder.sandbox.tree import descendants, threads
 
 CLAIM = "splot-core"
 
@@ -40,7 +40,7 @@ def keep_to(cores: tuple[int, ...], pid: int) -> None:
     The call that chooses cannot be refused inside: torch counts the machine's cores with it.
     """
     for process in descendants(pid):
-        with suppress(OSError):  # it ended while we looked
-            for thread in (PROC / str(process) / "task").iterdir():
-                if not os.sched_getaffinity(int(thread.name)) <= set(cores):
-                    os.sched_setaffinity(int(thread.name), cores)
+        for thread in threads(process):
+            with suppress(OSError):  # it ended while we looked
+                if not os.sched_getaffinity(thread) <= set(cores):
+                    os.sched_setaffinity(thread, cores)

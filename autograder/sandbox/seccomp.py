@@ -17,6 +17,15 @@ NEW_NAMESPACES = (0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x200000
 """`clone` flags of linux/sched.h: CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET."""
 
 
+CLONE_VM, CLONE_FILES, CLONE_VFORK, CLONE_THREAD = 0x100, 0x400, 0x4000, 0x10000
+MAP_SHARED_ANONYMOUS = 0x21
+SOL_SOCKET = 1
+BUFFER_SIZES = (7, 8, 32, 33)
+"""SO_SNDBUF, SO_RCVBUF and their forms for the privileged."""
+BOUNDLESS_FCNTL = (37, 38, 1031)
+"""F_OFD_SETLK and F_OFD_SETLKW, whose locks name no process; F_SETPIPE_SZ."""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """System calls that are refused, and why."""
@@ -28,7 +37,8 @@ class Group:
 REFUSED = (
     Group(
         "Memory that no process's size and no mount shows, so that the watchdog could not count it.",
-        ("memfd_create", "memfd_secret", "shmget", "msgget", "semget", "mq_open"),
+        ("memfd_create", "memfd_secret", "shmget", "msgget", "semget", "mq_open",
+         "vmsplice", "inotify_init", "inotify_init1", "remap_file_pages"),
     ),
     Group(
         "Looking into another process, or taking its descriptors: the way from one to the next.",
@@ -74,12 +84,29 @@ def filter_program() -> bytes | None:
     for flag in NEW_NAMESPACES:
         new = pyseccomp.Arg(0, pyseccomp.MASKED_EQ, flag, flag)
         program.add_rule(pyseccomp.ERRNO(errno.EPERM), "clone", new)
+    _keep_memory_in_sight(program, pyseccomp)
     # Families that no network namespace separates: AF_VSOCK reaches a virtual machine's host.
     unknown = pyseccomp.ERRNO(errno.EAFNOSUPPORT)
     program.add_rule(unknown, "socket", pyseccomp.Arg(0, pyseccomp.GT, max(FAMILIES)))
     for family in set(range(max(FAMILIES))) - set(FAMILIES):
         program.add_rule(unknown, "socket", pyseccomp.Arg(0, pyseccomp.EQ, family))
     return _exported(program)
+
+
+def _keep_memory_in_sight(program: Any, pyseccomp: Any) -> None:
+    """Refuse by their arguments the calls that make memory which `memory.memory_in_use` would not see."""
+    arg, equal, masked = pyseccomp.Arg, pyseccomp.EQ, pyseccomp.MASKED_EQ
+    denied = pyseccomp.ERRNO(errno.EPERM)
+    # Pages that belong to no process's size once its mapping lets them go, and to no file system.
+    program.add_rule(denied, "mmap", arg(3, masked, MAP_SHARED_ANONYMOUS, MAP_SHARED_ANONYMOUS))
+    # Memory handed on from one short-lived process to the next faster than it can be looked at.
+    program.add_rule(denied, "clone", arg(0, masked, CLONE_VM | CLONE_VFORK | CLONE_THREAD, CLONE_VM))
+    # A thread with open files of its own, which its process's table does not show.
+    program.add_rule(denied, "clone", arg(0, masked, CLONE_THREAD | CLONE_FILES, CLONE_THREAD))
+    for command in BOUNDLESS_FCNTL:
+        program.add_rule(denied, "fcntl", arg(1, equal, command))
+    for option in BUFFER_SIZES:  # a wish that is granted in name: who sets it does without as well
+        program.add_rule(pyseccomp.ERRNO(0), "setsockopt", arg(1, equal, SOL_SOCKET), arg(2, equal, option))
 
 
 def _exported(program: Any) -> bytes:

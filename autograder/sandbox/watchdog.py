@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING
 
 from autograder.deletion import FOLDER
 from autograder.sandbox.cores import keep_to
+from autograder.sandbox.memory import available, floor, memory_in_use
 from autograder.sandbox.room import Limits, Room, SandboxKind
-from autograder.sandbox.tree import PROC, descendants, memory_in_use
+from autograder.sandbox.tree import PROC, descendants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,8 @@ class Cause(StrEnum):
     TAMPERED = "tampered"
     OUTSIDE = "outside"
     """Somebody, or this machine, ended the sandbox itself, which nothing inside can do."""
+    SHORTAGE = "shortage"
+    """This machine ran out of memory while the sandbox was within its own limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,8 @@ class Death:
 
     Attributes:
         cause: what ended it.
-        number: MiB measured for memory and disk (0 when the machine's own out-of-memory killer struck), the exit status
-            for exited, the signal for killed.
+        number: MiB measured for memory and disk, MiB that the machine had left for shortage (0 when its own
+            out-of-memory killer struck), the exit status for exited, the signal for killed.
 
     """
 
@@ -85,7 +88,7 @@ class Watchdog:
         if number not in set(signal.Signals):
             return Death(Cause.EXITED, status)
         if number == signal.SIGKILL and _out_of_memory_kills() > self._out_of_memory_kills:
-            return Death(Cause.MEMORY, 0)
+            return Death(Cause.SHORTAGE, 0)
         return Death(Cause.KILLED, number)
 
     def look(self) -> None:
@@ -124,15 +127,22 @@ class Watchdog:
         self.look()
         if self._room.cores:
             keep_to(self._room.cores, self._process.pid)
-        memory = memory_in_use(self._process.pid, limits.memory_mb * MIB)
-        if memory > limits.memory_mb * MIB:
+        if (memory := self._memory(limits.memory_mb * MIB)) > limits.memory_mb * MIB:
             return Death(Cause.MEMORY, memory // MIB)
+        if (left := available()) < floor():
+            return Death(Cause.SHORTAGE, left // MIB)
         written = written_bytes(self._room, limits)
         if written > limits.outbox_mb * MIB:
             return Death(Cause.DISK, int(written) // MIB)
         if not only_sockets(self._room.ipc):
             return Death(Cause.TAMPERED, 0)
         return None
+
+
+    def _memory(self, limit: int) -> int:
+        """Measure, and again where it seems too much: a child that has yet to `exec` shows its parent's memory."""
+        found = memory_in_use(self._process.pid, limit)
+        return found if found <= limit else min(found, memory_in_use(self._process.pid, limit))
 
 
 def only_sockets(folder: Path) -> bool:

@@ -10,13 +10,14 @@ from tests.submissions.hostile import (
     network,
     reading,
     results,
+    unseen,
 )
 from tests.submissions.hostile.attack import MARKER, Attack
 
 PLAIN = (*reading.ATTACKS, *network.ATTACKS, *results.ATTACKS, *models.ATTACKS, *claims.ATTACKS)
 """After what is not theirs: files, verdicts, points."""
 
-FIERCE = (*deception.ATTACKS, *kernel.ATTACKS, *ending.ATTACKS, *exhaustion.ATTACKS)
+FIERCE = (*deception.ATTACKS, *kernel.ATTACKS, *ending.ATTACKS, *exhaustion.ATTACKS, *unseen.ATTACKS)
 """Against the program that runs them, or the machine."""
 
 ATTACKS: tuple[Attack, ...] = (*PLAIN, *FIERCE)

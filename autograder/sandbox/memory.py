@@ -1,0 +1,191 @@
+"""The memory that a process tree holds, and makes the kernel hold, as this machine's /proc shows it.
+
+What a process can fill without a page of its own is charged too: page tables, the tables of open files and the pipes
+behind them, buffers of sockets, file locks, mapped areas. Where the kernel tells numbers and no sizes, each counts as
+the largest it may become. What it tells nothing of is refused by the system-call filter (`seccomp`).
+"""
+
+import os
+import re
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from autograder.sandbox.tree import PROC, descendants, threads
+
+KIB, MIB = 1024, 2**20
+INODE_BYTES = 2 * KIB
+"""Kernel memory behind one file of a tmpfs, beside its content: inode, name, attributes."""
+FILE_BYTES = 10 * KIB
+"""Behind one slot for an open file: a pipe holds two pages once a user has many of them (pipe(7))."""
+THREAD_BYTES = 32 * KIB
+"""Behind one thread: its kernel stack of 16 KiB, and what describes it."""
+AREA_BYTES = 256
+LOCK_BYTES = 256
+FREE_SOCKETS = 128
+FREE_TCP = 4
+"""So many cost nothing: a kernel has sixteen, one of them TCP, and a machine may be tuned to large buffers."""
+MOST_AREAS = 65_530
+"""Of one process (`vm.max_map_count`)."""
+FEW_PROCESSES = 16
+"""Up to so many, their mapped areas are not counted: they hold at most 16 MiB a process."""
+LONG_LIST = MIB
+"""Bytes of a list that the kernel tells; where it is longer, no more of it is read."""
+LINE = re.compile(r"^(\w+):\s+(\d+(?: kB)?)$", re.MULTILINE)
+TEMPORARY = ("tmp", "dev/shm", "home/student")
+"""In-memory file systems of a sandbox, relative to its root."""
+
+
+def memory_in_use(pid: int, limit: int) -> int:
+    """Bytes that a tree holds: its pages, its in-memory file systems, and kernel memory on its behalf.
+
+    Resident sizes count a shared page once for each process; they are quick to read. Only when their sum passes
+    `limit` are proportional sizes read, which count it once in all (about 10 ms for a large process).
+
+    Raises:
+        OSError: there is a process that cannot be measured.
+
+    """
+    tree = descendants(pid)
+    places = [place for process in tree if (place := _living(process)) is not None]
+    kernel = _temporary_bytes(tree) + _socket_bytes(tree) + _lock_bytes(tree) + _area_bytes(places)
+    kernel += sum(place.kernel for place in places)
+    quick = kernel + sum(place.resident for place in places)
+    return quick if quick <= limit else kernel + sum(map(_proportional, places))
+
+
+class _Living:
+    """A process as one of its threads shows it, one that has not ended: a first thread that has shows no memory."""
+
+    def __init__(self, thread: Path, status: dict[str, int]) -> None:
+        self.thread = thread
+        self.resident = status["VmRSS"] + status.get("VmSwap", 0)
+        self.kernel = status.get("VmPTE", 0) + status.get("HugetlbPages", 0)
+        self.kernel += status.get("FDSize", 0) * FILE_BYTES + status.get("Threads", 1) * THREAD_BYTES
+
+
+def _living(pid: int) -> _Living | None:
+    """Find a process's memory; None where it has none, or has ended."""
+    for thread in threads(pid):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            place = PROC / str(pid) / "task" / str(thread)
+            status = _numbers(place / "status")
+            if "VmRSS" in status:
+                return _Living(place, status)
+    return None
+
+
+def _numbers(path: Path) -> dict[str, int]:
+    """Read lines of the form `name: number [kB]`; sizes in bytes."""
+    found = {}
+    for name, value in LINE.findall(path.read_text("utf-8", "replace")):
+        number, _, unit = value.partition(" ")
+        found[name] = int(number) * (KIB if unit else 1)
+    return found
+
+
+def _proportional(place: _Living) -> int:
+    try:
+        sizes = _numbers(place.thread / "smaps_rollup")
+    except PermissionError:
+        return place.resident
+    except OSError:
+        return 0
+    return sizes.get("Pss", 0) + sizes.get("SwapPss", 0)
+
+
+def _temporary_bytes(tree: list[int]) -> int:
+    """Sum what lies in the tree's own tmpfs; 0 where they cannot be seen, and then only their sizes bound them."""
+    host = Path("/").stat().st_dev
+    for pid in reversed(tree):
+        root = PROC / str(pid) / "root"
+        try:
+            if root.stat().st_dev != host:
+                return sum(_file_system_bytes(root / name) for name in TEMPORARY)
+        except OSError:
+            continue
+    return 0
+
+
+def _file_system_bytes(folder: Path) -> int:
+    try:
+        use = os.statvfs(folder)
+    except FileNotFoundError:
+        return 0
+    return (use.f_blocks - use.f_bfree) * use.f_frsize + (use.f_files - use.f_ffree) * INODE_BYTES
+
+
+def sockets(tree: list[int]) -> tuple[int, int] | None:
+    """Count the sockets of a tree's own network namespace, and those among them that speak TCP.
+
+    The kernel counts each as long as anything that it sent lies unread, closed or never accepted though it be.
+    None where no process of the tree has a network namespace of its own.
+    """
+    ours = (PROC / "self/ns/net").readlink()
+    for pid in reversed(tree):
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):  # bubblewrap's own may not be looked into
+            if (PROC / str(pid) / "ns/net").readlink() != ours:
+                lines = [line.split() for name in ("sockstat", "sockstat6") for line in _lines(pid, name)]
+                inuse = {words[0]: int(words[2]) for words in lines if len(words) > 2}
+                return inuse["sockets:"], inuse["TCP:"] + inuse.get("TCP6:", 0)
+    return None
+
+
+def _lines(pid: int, name: str) -> list[str]:
+    try:
+        return (PROC / str(pid) / "net" / name).read_text("ascii").splitlines()
+    except FileNotFoundError:
+        if name == "sockstat":
+            raise
+        return []  # a machine without IPv6
+
+
+def _socket_bytes(tree: list[int]) -> int:
+    """Charge each socket its full buffers, which no call may widen inside: see `seccomp`."""
+    found = sockets(tree)
+    if found is None:
+        return 0
+    one = sum(_setting(f"core/{name}") for name in ("wmem_default", "rmem_default", "optmem_max"))
+    tcp = _setting("ipv4/tcp_wmem") + _setting("ipv4/tcp_rmem")
+    return max(0, found[0] - FREE_SOCKETS) * one + max(0, found[1] - FREE_TCP) * tcp
+
+
+@cache
+def _setting(name: str) -> int:
+    return int((PROC / "sys/net" / name).read_text("ascii").split()[-1])
+
+
+def _lock_bytes(tree: list[int]) -> int:
+    """Charge the locks on parts of files; a list too long to be read, and mostly this tree's, counts for its length."""
+    with (PROC / "locks").open("rb") as file:
+        listed = file.read(LONG_LIST)
+    own = {str(pid).encode() for pid in tree}
+    held = sum(1 for line in listed.splitlines() if not own.isdisjoint(line.split()[4:6]))
+    endless = len(listed) == LONG_LIST and 2 * held > listed.count(b"\n")
+    return 2**40 if endless else held * LOCK_BYTES
+
+
+def _area_bytes(places: list[_Living]) -> int:
+    """Charge the mapped areas of a tree of many processes; 0 for those that this user may not look into."""
+    if len(places) <= FEW_PROCESSES:
+        return 0
+    return sum(map(_areas, places)) * AREA_BYTES
+
+
+def _areas(place: _Living) -> int:
+    try:
+        with (place.thread / "maps").open("rb") as file:
+            listed = file.read(LONG_LIST)
+    except OSError:
+        return 0
+    return MOST_AREAS if len(listed) == LONG_LIST else listed.count(b"\n")
+
+
+def available() -> int:
+    """Bytes that this machine could still hand out."""
+    return _numbers(PROC / "meminfo").get("MemAvailable", 2**63)
+
+
+def floor() -> int:
+    """Bytes below which this machine is short of memory."""
+    return min(512 * MIB, _numbers(PROC / "meminfo")["MemTotal"] // 20)

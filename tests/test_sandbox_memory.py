@@ -1,0 +1,57 @@
+"""Memory that no process's size shows is counted, or cannot be made; and a machine's shortage is nobody's fault."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from nbclient.exceptions import DeadKernelError
+
+from autograder.sandbox import Cause, Limits
+from autograder.sandbox.memory import MIB, available
+from tests.sandbox_lab import needs_bubblewrap, opened
+from tests.submissions.hostile.attack import IMPORTS
+from tests.submissions.hostile.unseen import FOUND, LET_GO
+
+pytestmark = needs_bubblewrap
+LIMITS = Limits(memory_mb=1024, processes=160, tmp_mb=96, file_mb=96)
+SLACK_MB = 768
+"""What may come on top within 0.2 s, and what other programs of the machine take meanwhile."""
+
+
+class Lowest:
+    """The least memory that the machine had left, looked at a hundred times a second."""
+
+    def __enter__(self) -> "Lowest":
+        self.start = self.least = available()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+        return self
+
+    def _look(self) -> None:
+        while not self._stop.wait(0.01):
+            self.least = min(self.least, available())
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    @property
+    def taken_mb(self) -> int:
+        """How much less it was than at first."""
+        return (self.start - self.least) // MIB
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_memory_that_no_size_shows_ends_within_its_limit(tmp_path: Path, name: str) -> None:
+    """A dead first thread, sockets, page tables, pipes, locks, areas: told as memory, before the machine lacks much more."""
+    with opened(tmp_path, limits=LIMITS) as lab, Lowest() as lowest:
+        started = time.monotonic()
+        with pytest.raises(DeadKernelError):
+            lab.run(IMPORTS.replace("import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n", "") + FOUND[name])
+        took, found = time.monotonic() - started, lab.death()
+    print(f"{name}: {found} after {took:.1f} s, {lowest.taken_mb} MiB less on the machine")
+    assert found is not None
+    assert found.cause is Cause.MEMORY
+    assert lowest.taken_mb < LIMITS.memory_mb + SLACK_MB
