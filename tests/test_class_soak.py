@@ -11,7 +11,7 @@ from autograder.grading.batch import grade_all
 from autograder.grading.task import Grading
 from autograder.notebook.assignment import load_assignment
 from autograder.report import Outcome, Profile, Report
-from autograder.sandbox.tree import PAGE, descendants
+from autograder.sandbox.tree import descendants
 from tests.faulty import CHEAP, sandboxed, supervisor
 from tests.sandbox_lab import needs_bubblewrap
 from tests.submissions import WRONG, build, fill
@@ -74,7 +74,7 @@ def _graded(root: Path, paths: list[Path], jobs: int) -> Seen:
 
 
 def _resident(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * PAGE // MEGABYTE
+    return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") // MEGABYTE
 
 
 def _points(report: Report) -> dict[str, tuple[float | None, list[bool | None]]]:

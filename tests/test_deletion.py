@@ -54,7 +54,7 @@ def test_a_link_is_deleted_and_not_followed(tmp_path: Path, precious: Path) -> N
     assert delete(tmp_path / "link")
     assert delete(tree)
     assert delete(tmp_path / "nothing" / "there")
-    assert os.listdir(tmp_path) == ["precious"]
+    assert [path.name for path in tmp_path.iterdir()] == ["precious"]
     assert_untouched(precious)
 
 
@@ -64,7 +64,8 @@ def test_a_folder_swapped_for_a_link_is_not_followed(
     """Each folder becomes a link to the host's right before it is opened, and again right before it is removed."""
     tree, aside = grown(tmp_path / "tree"), tmp_path / "aside"
     aside.mkdir()
-    real, swapped = deletion.opened_folder, []
+    real = deletion.opened_folder
+    swapped: list[str] = []
 
     @contextmanager
     def swapping(name: str, parent: int) -> Iterator[int]:
@@ -119,7 +120,7 @@ def race(act: Callable[[], object], cell: Path, link: Path, precious: Path) -> N
             act()
             if not link.is_symlink() and not cell.is_symlink():
                 with suppress(OSError):
-                    os.symlink(precious, link)
+                    link.symlink_to(precious)
     assert_untouched(precious)
 
 
@@ -149,7 +150,9 @@ def test_counting_what_was_written_races_with_the_notebook(tmp_path: Path) -> No
 
 def test_who_keeps_adding_is_not_waited_for(tmp_path: Path) -> None:
     """A tree that grows as fast as it is deleted costs the time that it was given, and is then left where it is."""
-    code = "import itertools, os, sys\nfor n in itertools.count():\n  os.makedirs(f'{sys.argv[1]}/{n}/{n}', exist_ok=True)"
+    code = (
+        "import itertools, os, sys\nfor n in itertools.count():\n  os.makedirs(f'{sys.argv[1]}/{n}/{n}', exist_ok=True)"
+    )
     with subprocess.Popen([sys.executable, "-c", code, tmp_path / "tree"]) as grower:
         while not (tmp_path / "tree").exists():
             time.sleep(0.01)
@@ -158,4 +161,4 @@ def test_who_keeps_adding_is_not_waited_for(tmp_path: Path) -> None:
         assert time.monotonic() - started < 2
         grower.kill()
     assert delete(tmp_path / "tree")
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []

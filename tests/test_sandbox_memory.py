@@ -3,6 +3,7 @@
 import threading
 import time
 from pathlib import Path
+from typing import Self
 
 import pytest
 from nbclient.exceptions import DeadKernelError
@@ -11,7 +12,7 @@ from autograder.sandbox import Cause, Limits
 from autograder.sandbox.memory import MIB, available
 from tests.sandbox_lab import needs_bubblewrap, opened
 from tests.submissions.hostile.attack import IMPORTS
-from tests.submissions.hostile.unseen import FOUND, LET_GO
+from tests.submissions.hostile.unseen import FOUND
 
 pytestmark = needs_bubblewrap
 LIMITS = Limits(memory_mb=1024, processes=160, tmp_mb=96, file_mb=96)
@@ -22,7 +23,7 @@ SLACK_MB = 768
 class Lowest:
     """The least memory that the machine had left, looked at a hundred times a second."""
 
-    def __enter__(self) -> "Lowest":
+    def __enter__(self) -> Self:
         self.start = self.least = available()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look)
@@ -49,9 +50,12 @@ def test_memory_that_no_size_shows_ends_within_its_limit(tmp_path: Path, name: s
     with opened(tmp_path, limits=LIMITS) as lab, Lowest() as lowest:
         started = time.monotonic()
         with pytest.raises(DeadKernelError):
-            lab.run(IMPORTS.replace("import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n", "") + FOUND[name])
+            lab.run(
+                IMPORTS.replace("import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n", "")
+                + FOUND[name]
+            )
         took, found = time.monotonic() - started, lab.death()
-    print(f"{name}: {found} after {took:.1f} s, {lowest.taken_mb} MiB less on the machine")
+    print(f"{name}: {found} after {took:.1f} s, {lowest.taken_mb} MiB less on the machine")  # noqa: T201 - for SECURITY.md
     assert found is not None
     assert found.cause is Cause.MEMORY
     assert lowest.taken_mb < LIMITS.memory_mb + SLACK_MB

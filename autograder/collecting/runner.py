@@ -175,7 +175,9 @@ class Runner:
             by = f"signal {why.number}"
             raise SandboxEndedError(f"The sandbox was ended from outside ({by}); grade this submission again.")
         if why is not None and why.cause is Cause.SHORTAGE:
-            raise SandboxEndedError("This machine ran out of memory: let fewer be graded at once, then grade this submission again.")
+            raise SandboxEndedError(
+                "This machine ran out of memory: grade fewer at once (--jobs), then grade this submission again."
+            )
         if why is not None and why.cause is Cause.MEMORY:
             limit = self.room.limits.memory_mb
             return Failure(Fault.MEMORY, "", f"{limit} MB")

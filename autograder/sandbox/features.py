@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autograder.errors import GraderError
 from autograder.sandbox.bubblewrap import entrance
-from autograder.sandbox.memory import memory_in_use, sockets
+from autograder.sandbox.memory import memory_in_use
 from autograder.sandbox.room import Limits, Room, SandboxKind
 from autograder.sandbox.tree import PROC, descendants, host_uid
 

@@ -123,7 +123,9 @@ def sockets(tree: list[int]) -> tuple[int, int] | None:
     """
     ours = (PROC / "self/ns/net").readlink()
     for pid in reversed(tree):
-        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):  # bubblewrap's own may not be looked into
+        with suppress(
+            FileNotFoundError, ProcessLookupError, PermissionError
+        ):  # bubblewrap's own may not be looked into
             if (PROC / str(pid) / "ns/net").readlink() != ours:
                 lines = [line.split() for name in ("sockstat", "sockstat6") for line in _lines(pid, name)]
                 inuse = {words[0]: int(words[2]) for words in lines if len(words) > 2}

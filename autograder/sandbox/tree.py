@@ -1,6 +1,5 @@
 """A process and its descendants, as this machine's /proc shows them."""
 
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,14 +20,16 @@ def descendants(pid: int) -> list[int]:
 
 def _children(pid: int) -> Iterator[int]:
     for thread in threads(pid):
-        with suppress(OSError):  # it ended while we looked; its children became another thread's, or the first process's
+        with suppress(
+            OSError
+        ):  # it ended while we looked; its children became another thread's, or the first process's
             yield from map(int, (PROC / str(pid) / "task" / str(thread) / "children").read_text("ascii").split())
 
 
 def threads(pid: int) -> list[int]:
     """Threads of a process, the first included while any lives; empty where the process has ended."""
     try:
-        return [int(entry) for entry in os.listdir(PROC / str(pid) / "task")]
+        return [int(entry.name) for entry in (PROC / str(pid) / "task").iterdir()]
     except OSError:
         return []
 

@@ -138,7 +138,6 @@ class Watchdog:
             return Death(Cause.TAMPERED, 0)
         return None
 
-
     def _memory(self, limit: int) -> int:
         """Measure, and again where it seems too much: a child that has yet to `exec` shows its parent's memory."""
         found = memory_in_use(self._process.pid, limit)
