@@ -187,6 +187,7 @@ def _report(
         profile=file.profile,
         dataset=file.dataset,
         sandbox=file.sandbox,
+        memory_guard=file.memory_guard,
         status=Outcome.GRADED,
         notes=file.notes,
         score=score,

@@ -112,6 +112,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     profile: Profile
     dataset: str | None
     sandbox: str
+    memory_guard: str = "watchdog"
     status: Outcome
     reason: str | None = None
     notes: tuple[str, ...] = ()

@@ -31,7 +31,7 @@ from autograder.language import say
 from autograder.notebook.submission import Cell, Submission
 from autograder.probe.bootstrap import KERNEL_PROBE
 from autograder.report import Profile, Timing
-from autograder.sandbox import Limits, Room, SandboxKind
+from autograder.sandbox import Limits, Room, SandboxKind, memory_guard
 
 MAX_DEATHS = 6
 MIN_FREE = 16_000_000
@@ -81,6 +81,7 @@ def collect(submission: Submission, assignment: str, how: Collection, folder: Pa
         profile=how.profile,
         dataset=how.dataset,
         sandbox=how.sandbox,
+        memory_guard=memory_guard() if how.sandbox is SandboxKind.BWRAP else "watchdog",
         notes=(*submission.notes, *how.notes, *visit.cut_notes()),
         runs=tuple(visit.runs.values()),
         probed=tuple(visit.probed.values()),

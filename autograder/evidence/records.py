@@ -191,6 +191,7 @@ class EvidenceFile(msgspec.Struct, frozen=True, kw_only=True):
     profile: Profile
     dataset: str | None
     sandbox: str
+    memory_guard: str = "watchdog"
     notes: tuple[str, ...] = ()
     runs: tuple[CellRun, ...] = ()
     probed: tuple[Probed, ...] = ()

@@ -1,5 +1,6 @@
 """The sandbox: one Jupyter kernel in a room of its own."""
 
+from autograder.sandbox.cgroup import memory_guard
 from autograder.sandbox.features import Feature, isolation, require
 from autograder.sandbox.kernel import death, kernel_manager, left_out
 from autograder.sandbox.provisioner import BubblewrapProvisioner
@@ -19,5 +20,6 @@ __all__ = [
     "isolation",
     "kernel_manager",
     "left_out",
+    "memory_guard",
     "require",
 ]

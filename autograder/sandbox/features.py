@@ -9,6 +9,7 @@ from pathlib import Path
 
 from autograder.errors import GraderError
 from autograder.sandbox.bubblewrap import entrance
+from autograder.sandbox.cgroup import parent_group
 from autograder.sandbox.memory import memory_in_use
 from autograder.sandbox.room import Limits, Room, SandboxKind
 from autograder.sandbox.tree import PROC, descendants, host_uid
@@ -92,7 +93,7 @@ def _feature(name: str, ok: bool, detail: str) -> Feature:
 
 def _memory(proportional: bool) -> str:
     counted = "shared pages once" if proportional else "shared pages once for each process"
-    return f"A watchdog sums the process tree five times a second, {counted}; no memory cgroup is used."
+    return f"{parent_group()[1]} A watchdog sums the process tree five times a second, {counted}."
 
 
 def _try_room() -> _Trial:

@@ -19,10 +19,12 @@ from traitlets import Instance
 
 from autograder.errors import GraderError
 from autograder.sandbox.bubblewrap import IPC, entrance
+from autograder.sandbox.cgroup import MemoryGroup, new_group
 from autograder.sandbox.relay import Relay
 from autograder.sandbox.room import Room, SandboxKind
 from autograder.sandbox.watchdog import Death, Watchdog
 
+MIB = 2**20
 SOCKET = "kernel"
 """Base name of the kernel's sockets: `kernel-1` to `kernel-5`."""
 LINE = "line"
@@ -38,12 +40,14 @@ class BubblewrapProvisioner(LocalProvisioner):
         super().__init__(**kwargs)
         self._watchdog: Watchdog | None = None
         self._relay: Relay | None = None
+        self._group: MemoryGroup | None = None
         self._ended_by_us = False
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Start the kernel; the environment and working directory asked for give way to the room's own."""
         own = {key: value for key, value in kwargs.items() if key not in ("env", "cwd")}
         self._ended_by_us = False
+        self._leave_group()
         with self.room.log.open("wb") as log:
             own |= {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
             if self.room.kind is SandboxKind.NONE:
@@ -62,13 +66,15 @@ class BubblewrapProvisioner(LocalProvisioner):
         with entrance(self.room, cmd, environment(self.room), connection) as way:
             # Bubblewrap stays as the room's process 1, where its environment can be read: it gets but a PATH.
             outside = {"PATH": os.defpath}
-            await self._launch(list(way.argv), outside, cwd="/", pass_fds=way.descriptors, **own)
+            self._group = new_group(self.room.limits.memory_mb * MIB)
+            argv = list(way.argv) if self._group is None else self._group.entered(list(way.argv))
+            await self._launch(argv, outside, cwd="/", pass_fds=way.descriptors, **own)
 
     async def _launch(self, cmd: list[str], env: dict[str, str], **own: Any) -> None:
         await super().launch_kernel(cmd, env=env, **own)
         if self.process is None:
             raise GraderError("The sandbox could not be started.")
-        self._watchdog = Watchdog(self.process, self.room)
+        self._watchdog = Watchdog(self.process, self.room, self._group)
 
     async def kill(self, restart: bool = False) -> None:
         """End the kernel and everything in its room, and wait until it is gone."""
@@ -78,6 +84,12 @@ class BubblewrapProvisioner(LocalProvisioner):
         await super().kill(restart)
         if self._watchdog is not None:
             await asyncio.to_thread(self._watchdog.wait_until_gone)
+        self._leave_group()
+
+    def _leave_group(self) -> None:
+        if self._group is not None:
+            self._group.close()
+        self._group = None
 
     async def terminate(self, restart: bool = False) -> None:
         """Likewise: bubblewrap has nothing to tidy up."""

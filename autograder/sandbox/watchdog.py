@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.deletion import FOLDER
+from autograder.sandbox.cgroup import MemoryGroup
 from autograder.sandbox.cores import keep_to
 from autograder.sandbox.memory import available, floor, memory_in_use
 from autograder.sandbox.room import Limits, Room, SandboxKind
@@ -68,10 +69,12 @@ class Death:
 class Watchdog:
     """Watches one kernel's process from its start; `verdict` says why it had to be ended."""
 
-    def __init__(self, process: subprocess.Popen[bytes], room: Room) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], room: Room, group: MemoryGroup | None = None) -> None:
         self.verdict: Death | None = None
         self._process = process
         self._room = room
+        self._group = group
+        self._struck = False
         self._tree: list[int] = []
         self._out_of_memory_kills = _out_of_memory_kills()
         self._thread = threading.Thread(target=self._watch, name="splot-watchdog", daemon=True)
@@ -82,6 +85,9 @@ class Watchdog:
         status = self._process.poll()
         if self.verdict is not None or status is None:
             return self.verdict
+        if self._struck or (self._group is not None and self._group.struck()):
+            self._struck = True  # the group goes, the verdict stays
+            return Death(Cause.MEMORY, self._room.limits.memory_mb)
         if status < 0 and self._room.kind is SandboxKind.BWRAP:
             return Death(Cause.OUTSIDE, -status)
         number = -status if status < 0 else status - 128  # a shell and bubblewrap report a signal as 128 + n
@@ -125,6 +131,8 @@ class Watchdog:
     def _excess(self) -> Death | None:
         limits = self._room.limits
         self.look()
+        if self._group is not None and self._group.struck():  # a kernel too old to end the whole group at once
+            return Death(Cause.MEMORY, limits.memory_mb)
         if self._room.cores:
             keep_to(self._room.cores, self._process.pid)
         if (memory := self._memory(limits.memory_mb * MIB)) > limits.memory_mb * MIB:
