@@ -57,7 +57,7 @@ def test_the_fields_are_the_schemas_in_its_order() -> None:
     """Names and order of `splot/report/v1`, at every level."""
     document = json.loads(encode(REPORT))
     assert " ".join(document) == (
-        "schema submission student assignment profile dataset sandbox status reason notes score max_score bonus "
+        "schema submission student assignment profile dataset sandbox memory_guard status reason notes score max_score bonus "
         "max_bonus needs_manual cells models flags timing versions"
     )
     assert document["schema"] == "splot/report/v1"

@@ -73,9 +73,10 @@ except OSError:
     pass
 pages[0] = 1  # a fork copies the tables of what was written to
 pages[::4096]
-for _ in range(150):
-    if os.fork() == 0:
-        time.sleep(10**6)
+try:
+    while os.fork(): pass
+except OSError:
+    pass
 time.sleep(10**6)
 """
 PIPES = """
@@ -90,10 +91,11 @@ def fill():
         except OSError:
             break
     time.sleep(10**6)
-for _ in range(150):
-    if os.fork() == 0:
-        fill()
-time.sleep(10**6)
+try:
+    while os.fork(): pass
+except OSError:
+    time.sleep(10**6)
+fill()
 """
 LOCKS = """
 import fcntl
@@ -110,9 +112,10 @@ libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 place = libc.mmap(None, 60_000 * 4096, 3, 0x22, -1, 0)
 for n in range(0, 60_000, 2):
     libc.mprotect(place + n * 4096, 4096, 0)
-for _ in range(150):
-    if os.fork() == 0:
-        time.sleep(10**6)
+try:
+    while os.fork(): pass
+except OSError:
+    pass
 time.sleep(10**6)
 """
 LET_GO = """
