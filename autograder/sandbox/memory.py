@@ -29,8 +29,8 @@ MOST_AREAS = 65_530
 """Of one process (`vm.max_map_count`)."""
 FEW_PROCESSES = 16
 """Up to so many, their mapped areas are not counted: they hold at most 16 MiB a process."""
-LONG_LIST = MIB
-"""Bytes of a list that the kernel tells; where it is longer, no more of it is read."""
+LONG_LIST, LONG_MAP = MIB, MIB // 2
+"""Bytes of the machine's list of locks, and of a process's list of areas (torch's takes 0.2 MiB); no more is read."""
 LINE = re.compile(r"^(\w+):\s+(\d+(?: kB)?)$", re.MULTILINE)
 TEMPORARY = ("tmp", "dev/shm", "home/student")
 """In-memory file systems of a sandbox, relative to its root."""
@@ -177,10 +177,10 @@ def _area_bytes(places: list[_Living]) -> int:
 def _areas(place: _Living) -> int:
     try:
         with (place.thread / "maps").open("rb") as file:
-            listed = file.read(LONG_LIST)
+            listed = file.read(LONG_MAP)
     except OSError:
         return 0
-    return MOST_AREAS if len(listed) == LONG_LIST else listed.count(b"\n")
+    return MOST_AREAS if len(listed) == LONG_MAP else listed.count(b"\n")
 
 
 def available() -> int:

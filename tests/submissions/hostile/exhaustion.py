@@ -37,7 +37,10 @@ SHARED = """
 import mmap
 held = []
 while True:
-    held.append(mmap.mmap(-1, 1 << 26))
+    with open(f"/dev/shm/{len(held) % 2}", "w+b") as file:
+        file.truncate(1 << 26)
+        held.append(mmap.mmap(file.fileno(), 1 << 26))
+    os.remove(file.name)
     held[-1].write(b"x" * (1 << 26))
 """
 IN_MEMORY_FILES = """
