@@ -121,6 +121,16 @@ def test_our_packages_cannot_be_imported(lab: Lab) -> None:
     assert lab.run(code) == ""
 
 
+def test_mounts_tell_no_place_of_the_project_nor_of_what_is_graded(lab: Lab) -> None:
+    """What is mounted comes from random names below the temporary folder, the data set's, the system's and Python's own."""
+    told = lab.run("print(*{line.split()[3] for line in open('/proc/self/mountinfo')}, sep='\\n')").splitlines()
+    python = [Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)]
+    places = [Path(path) for path in told if not any(Path(path).is_relative_to(prefix) for prefix in python)]
+    assert not any(path.is_relative_to(PROJECT) for path in places)
+    assert not any(path.is_relative_to(lab.room.probe) for path in places)
+    assert not any("graded" in path.parts or "submitted" in path.parts for path in places)
+
+
 def test_the_environment_is_our_own(lab: Lab) -> None:
     """No process inside has a variable of the host's."""
     code = f"""

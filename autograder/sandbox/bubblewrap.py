@@ -119,7 +119,9 @@ def _room(args: Arguments, room: Room, connection: bytes) -> None:
     inside = room.inside
     if room.data is not None:
         args.add("--ro-bind", room.data, inside.data)
-    args.add("--ro-bind", room.probe, inside.probe, "--ro-bind", room.inbox, inside.inbox)
+    for path in sorted(room.probe.rglob("*.py")):  # as data: a mount would tell where the checkout lies
+        args.file(inside.probe / path.relative_to(room.probe), path.read_bytes())
+    args.add("--ro-bind", room.inbox, inside.inbox)
     args.add("--bind", room.outbox, inside.outbox, "--bind", room.ipc, IPC)
     args.file(CONNECTION_FILE, connection)
 

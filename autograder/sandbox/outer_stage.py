@@ -47,4 +47,4 @@ def _sources(room: Room) -> Iterator[Path]:
     system = (*USR, *(Path("/") / folder.name for folder in USR), *SYSTEM_FILES)
     yield from (path.resolve() for path in system if path.exists() and not path.is_symlink())
     yield from (tree.resolve() for tree in installation().trees)
-    yield from (path for path in (room.data, room.probe, room.inbox) if path is not None)
+    yield from (path for path in (room.data, room.inbox) if path is not None)

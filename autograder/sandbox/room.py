@@ -187,7 +187,6 @@ def _furnish(room: Room) -> None:
     room.log.touch(mode=0o600)
     if room.kind is SandboxKind.NONE and room.data is not None:
         (room.work / "data").symlink_to(room.data)
-    if room.kind is SandboxKind.BWRAP and os.geteuid() == 0:
-        for folder in (room.probe, *filter(None, [room.data])):
-            if folder.stat().st_mode & 0o005 != 0o005:
-                raise GraderError(f"The sandbox runs without root's rights: let every user read the folder {folder}.")
+    closed = room.data is not None and room.data.stat().st_mode & 0o005 != 0o005
+    if closed and room.kind is SandboxKind.BWRAP and os.geteuid() == 0:
+        raise GraderError(f"The sandbox runs without root's rights: let every user read the folder {room.data}.")

@@ -37,10 +37,7 @@ SHARED = """
 import mmap
 held = []
 while True:
-    with open(f"/dev/shm/{len(held) % 2}", "w+b") as file:
-        file.truncate(1 << 26)
-        held.append(mmap.mmap(file.fileno(), 1 << 26))
-    os.remove(file.name)
+    held.append(mmap.mmap(-1, 1 << 26))
     held[-1].write(b"x" * (1 << 26))
 """
 IN_MEMORY_FILES = """
@@ -145,8 +142,8 @@ ATTACKS = (
            "limit procesów", soak=True),
     Attack("eight-processes-of-memory", "12", "eight times what one may take", between(EIGHT_PROCESSES),
            TASK_2_POINTS | {"task2_case_2_tests": 0}, "pamięci"),
-    Attack("shared-memory", "12", "memory that is nobody's", between(SHARED),
-           TASK_2_POINTS | {"task2_case_2_tests": 0}, "pamięci", soak=True),
+    Attack("shared-memory", "12", "memory that is nobody's: it cannot be had", between(SHARED),
+           TASK_2_POINTS | {"task2_case_2_tests": 0}, soak=True),
     Attack("files-in-memory", "12", "memory by way of files", between(IN_MEMORY_FILES),
            TASK_2_POINTS | {"task2_case_2_tests": 0}, "limit|pamięci", soak=True),
     Attack("fills-the-disk", "12", "the grader's disk", between(DISK), TASK_2_POINTS | {"task2_case_2_tests": 0},
