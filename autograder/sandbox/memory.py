@@ -39,8 +39,9 @@ TEMPORARY = ("tmp", "dev/shm", "home/student")
 def memory_in_use(pid: int, limit: int) -> int:
     """Bytes that a tree holds: its pages, its in-memory file systems, and kernel memory on its behalf.
 
-    Resident sizes count a shared page once for each process; they are quick to read. Only when their sum passes
-    `limit` are proportional sizes read, which count it once in all (about 10 ms for a large process).
+    Resident sizes count a shared page once for each process; they are quick to read. While their sum passes `limit`,
+    proportional sizes are read instead, which count it once in all: about 10 ms for a large process, so no more of them
+    than decide it, and none on a machine that is short of memory.
 
     Raises:
         OSError: there is a process that cannot be measured.
@@ -50,8 +51,14 @@ def memory_in_use(pid: int, limit: int) -> int:
     places = [place for process in tree if (place := _living(process)) is not None]
     kernel = _temporary_bytes(tree) + _socket_bytes(tree) + _lock_bytes(tree) + _area_bytes(places)
     kernel += sum(place.kernel for place in places)
-    quick = kernel + sum(place.resident for place in places)
-    return quick if quick <= limit else kernel + sum(map(_proportional, places))
+    total = kernel + sum(place.resident for place in places)
+    for place in sorted(places, key=lambda place: place.resident, reverse=True):
+        if kernel > limit or total <= limit:
+            break
+        if available() < floor():
+            return limit  # more is not known
+        total += _proportional(place) - place.resident
+    return total
 
 
 class _Living:
@@ -188,6 +195,7 @@ def available() -> int:
     return _numbers(PROC / "meminfo").get("MemAvailable", 2**63)
 
 
+@cache
 def floor() -> int:
     """Bytes below which this machine is short of memory."""
     return min(512 * MIB, _numbers(PROC / "meminfo")["MemTotal"] // 20)
