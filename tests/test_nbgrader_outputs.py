@@ -3,7 +3,8 @@
 import pytest
 from nbconvert.filters import markdown2html
 
-from autograder.course.outputs import safe_markdown, safe_outputs
+from autograder.course.answers import safe_markdown
+from autograder.course.outputs import safe_outputs
 
 
 @pytest.mark.parametrize(

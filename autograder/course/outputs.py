@@ -11,24 +11,12 @@ from nbformat.v4 import new_output
 
 SAFE = ("text/plain", "image/png", "image/jpeg")
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
-# What opens a tag, a comment or an autolink: https://html.spec.whatwg.org/#tag-open-state
-TAG = re.compile(r"<(?=[A-Za-z/!?])")
-# A link's destination, inline or in a reference's definition, that is neither a page, a picture nor a file beside.
-LINK = re.compile(r"\]([(:])(?!\s*(?:https?://|mailto:|#|attachment:|data:image/|[\w./%,-]+(?:[\s)]|\Z)))")
 
 
 def safe_outputs(outputs: object) -> list[NotebookNode]:
     """Keep what is text or a picture of a cell's outputs, which came from the student's kernel and may be anything."""
     found = outputs if isinstance(outputs, list) else []
     return [safe for output in found if isinstance(output, dict) for safe in _safe(output)]
-
-
-def safe_markdown(source: str) -> str:
-    """Return Markdown in which nothing runs: a space takes tags and links like `javascript:` apart; the rest stays.
-
-    nbconvert renders both as they come.
-    """
-    return LINK.sub(r"] \1", TAG.sub("< ", source))
 
 
 def _safe(output: dict[str, object]) -> Iterator[NotebookNode]:

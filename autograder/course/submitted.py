@@ -4,6 +4,7 @@ nbgrader's own reading trusts ids, types, tags and outputs, and stops at what it
 nbgrader's sanitizers come after it and find nothing to do.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 from nbgrader.api import Gradebook
 
+from autograder.course.answers import Room, shown
 from autograder.course.grade import how
-from autograder.course.outputs import safe_markdown
 from autograder.course.settings import Splot
 from autograder.errors import SubmissionError
 from autograder.grading.grade import grade
@@ -66,7 +67,12 @@ def read_notebook(path: Path, assignment: Assignment, settings: Splot) -> Notebo
             grade(path, assignment, how(settings))  # ends at once in the same way, and leaves the report that says so
             raise
     metadata = _instructors_metadata(assignment, settings.root)
-    cells = [_node(cell, f"cell-{index}", metadata) for index, cell in enumerate(submission.cells)]
+    room, own = Room(), {template.source for template in assignment.cells}
+    with speaking(settings.speech):
+        cells = [
+            _node(replace(cell, locked=cell.locked or cell.source in own), f"cell-{index}", metadata, room)
+            for index, cell in enumerate(submission.cells)
+        ]
     return new_notebook(cells=cells)  # type: ignore[no-any-return]
 
 
@@ -76,11 +82,14 @@ def _instructors_metadata(assignment: Assignment, root: Path) -> dict[str, Noteb
     return {cell.metadata.nbgrader.grade_id: cell.metadata for cell in source.cells if "nbgrader" in cell.metadata}
 
 
-def _node(cell: Cell, cell_id: str, metadata: dict[str, NotebookNode]) -> NotebookNode:
-    """Return a cell as formgrader may show it: code is shown as text anyway."""
+def _node(cell: Cell, cell_id: str, metadata: dict[str, NotebookNode], room: Room) -> NotebookNode:
+    """Return a cell as formgrader may show it: code is shown as text anyway, the instructor's own text as it is."""
     make: Any = MAKE[cell.kind]
-    source = cell.source if cell.kind == "code" or cell.locked else safe_markdown(cell.source)
-    return make(source, id=cell_id, metadata=metadata.get(cell.grade_id or "", {}))  # type: ignore[no-any-return]
+    source, pictures = cell.source, {}
+    if cell.kind != "code" and not cell.locked:  # nbconvert renders raw cells as they come, too
+        source, pictures = shown(source, cell.pictures, room)
+    more = {"attachments": pictures} if pictures and cell.kind == "markdown" else {}
+    return make(source, id=cell_id, metadata=metadata.get(cell.grade_id or "", {}), **more)  # type: ignore[no-any-return]
 
 
 def _put_back(notebook: NotebookNode, assignment: Assignment, root: Path, ours: dict[str, str]) -> None:
@@ -96,4 +105,4 @@ def _put_back(notebook: NotebookNode, assignment: Assignment, root: Path, ours: 
             with Gradebook(ours["db_url"]) as gradebook:
                 source = gradebook.find_source_cell(template.grade_id, ours["notebook"], ours["assignment"]).source
             cell = Cell(template.kind, source, template.grade_id)
-            notebook.cells.insert(place, _node(cell, template.grade_id, metadata))
+            notebook.cells.insert(place, _node(cell, template.grade_id, metadata, Room()))

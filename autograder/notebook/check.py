@@ -81,8 +81,8 @@ def _node(cell: Cell, name: str, origin: dict[str, Any], template: TemplateCell 
     node = {"cell_type": cell.kind, "id": name, "metadata": metadata, "source": cell.source}
     if cell.kind == "code":
         return node | {"outputs": [], "execution_count": None}
-    attachments = origin.get("attachments")
-    return node | {"attachments": attachments} if _are_images(attachments) else node
+    attachments = {picture.name: {picture.kind: picture.data} for picture in cell.pictures}
+    return node | {"attachments": attachments} if attachments else node
 
 
 def _nbgrader(template: TemplateCell, origin: dict[str, Any]) -> dict[str, Any]:
@@ -95,11 +95,3 @@ def _nbgrader(template: TemplateCell, origin: dict[str, Any]) -> dict[str, Any]:
     checksum = claims.get("checksum") if isinstance(claims, dict) and marking.solution else None
     made |= {"checksum": checksum} if isinstance(checksum, str) and len(checksum) == 32 else {}
     return made | ({"points": marking.points} if marking.grade else {})
-
-
-def _are_images(attachments: object) -> bool:
-    """Whether attachments are what Jupyter pastes: base64 by media type by name."""
-    return isinstance(attachments, dict) and all(
-        isinstance(image, dict) and all(isinstance(data, str) for data in image.values())
-        for image in attachments.values()
-    )

@@ -19,6 +19,7 @@ class Damage(StrEnum):
 
     OLD_FORMAT = "old format"
     UNREADABLE = "unreadable"
+    NOT_A_PICTURE = "not a picture"
     NO_CELL_ID = "no cell id"
     MISSING = "missing"
     MISSING_ANSWER = "missing answer"
@@ -76,6 +77,12 @@ _WORDS = {
         "Odczytano z nich to, co się dało.",
         "Damaged cells (type or text), numbers",
         "What could be read was kept.",
+    ),
+    Damage.NOT_A_PICTURE: (
+        "Komórki z załącznikami, które nie są obrazami PNG ani JPEG (albo jest ich za dużo lub są za duże), numery",
+        "Pozostałe obrazy zostają, tych osoba prowadząca nie zobaczy.",
+        "Cells with attachments that are no PNG or JPEG pictures (or too many, or too large), numbers",
+        "The other pictures stay; these the instructor will not see.",
     ),
     Damage.NO_CELL_ID: (
         "Komórki bez identyfikatora lub z identyfikatorem innej komórki, numery",

@@ -11,6 +11,7 @@ from typing import Any
 
 from autograder.notebook.damage import Damage, Damaged, damaged
 from autograder.notebook.nbfile import Document, read_document
+from autograder.notebook.pasted import Picture, pasted
 
 KINDS = ("code", "markdown", "raw")
 
@@ -27,13 +28,14 @@ class Marking:
 
 @dataclass(frozen=True)
 class FoundCell:
-    """A cell as the file has it: its type and text, and what it claims to be; all else is left behind."""
+    """A cell as the file has it: its type, text and pasted pictures, and what it claims to be; all else is left behind."""
 
     kind: str
     source: str
     grade_id: str | None = None
     cell_id: str = ""
     marking: Marking = Marking()
+    pictures: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,14 @@ def _as_claimed(cell: dict[str, Any]) -> FoundCell:
     nbgrader = meta.get("nbgrader") if isinstance(meta, dict) else None
     claims = nbgrader if isinstance(nbgrader, dict) else {}
     kind = valid_text(cell.get("cell_type"))
+    pictures, _ = pasted(cell.get("attachments"))
     return FoundCell(
         kind=kind if kind in KINDS else "raw",
         source=valid_text(cell.get("source")),
         grade_id=valid_text(claims.get("grade_id")) or None,
         cell_id=valid_text(cell.get("id")),
         marking=marking(claims),
+        pictures=pictures if kind == "markdown" else (),
     )
 
 
@@ -90,6 +94,7 @@ def _damage(document: Document) -> tuple[Damaged, ...]:
     return (
         *damaged(Damage.OLD_FORMAT, [str(version)] if version < 4 else []),
         *damaged(Damage.UNREADABLE, _numbers(not _whole(cell) for cell in document.cells)),
+        *damaged(Damage.NOT_A_PICTURE, _numbers(_holds_more_than_pictures(cell) for cell in document.cells)),
         *damaged(Damage.NO_CELL_ID, _numbers(have_ids and named[valid_text(name)] != 1 for name in ids)),
     )
 
@@ -99,6 +104,10 @@ def _whole(cell: dict[str, Any]) -> bool:
     source = cell.get("source")
     lines = source if isinstance(source, list) else [source]
     return cell.get("cell_type") in KINDS and all(isinstance(line, str) for line in lines)
+
+
+def _holds_more_than_pictures(cell: dict[str, Any]) -> bool:
+    return cell.get("cell_type") == "markdown" and pasted(cell.get("attachments"))[1]
 
 
 def _numbers(marked: Iterable[bool]) -> list[str]:

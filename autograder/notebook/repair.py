@@ -10,6 +10,7 @@ from autograder.notebook.assignment import Assignment, TemplateCell
 from autograder.notebook.damage import Damage, Damaged, damaged
 from autograder.notebook.ipynb import FoundCell
 from autograder.notebook.order import behind_solutions, out_of_order
+from autograder.notebook.pasted import Picture
 from autograder.notebook.syntax import defined
 
 
@@ -23,6 +24,7 @@ class Cell:
     locked: bool = False
     cell_id: str = ""
     number: int | None = None
+    pictures: tuple[Picture, ...] = ()
 
 
 def repair(found: tuple[FoundCell, ...], assignment: Assignment) -> tuple[tuple[Cell, ...], tuple[Damaged, ...]]:
@@ -52,7 +54,14 @@ def _identify(found: tuple[FoundCell, ...], assignment: Assignment) -> list[Cell
     claimed = set(ids)
     by_text = {text: name for text, name in by_text.items() if name not in claimed}
     return [
-        Cell(cell.kind, cell.source, name or by_text.get(cell.source.strip()), cell_id=cell.cell_id, number=number)
+        Cell(
+            cell.kind,
+            cell.source,
+            name or by_text.get(cell.source.strip()),
+            cell_id=cell.cell_id,
+            number=number,
+            pictures=cell.pictures,
+        )
         for number, (cell, name) in enumerate(zip(found, ids, strict=True), start=1)
     ]
 
@@ -109,7 +118,8 @@ def _restore(cells: list[Cell], assignment: Assignment) -> tuple[list[Cell], tup
 
 def _restored(cell: Cell, template: TemplateCell) -> Cell:
     source = template.source if template.locked else cell.source
-    return replace(cell, kind=template.kind, source=source, locked=template.locked)
+    pictures = () if template.locked else cell.pictures
+    return replace(cell, kind=template.kind, source=source, locked=template.locked, pictures=pictures)
 
 
 def _put_back(cells: list[Cell], assignment: Assignment) -> tuple[list[Cell], tuple[Damaged, ...]]:
