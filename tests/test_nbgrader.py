@@ -1,5 +1,6 @@
 """A class autograded by nbgrader's own commands, from `generate_assignment` to feedback: real sandbox, real gradebook."""
 
+import base64
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,11 @@ from tests.submissions.right import TASK_1, TASK_2
 IMPORTS = "import os\nimport warnings\nimport numpy as np\nimport torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
 LIGHT = {"install": IMPORTS, "task3_data": "", "task3_training": "", "task3_baseline": ""} | TASK_1
 RICH = {"install": IMPORTS + "from torchvision import datasets, transforms\n"} | TASK_1 | TASK_2 | FITTED_CELLS
-ANSWER = 'Najlepsza jest sieć bazowa, bo $a < b$. <script>canary("markdown")</script>'
+ANSWER = """Najlepsza jest sieć bazowa, bo $a < b$. <script>canary("markdown")</script>
+
+![wykres](attachment:wykres.png) ![rysunek](attachment:rysunek.svg)"""
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 20).decode()
+SVG = base64.b64encode(b'<svg onload="canary()"></svg>').decode()
 SHOW = """
 from IPython.display import HTML, SVG, display
 display(HTML('<img src=x onerror="canary()">'), SVG('<svg onload="canary()"></svg>'))
@@ -51,6 +56,7 @@ def damaged(path: Path) -> None:
     by_id = {cell.id: cell for cell in notebook.cells}
     by_id["task3_accuracy_tests"].outputs = [new_output("execute_result", data={"text/plain": "2.0"})]
     by_id["task3_accuracy_tests"].metadata.tags = ["skip-execution"]
+    by_id["task4_comparison"].attachments = {"wykres.png": {"image/png": PNG}, "rysunek.svg": {"image/svg+xml": SVG}}
     by_id["task2_case_1_tests"].metadata.nbgrader.points = 100
     by_id["task2_case_2_tests"].source = "1000"
     gone = {"task2_case_3_tests", "task4_exp5", "task4_exp5_answer"}
@@ -189,7 +195,7 @@ def test_a_deleted_answer_is_no_response(graded: Class) -> None:
 
 
 def test_nothing_a_student_wrote_runs_in_formgrader(graded: Class) -> None:
-    """Formgrader's own exporter shows outputs and Markdown of theirs as text: no tag, no handler, no script of theirs."""
+    """Formgrader's own exporter shows outputs and Markdown as text and pasted pictures: no tag, handler or script of theirs."""
     config = Config()
     config.HTMLExporter.template_name = "formgrade"
     config.HTMLExporter.extra_template_basedirs = [handlers.template_path]
@@ -203,6 +209,8 @@ def test_nothing_a_student_wrote_runs_in_formgrader(graded: Class) -> None:
         tag for tag in ("<script>canary", "<img src=x", "<svg onload", "<b onclick", 'href="javascript') if tag in page
     ]
     assert "zwykły wydruk" in page
+    assert f'<img src="data:image/png;base64,{PNG}" alt="wykres"' in page
+    assert SVG not in page
 
 
 def test_what_links_lead_to_is_not_copied(graded: Class) -> None:

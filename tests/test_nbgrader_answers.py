@@ -26,7 +26,13 @@ def rendered(source: str, pictures: tuple[Picture, ...] = ()) -> str:
     """Return a cell as nbconvert renders it for formgrader."""
     text, attachments = shown(source, pictures, Room())
     cell = new_markdown_cell(text, attachments=attachments)
-    page: str = HTMLExporter(template_name="basic").from_notebook_node(new_notebook(cells=[cell]))[0]
+    return page_of(new_notebook(cells=[cell]))
+
+
+def page_of(notebook: nbformat.NotebookNode) -> str:
+    """Return a notebook as nbconvert renders it."""
+    exporter = HTMLExporter(template_name="basic")  # type: ignore[no-untyped-call]
+    page: str = exporter.from_notebook_node(notebook)[0]
     return page
 
 
@@ -95,8 +101,7 @@ def test_pictures_are_told_by_their_bytes() -> None:
     assert pasted({"a": {"image/png": [JPEG[:8] + "\n", JPEG[8:]]}}) == ((Picture("a", "image/jpeg", JPEG),), False)
     pictures, dropped = pasted({str(n): {"image/png": PNG} for n in range(21)})
     assert (len(pictures), dropped) == (20, True)
-    for nothing in (None, [], "x", {}):
-        assert pasted(nothing) == ((), False)
+    assert [pasted(nothing) for nothing in (None, [], "x", {})] == [((), False)] * 4
 
 
 def nested(prefix: str, step: str, size: int) -> str:
@@ -173,7 +178,7 @@ def test_a_submission_keeps_its_pictures(tmp_path: Path) -> None:
     answers = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in read.cells}
     assert answers["task4_comparison"].attachments == {"picture-1.png": {"image/png": PNG}}
     assert read.cells[-1].attachments == {"picture-1.jpg": {"image/jpeg": JPEG}}
-    page = HTMLExporter(template_name="basic").from_notebook_node(read)[0]
+    page = page_of(read)
     assert f"data:image/png;base64,{PNG}" in page
     assert SVG not in page
     assert page.count("<img") == 2 + sum(cell.source.count("](data:image") for cell in notebook.cells)

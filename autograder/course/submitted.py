@@ -85,7 +85,8 @@ def _instructors_metadata(assignment: Assignment, root: Path) -> dict[str, Noteb
 def _node(cell: Cell, cell_id: str, metadata: dict[str, NotebookNode], room: Room) -> NotebookNode:
     """Return a cell as formgrader may show it: code is shown as text anyway, the instructor's own text as it is."""
     make: Any = MAKE[cell.kind]
-    source, pictures = cell.source, {}
+    source = cell.source
+    pictures: dict[str, dict[str, str]] = {}
     if cell.kind != "code" and not cell.locked:  # nbconvert renders raw cells as they come, too
         source, pictures = shown(source, cell.pictures, room)
     more = {"attachments": pictures} if pictures and cell.kind == "markdown" else {}

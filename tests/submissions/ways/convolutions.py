@@ -166,7 +166,7 @@ def convolution_same(X, K, q: int):
     return np.asarray(convolution(ramka, np.asarray(K), q))
 """
 TASK_2 = {
-    "task2_case_1": "case_1 = nn.Conv2d(3, 64, kernel_size=(8, 8), stride=4, padding=(2, 2), dilation=1)",
+    "task2_case_1": "case_1 = nn.Conv2d(3, 64, kernel_size=(10, 10), stride=4, padding=(2, 2), dilation=1)",
     "task2_case_2": "case_2 = nn.Conv2d(1, 1, (3, 2), (1, 2), 0, 1, bias=False)",
     "task2_case_3": "k = 3\ncase_3 = nn.Conv2d(16, 16, k, stride=(1, 1), padding='valid', dilation=(2, 2), groups=16)",
 }
