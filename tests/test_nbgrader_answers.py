@@ -101,7 +101,8 @@ def test_pictures_are_told_by_their_bytes() -> None:
     assert pasted({"a": {"image/png": [JPEG[:8] + "\n", JPEG[8:]]}}) == ((Picture("a", "image/jpeg", JPEG),), False)
     pictures, dropped = pasted({str(n): {"image/png": PNG} for n in range(21)})
     assert (len(pictures), dropped) == (20, True)
-    assert [pasted(nothing) for nothing in (None, [], "x", {})] == [((), False)] * 4
+    nothing: tuple[object, ...] = (None, [], "x", {})
+    assert [pasted(value) for value in nothing] == [((), False)] * 4
 
 
 def nested(prefix: str, step: str, size: int) -> str:

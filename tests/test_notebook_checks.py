@@ -116,7 +116,8 @@ class Shades(nn.Module):
             "sum": lambda: torch.einsum("bchw->bc", maps) / maps[0, 0].numel(),
             "maximum": lambda: maps.amax((2, 3)),
         }
-        scores: torch.Tensor = self.out(ways[self.averaged]())
+        vector = ways[self.averaged]()  # type: ignore[no-untyped-call]
+        scores: torch.Tensor = self.out(vector)
         return scores
 
 

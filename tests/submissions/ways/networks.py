@@ -56,11 +56,11 @@ FACTORY = Networks(
     """
 def siec(pool=None, gap=False, reg=(), wiecej=(), **opcje):
     # fabryka: lista warstw, potem Sequential
-    warstwy = [nn.Conv2d(IMAGE_SHAPE[0], 8, 3, **opcje), nn.ReLU(inplace=True)]
+    warstwy = [nn.Conv2d(IMAGE_SHAPE[0], 12, 3, **opcje), nn.ReLU(inplace=True)]
     warstwy += [pool(2)] if pool else []
-    warstwy += [nn.Conv2d(8, 16, 3, **opcje), *[r(16) for r in reg], nn.ReLU(inplace=True)]
+    warstwy += [nn.Conv2d(12, 24, 3, **opcje), *[r(24) for r in reg], nn.ReLU(inplace=True)]
     warstwy += [pool(2)] if pool else []
-    for a, b in zip([16, *wiecej], wiecej):
+    for a, b in zip([24, *wiecej], wiecej):
         warstwy += [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(inplace=True)]
     warstwy += [nn.AdaptiveAvgPool2d((1, 1)), nn.Flatten()] if gap else [nn.Flatten()]
     model = nn.Sequential(*warstwy, nn.LazyLinear(10))
