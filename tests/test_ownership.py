@@ -18,7 +18,7 @@ from autograder.errors import GraderError
 from autograder.evidence.reader import Evidence
 from autograder.evidence.seal import withdraw
 from autograder.grading.held import set_aside
-from autograder.grading.stages import _require_own
+from autograder.grading.judging import _require_own
 from autograder.grading.task import Grading, Task
 from autograder.grading.workers import each
 from autograder.grading.workers.dispatch import _dismiss

@@ -86,7 +86,7 @@ def judged_model(evidence: Evidence, measured: Measurements) -> Judged:
         try:
             model = measured.of(name, SOLUTION)
             right = activations(model)
-            really_trained(model, name)
+            really_trained(measured, name, SOLUTION)
         except UnfitError as reason:
             unfit.append(f'models["{name}"] {reason}')
         except AssertionError as reason:

@@ -147,7 +147,7 @@ def steps_taken(record: ModelRecord) -> None:
 
 def _twin(measured: Measurements, name: str) -> str | None:
     """Return an earlier model that gives the same scores, to rounding, on the images that the notebook saw."""
-    for other in REQUIRED[: REQUIRED.index(name)]:
+    for other in REQUIRED[: REQUIRED.index(name)] if name in REQUIRED else ():
         try:
             if measured.of(other).agrees(measured.of(name).visible_scores):
                 return other
