@@ -96,6 +96,7 @@ def arena(
             patch.setenv(name, found.canary)
         folders = (Path("/tmp"), Path.home(), root)  # noqa: S108 - where files of a host lie about
         guarded = [stack.enter_context(_canary_file(folder, found.canary)) for folder in folders]
+        guarded.append(stack.enter_context(_bait(Path("/tmp") / found.marker, found.canary)))  # noqa: S108 - as attackers know it
         ears = stack.enter_context(_listeners())
         honest = [] if alone else [Attack(name, "", "", cells) for name, cells in HONEST.items()]
         paths = [_write(attack, found) for attack in (*honest, *attacks)]
@@ -131,6 +132,18 @@ def _canary_file(folder: Path, canary: str) -> Iterator[Path]:
 
 
 @contextmanager
+def _bait(folder: Path, canary: str) -> Iterator[Path]:
+    """Make a folder at a place that attackers know, with a file in it that only the grader may read."""
+    folder.mkdir(mode=0o700)
+    try:
+        with _canary_file(folder, canary) as path:
+            path.chmod(0o400)
+            yield path
+    finally:
+        folder.rmdir()
+
+
+@contextmanager
 def _listeners() -> Iterator[list[socket.socket]]:
     """Listen on the host: TCP, UDP, and an abstract socket."""
     with (
@@ -162,7 +175,9 @@ def _heard(ear: socket.socket) -> bool:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "gone"
+    if not path.exists():
+        return "gone"
+    return f"{path.stat().st_mode:o} {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def said(report: Report) -> str:

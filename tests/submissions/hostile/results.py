@@ -3,6 +3,7 @@
 from tests.submissions.hostile.attack import (
     CONVOLUTION,
     IMPORTS,
+    MARKER,
     NOTHING,
     TASK_2_POINTS,
     Attack,
@@ -93,7 +94,21 @@ PICKLES = instead_of_arrays(
     "open(target, 'wb').write(b'PK\\x03\\x04' + bytes(1000))",
 )
 
+# A process exchanges the folder of an answer that earns nothing anyway with a link to a folder of the host's, over and over.
+EXCHANGES = f"""
+import ctypes
+exchange = ctypes.CDLL(None).renameat2
+if os.fork() == 0:
+    here = [f"/splot/outbox/task1_{{name}}_tests".encode() for name in ("convolution", "matrix", "same")]
+    for n, name in enumerate(here):
+        os.symlink("/tmp/{MARKER}", f"/splot/outbox/link{{n}}")
+    while True:
+        for n, name in enumerate(here):
+            exchange(-100, f"/splot/outbox/link{{n}}".encode(), -100, name, 2)
+"""
+
 ATTACKS = (
+    Attack("exchanges-folders-for-links", "22", "a root grader that changes the host's files", early(EXCHANGES), soak=True),
     Attack("writes-reports", "2", "full marks in a file of its own", early(REPORT)),
     Attack("answers-beforehand", "2, 8", "records that say what it likes", early(FORGED_ANSWER),
            dict.fromkeys(TASK_2_POINTS, 0.0)),
