@@ -105,7 +105,7 @@ class Runner:
     async def _execute(self, client: BoundedClient, index: int, seconds: float) -> Failure | None:
         cell = self.notebook.cells[index]
         # nbclient reads on past its own time limit as long as there is something to read.
-        limit = asyncio.timeout(seconds + RECOVERY_S)
+        limit = asyncio.timeout(seconds + 2 * RECOVERY_S)
         try:
             async with limit:
                 await client.async_execute_cell(cell, index)
