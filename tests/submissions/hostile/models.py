@@ -1,4 +1,4 @@
-"""Rows 9 and 16: models that know the answers, and models that are none."""
+"""Rows 9, 16 and 25: models that know the answers, models that are none, and one that ends its judge."""
 
 from tests.submissions.hostile.attack import IMPORTS, NOTHING, TASK_2_POINTS, Attack
 from tests.submissions.right import TASK_2
@@ -63,6 +63,20 @@ transform = transforms.Compose([transforms.ToTensor(), transforms.RandomHorizont
 testset.transform = transform
 model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Conv2d(2, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(1152, 10))
 """
+# Whole numbers that are 0 on images, and divide by -1 into none there is once noise is added to the map they come from.
+DIVIDES = """
+class Divides(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.out = nn.Conv2d(1, 2, 3), nn.Conv2d(2, 2, 3), nn.Linear(1152, 10)
+
+    def forward(self, x):
+        maps = F.relu(self.second(F.relu(self.first(x))))
+        far = (F.relu(maps - 6) * 1e30).long()
+        return self.out(maps.flatten(1)) + torch.div(far, -torch.ones_like(far), rounding_mode="trunc").sum() * 0.0
+
+model = Divides()
+"""
 # What the probe would write of a model, written by the student: an archive that unpacks to gigabytes, a pickle in it.
 STRAW = """
 import io, json, zipfile
@@ -99,6 +113,8 @@ ATTACKS = (
            (ARCHITECTURE, TRAINING, ACCURACY), soak=True),
     Attack("random-test-images", "16", "an accuracy that cannot be measured", trained(RANDOM),
            TASK_2_POINTS | {ARCHITECTURE: 2}, "losow|random", (TRAINING, ACCURACY)),
+    Attack("divides-the-smallest-number", "25", "the judge's process, by what only its own noise leads to",
+           trained(DIVIDES), TASK_2_POINTS | {ARCHITECTURE: 2, TRAINING: 0.8}, "próg"),
     Attack("models-of-straw", "9", "weights that unpack to gigabytes",
            NOTHING | TASK_2 | {"install": IMPORTS, "task3_baseline": STRAW}, TASK_2_POINTS, "nie udało się odtworzyć",
            (ARCHITECTURE, TRAINING, ACCURACY, *(f"task4_exp{n}_tests" for n in range(1, 6)), "task4_single_loop_tests")),
