@@ -144,6 +144,7 @@ SNEAKY = {
 }
 LIBRARY_FIRST = """
 import sys
+__name__ = "__main__"
 from concurrent.futures import ThreadPoolExecutor
 calls, pool = [], ThreadPoolExecutor(1)
 pool.submit(int).result()
@@ -200,11 +201,11 @@ def test_what_cannot_be_seen_is_no_implementation_of_ones_own(way: str, tmp_path
 
 def test_a_function_that_never_ends_is_not_called_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After two calls of a flavour that took too long the rest are not made; the other flavour still is."""
-    monkeypatch.setattr(calls, "SECONDS", 0.5)
+    monkeypatch.setattr(calls, "SECONDS", 3.0)
     endless = LOOPS.replace("(X, K, q):", "(X, K, q):\n    while isinstance(X, np.ndarray): pass")
     started = time.monotonic()
     assert failed(judged({"task1_convolution": endless}, tmp_path), CELL) == {}
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
 
 
 def test_an_exception_gives_its_class_and_line(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from torch.nn.grad import conv2d_input
 
 from autograder.graders.task1 import PROBES
 from autograder.probe.calls import SECONDS
+from autograder.probe.failures import DeadlineError, deadline
 from autograder.probe.observe import Observed, observed
 
 IMAGE, FILTERS = torch.arange(192.0).reshape(1, 3, 8, 8), torch.ones(4, 3, 3, 3)
@@ -148,6 +149,19 @@ def test_putting_an_end_to_the_watching_is_told() -> None:
     assert seen(unwatched).unseen == {"sys.setprofile"}
     assert seen(lambda: sys.settrace(None)).unseen == {"sys.settrace"}
     assert seen(lambda: ThreadPoolExecutor(1).submit(sys.setprofile, None).result()).unseen == {"sys.setprofile"}
+
+
+def test_a_deadline_does_not_look_like_an_end_of_the_watching() -> None:
+    """It falls while a profiler or tracer runs, often: the call is stopped, and nothing else is told of it."""
+
+    def endless() -> None:
+        while True:
+            sorted([1])
+
+    for count in (False, True) * 5:
+        with pytest.raises(DeadlineError), observed(count=count) as found, deadline(0.05):
+            endless()
+        assert (found.reached, found.unseen) == (set(), set())
 
 
 def test_everything_is_left_as_it_was() -> None:

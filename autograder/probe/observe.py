@@ -193,6 +193,16 @@ def _tracer(seen: Observed) -> Any:
     return trace
 
 
+def is_watching(frame: FrameType | None) -> bool:
+    """Whether a frame is the watching itself; Python ends a profiler or tracer in which an exception is raised."""
+    for _ in range(4):
+        if frame is not None and frame.f_code.co_filename == __file__:
+            if frame.f_code.co_name in {"profile", "trace", "__call__"}:
+                return True
+            frame = frame.f_back
+    return False
+
+
 # Work that leaves the process, or ends the watching
 
 
