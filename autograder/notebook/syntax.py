@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -92,7 +93,8 @@ def _run_here(statement: ast.stmt) -> str | None:
 @lru_cache(maxsize=256)
 def _translated(source: str) -> str:
     """Return the Python that IPython makes of a cell."""
-    ipython, lines = TransformerManager(), source.splitlines(keepends=True)
+    ipython: Any = TransformerManager()
+    lines = source.splitlines(keepends=True)
     try:
         for clean in ipython.cleanup_transforms:
             lines = clean(lines)
