@@ -13,7 +13,6 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.autograd import Variable
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 from torch.utils.checkpoint import checkpoint
@@ -28,10 +27,7 @@ X, Y = torch.randn(12, 1, 6, 6), torch.arange(12) % 10
 @pytest.fixture
 def steps() -> Steps:
     """A record of its own for each test."""
-    watch()
-    fresh = Steps()
-    Variable._execution_engine.steps = fresh  # type: ignore[attr-defined]
-    return fresh
+    return watch()
 
 
 def net(width: int = 3) -> nn.Sequential:

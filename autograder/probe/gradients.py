@@ -200,12 +200,10 @@ class _Watched(type(Variable._execution_engine)):  # type: ignore[misc]
 
 
 def watch() -> Steps:
-    """Watch the engine of this process from now on; asked again, it is the same record."""
-    engine = Variable._execution_engine
-    if not isinstance(engine, _Watched):
-        engine = _Watched()
-        engine.steps = Steps()
-        Variable._execution_engine = engine
+    """Watch the engine of this process from now on, with nothing noted yet."""
+    engine = _Watched()
+    engine.steps = Steps()
+    Variable._execution_engine = engine  # where torch.autograd itself looks it up
     return engine.steps
 
 
