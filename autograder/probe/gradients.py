@@ -7,6 +7,7 @@ Tensors are held weakly: a network that the notebook drops is freed as without u
 
 import mmap
 import os
+import tempfile
 import weakref
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -66,7 +67,7 @@ class Steps:
         self._groups: dict[frozenset[int], _Group] = {}
         self._gone: Counter[frozenset[tuple[tuple[int, ...], int]]] = Counter()
         self._process = os.getpid()
-        self._elsewhere = mmap.mmap(-1, 8)  # shared with children
+        self._elsewhere = _shared()
 
     def note(self, leaves: Sequence[Tensor], gradients: Iterable[Tensor | None]) -> None:
         """Count a pass that reached these leaves and gave these gradients."""
@@ -117,6 +118,13 @@ class Steps:
         shapes = frozenset(group.shapes.items())
         if shapes in self._gone or len(self._gone) < MAX_GROUPS:
             self._gone[shapes] += group.steps
+
+
+def _shared() -> mmap.mmap:
+    """Return 8 bytes shared with forked processes, in a file: the sandbox refuses shared memory without one."""
+    with tempfile.TemporaryFile() as file:
+        file.truncate(8)
+        return mmap.mmap(file.fileno(), 8)
 
 
 def _shapes(tensors: Iterable[Tensor]) -> Shapes:
