@@ -24,6 +24,7 @@ from autograder.evidence.records import CellRun, Failure, Fault
 from autograder.sandbox import Cause, Room, death, kernel_manager, left_out
 
 READY_S = 60.0
+LAST_BYTES = 10_000
 NONSENSE = "nonsense"  # what a kernel says whose messages are not Jupyter's
 
 
@@ -68,8 +69,10 @@ class Runner:
             raise GraderError(f"The notebook's kernel did not answer: {self._said() or 'no reason given'}.")
 
     def _said(self) -> str:
-        """Return the last line the kernel's process wrote outside any cell."""
-        lines = self.room.log.read_text(errors="replace").strip().splitlines()
+        """Return the last line the kernel's process wrote outside any cell; its log may be as large as any file."""
+        with self.room.log.open("rb") as log:
+            log.seek(max(0, self.room.log.stat().st_size - LAST_BYTES))
+            lines = log.read(LAST_BYTES).decode(errors="replace").strip().splitlines()
         return lines[-1][:300] if lines else ""
 
     async def stop(self) -> None:

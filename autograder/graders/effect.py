@@ -146,8 +146,11 @@ def _few(values: Tensor) -> Tensor:
 
 
 def _copies(layer: _ConvNd, x: Tensor, y: Tensor) -> bool:
-    """Whether each channel a convolution gives is one of those it read, scaled and shifted at most, or a constant."""
-    if any(step != 1 for step in layer.stride):
+    """Whether each channel a convolution gives is one of those it read, scaled and shifted at most, or a constant.
+
+    One that makes several maps of a single channel gives another shape: a bank of filters, however small.
+    """
+    if any(step != 1 for step in layer.stride) or layer.in_channels == 1 < layer.out_channels:
         return False
     return _single_taps(layer) or (x.shape[2:] == y.shape[2:] and _copied(x, y))
 
