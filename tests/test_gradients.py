@@ -17,8 +17,10 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 from torch.utils.checkpoint import checkpoint
 
+from autograder.measuring.measure import REQUIRED
 from autograder.probe.bootstrap import _AfterImport, _watch_gradients
 from autograder.probe.gradients import Seen, Steps, watch, watched
+from autograder.probe.models import CLAIMING, _steps
 
 STEPS = 6
 X, Y = torch.randn(12, 1, 6, 6), torch.arange(12) % 10
@@ -219,6 +221,16 @@ def test_a_copy_of_another_model_that_is_kept_has_no_steps_of_its_own(steps: Ste
     assert steps.seen(train(copy.deepcopy(first)), [first]) == Seen(STEPS, copied=False, reached=1.0, unclaimed=0)
 
 
+@pytest.mark.parametrize("name", ["gap", "cam"])
+def test_the_best_epochs_copy_has_the_steps_of_a_network_kept_under_a_name_of_ones_own(name: str, steps: Steps) -> None:
+    """Only the assignment's models keep their steps for themselves: the last epoch's network beside the best is not one."""
+    last = train(net())
+    models = {name: copy.deepcopy(last), "last_epoch": last}
+    assert _steps({"models": models}, name, models[name])["gradients"]["steps"] == STEPS
+    assert steps.seen(models[name], [last]).steps == 0
+    assert CLAIMING == REQUIRED
+
+
 NOTHING: dict[str, Callable[[nn.Module], object]] = {
     "no pass": lambda model: model(X),
     "passes without a gradient": lambda model: [(model(X).sum() * 0).backward() for _ in range(STEPS)],
@@ -305,7 +317,9 @@ shell = InteractiveShell.instance()
 prepare(shell, "/nowhere", "/nowhere")
 assert "torch" not in sys.modules
 shell.run_cell("import torch\\nw = torch.ones(2, 3, requires_grad=True)\\nfor _ in range(7): (w * w).sum().backward()")
+from autograder.measuring.measure import REQUIRED
 from autograder.probe.gradients import watched
+from autograder.probe.models import CLAIMING, _steps
 print([(dict(group.shapes), group.steps) for group in watched()._groups.values()])
 """
 

@@ -20,6 +20,8 @@ from .gradients import watched
 SECONDS = 60.0
 CURVES = ("train_loss", "val_loss", "val_accuracy")
 ANY_COPY = "cam"
+# A network kept under another name is the student's own affair: of it, one of these may be the copy of the best epoch.
+CLAIMING = ("baseline", "max_pool", "avg_pool", "gap", "regularized", "deep", "custom")
 SCORES_AXES = 2  # (B, classes)
 FIGURES = ("accuracy", "f1", "parameters")
 
@@ -71,7 +73,7 @@ def _steps(namespace: dict[str, Any], name: str, model: nn.Module) -> dict[str, 
     if steps is None:
         return {}
     kept = namespace["models"].items() if name != ANY_COPY else ()
-    others = [other for key, other in kept if key not in {name, ANY_COPY} and isinstance(other, nn.Module)]
+    others = [other for key, other in kept if key in CLAIMING and key != name and isinstance(other, nn.Module)]
     return {"gradients": asdict(steps.seen(model, others))}
 
 
