@@ -127,11 +127,30 @@ def test_a_strange_model_is_told_apart(what: str, tmp_path: Path) -> None:
     assert said in cell.checks[0].message
 
 
-def test_nan_scores_are_no_crash(tmp_path: Path) -> None:
-    """A model whose scores are all NaN is judged, and reaches no threshold."""
+def test_nan_scores_are_measured(tmp_path: Path) -> None:
+    """A model whose scores are all NaN is judged, not left to a person, and reaches no threshold."""
     source = BASELINE + "\nmodels['baseline'][0].weight.data.fill_(float('nan'))"
     report = report_of(source, tmp_path)
-    assert cell_of(report, ACCURACY).score in {0, None}
+    assert report.models["baseline"].verified
+    assert cell_of(report, ACCURACY).score == 0
+
+
+def test_scores_of_minus_infinity_are_measured(tmp_path: Path) -> None:
+    """`log(softmax)` of a network that is sure of itself has them: it is the notebook's own all the same."""
+    source = (
+        BASELINE
+        + """
+class Sure(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+    def forward(self, x):
+        return torch.log(F.softmax(1e5 * self.inner(x), dim=1))
+models["baseline"] = Sure(models["baseline"])
+assert models["baseline"](testset[0][0][None]).isinf().any()
+"""
+    )
+    assert report_of(source, tmp_path).models["baseline"].verified
 
 
 def test_any_number_of_scores_is_no_crash(tmp_path: Path) -> None:

@@ -100,10 +100,8 @@ class Measured:
 
     def agrees(self, outputs: Tensor) -> bool:
         """Whether the lifted model gives what the live one gave, (n, 10), on the first n visible images."""
-        ours = self.visible_scores[: len(outputs)].double()
-        if not outputs.numel() or ours.shape != outputs.shape:
-            return False
-        return bool((ours - outputs.double()).abs().max() <= TOLERANCE * (1 + outputs.double().abs().max()))
+        ours = self.visible_scores[: len(outputs)]
+        return bool(outputs.numel()) and _close(ours, outputs)
 
     @cached_property
     def visible_scores(self) -> Tensor:
@@ -125,9 +123,17 @@ def same_in_eval(trained: LiftedModel, model: LiftedModel) -> bool:
     finally:
         for layer in layers:
             layer.train()
+    return _close(theirs, ours)
+
+
+def _close(ours: Tensor, theirs: Tensor) -> bool:
+    """Whether scores are alike, to rounding; NaN is like NaN, and an infinity like itself."""
     if ours.shape != theirs.shape:
         return False
-    return bool((ours - theirs).abs().max() <= TOLERANCE * (1 + ours.abs().max()))
+    ours, theirs = ours.double(), theirs.double()
+    finite = theirs.isfinite()
+    size = theirs[finite].abs().amax() if finite.any() else 0.0
+    return torch.allclose(ours, theirs, rtol=0, atol=float(TOLERANCE * (1 + size)), equal_nan=True)
 
 
 def _figures(scores: Tensor, labels: Tensor) -> Figures:
