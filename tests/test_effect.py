@@ -141,6 +141,42 @@ def test_what_changes_its_input_works(name: str, tmp_path: Path) -> None:
     assert len(flow.of(kind)) == (2 if kind is CONV else 1)
 
 
+BY_HAND: dict[str, tuple[Way, int]] = {
+    "a mask": (lambda x: x * (x > 0), 1),
+    "a mask of floats": (lambda x: (x >= 0).float() * x, 1),
+    "a maximum": (lambda x: torch.max(x, torch.zeros_like(x)), 1),
+    "a minimum": (lambda x: x - torch.minimum(x, torch.zeros_like(x)), 1),
+    "a mask of ones": (lambda x: x * (x > -1e9), 0),
+    "a mask of float ones": (lambda x: (x > -1e9).float() * x, 0),
+    "a mask that is not used": (lambda x: x + 0 * (x * (x > 0)), 0),
+    "a low maximum": (lambda x: torch.max(x, torch.full_like(x, -1e9)), 0),
+    "a factor a channel": (lambda x: x * torch.arange(1.0, 5.0).view(4, 1, 1), 0),
+}
+
+
+@pytest.mark.parametrize("way", BY_HAND)
+def test_an_activation_written_by_hand_is_one_where_it_changes_something(way: str, tmp_path: Path) -> None:
+    """A ReLU may be a product with a comparison, or a maximum; a mask of ones is none."""
+    part, expected = BY_HAND[way]
+    assert len(flow_of(Net(part), tmp_path).activations()) == expected
+
+
+class EachImage(nn.Sequential):
+    """A layer that is given one image (C, H, W) at a time."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) → (B, D, …)."""
+        return torch.stack([super(EachImage, self).forward(image) for image in x])
+
+
+def test_convolutions_of_single_images_are_compared_too(tmp_path: Path) -> None:
+    """A copy is one, and a convolution that mixes channels is none, where no batch is given."""
+    copying = nn.Sequential(*(filled(nn.Conv2d(4, 4, 1), *ONE) for _ in range(2)))
+    for name, part, working in (("mixing", nn.Conv2d(4, 4, 3, padding=1), 5), ("copying", copying, 1)):
+        flow = flow_of(Net(EachImage(part)), tmp_path / name)
+        assert len(flow.of(CONV)) == working, name
+
+
 PARAMETERS: dict[str, tuple[nn.Module, int, list[str]]] = {
     "dilated pixel": (nn.Conv2d(4, 4, 1, dilation=2), 6, []),
     "dilated along an axis of one": (nn.Conv2d(4, 4, (1, 3), dilation=(3, 1)), 6, []),
@@ -156,6 +192,9 @@ PARAMETERS: dict[str, tuple[nn.Module, int, list[str]]] = {
     "reflected": (nn.Conv2d(4, 4, 3, padding=1, padding_mode="reflect"), 6, ["padding"]),
     "of a copy": (filled(nn.Conv2d(4, 4, 3, padding=2, dilation=2), *((c, c, 1, 1) for c in range(4))), 8, []),
     "transposed": (nn.ConvTranspose2d(4, 4, 3, stride=2, output_padding=1), 6, ["stride"]),
+    "image by image": (EachImage(nn.Conv2d(4, 4, 3, stride=2, padding="valid")), 8, ["stride"]),
+    "image by image, to one pixel": (EachImage(nn.Conv2d(4, 4, 4, stride=2, padding=0)), 6, []),
+    "image by image, same": (EachImage(nn.Conv2d(4, 4, 3, padding="same", dilation=2)), 6, ["padding", "dilation"]),
 }
 
 

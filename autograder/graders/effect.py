@@ -25,12 +25,22 @@ PAIRS = 2**20  # of channels: more are told by their weights alone
 DEFAULTS = {"stride": 1, "padding": 0, "dilation": 1}
 
 # Elementwise nonlinearities that are written as plain arithmetic rather than as a layer.
-NONLINEAR = ("aten.clamp", "aten.clamp_min", "aten.maximum", "aten.threshold", "aten.where", "aten.exp", "aten.abs")
+NONLINEAR = (
+    "aten.clamp", "aten.clamp_min", "aten.maximum", "aten.max.other", "aten.minimum", "aten.min.other", "aten.threshold",
+    "aten.where", "aten.exp", "aten.abs",
+)  # fmt: skip
+# `x * (x > 0)`: a product is one of these where a factor is a comparison, as booleans or as numbers.
+PRODUCT, COMPARISONS, CASTS = (
+    "aten.mul",
+    ("aten.gt.", "aten.ge.", "aten.lt.", "aten.le."),
+    ("aten.to.", "aten._to_copy"),
+)
 # `nn.Conv2d(..., padding_mode="reflect")` and `F.pad` pad in a step of its own.
 PADDING = ("aten.pad.", "aten.constant_pad", "aten.reflection_pad", "aten.replication_pad")
 # How a mean over height and width may be written besides a pooling layer.
 AVERAGING = ("aten.mean", "aten.sum", "aten.einsum", "aten.avg_pool1d", "aten.adaptive_avg_pool1d")
-WRITTEN = (*NONLINEAR, *PADDING, *AVERAGING)
+WRITTEN = (*PADDING, *AVERAGING)
+COMPARED = (StepKind.CONV, StepKind.MAX_POOL, StepKind.AVG_POOL, StepKind.BATCH_NORM)
 
 
 @dataclass(frozen=True)
@@ -55,11 +65,12 @@ def effects(model: LiftedModel, images: Tensor, *, training: bool = False) -> Ef
 
     def compute(call: Call, values: Mapping[str, Any]) -> Any:
         step = steps[call.name]
-        before = _inputs(call, values) if _is_compared(step) else []
+        activates = is_activation(step, steps)
+        before = _inputs(call, values) if activates or step.kind in COMPARED else []
         nothing = _switched_off(step, call, values, before, training)
         output = call(values)
         if isinstance(output, Tensor) and output.is_floating_point():
-            if step.layer is not None or step.kind is not StepKind.OTHER or step.op.startswith(WRITTEN):
+            if activates or step.layer is not None or step.kind is not StepKind.OTHER or step.op.startswith(WRITTEN):
                 parts.append(step.name)
             if nothing or (before and _is_idle(step, before, output)):
                 idle.add(step.name)
@@ -68,14 +79,17 @@ def effects(model: LiftedModel, images: Tensor, *, training: bool = False) -> Ef
     return Effects(run(model, images, compute), frozenset(idle), tuple(parts))
 
 
-def is_activation(step: Step) -> bool:
-    """Whether a step applies an elementwise nonlinearity, by name."""
-    return step.kind is StepKind.ACTIVATION or step.op.startswith(NONLINEAR)
+def is_activation(step: Step, steps: Mapping[str, Step]) -> bool:
+    """Whether a step applies an elementwise nonlinearity, by name; `steps` are all of the model, by name."""
+    if step.kind is StepKind.ACTIVATION or step.op.startswith(NONLINEAR):
+        return True
+    return step.op.startswith(PRODUCT) and any(_is_mask(steps.get(name), steps) for name in step.inputs)
 
 
-def _is_compared(step: Step) -> bool:
-    kinds = {StepKind.CONV, StepKind.MAX_POOL, StepKind.AVG_POOL, StepKind.BATCH_NORM}
-    return step.kind in kinds or is_activation(step)
+def _is_mask(step: Step | None, steps: Mapping[str, Step]) -> bool:
+    while step is not None and step.op.startswith(CASTS):
+        step = steps.get(step.inputs[0]) if step.inputs else None
+    return step is not None and step.op.startswith(COMPARISONS)
 
 
 def _inputs(call: Call, values: Mapping[str, Any]) -> list[Tensor]:
@@ -152,7 +166,7 @@ def _copies(layer: _ConvNd, x: Tensor, y: Tensor) -> bool:
     """
     if any(step != 1 for step in layer.stride) or layer.in_channels == 1 < layer.out_channels:
         return False
-    return _single_taps(layer) or (x.shape[2:] == y.shape[2:] and _copied(x, y))
+    return _single_taps(layer) or (_map_size(layer, x) == _map_size(layer, y) and _copied(layer, x, y))
 
 
 def _single_taps(layer: _ConvNd) -> bool:
@@ -169,11 +183,16 @@ def _single_taps(layer: _ConvNd) -> bool:
     return bool((second <= SAME * first).all())
 
 
-def _copied(x: Tensor, y: Tensor) -> bool:
-    """Whether each channel of y, (B, D, …), is a channel of x, (B, C, …), scaled and shifted, or a constant."""
-    if x.dim() < 3 or x.shape[1] * y.shape[1] > PAIRS:
+def _map_size(layer: _ConvNd, x: Tensor) -> tuple[int, ...]:
+    """Return height and width, or whatever axes the convolution moves along, of a batch or of a single image."""
+    return tuple(x.shape[-len(layer.kernel_size) :])
+
+
+def _copied(layer: _ConvNd, x: Tensor, y: Tensor) -> bool:
+    """Whether each channel of y, ([B,] D, …), is a channel of x, ([B,] C, …), scaled and shifted, or a constant."""
+    if layer.in_channels * layer.out_channels > PAIRS:
         return False
-    x, y = _channels(x), _channels(y)
+    x, y = (_channels(z if z.dim() > 1 + len(layer.kernel_size) else z[None]) for z in (x, y))
     spread = y.norm(dim=1)
     likeness = (y @ x.T) / (spread[:, None] * x.norm(dim=1)).clamp(min=1e-30)
     left = 1 - likeness.square().amax(1)
@@ -234,7 +253,7 @@ def _matters(name: str, call: Call, layer: _ConvNd, values: Mapping[str, Any], o
     plain = copy(layer)
     setattr(plain, name, _default(layer, name))
     (image, *_) = _inputs(call, values)
-    if _size(plain, image) != tuple(output.shape[2:]):
+    if _size(plain, image) != _map_size(plain, output):
         return True
     other = replace(call, function=plain, shape=None, dtype=None)(values)
     return not bool((_few(other).double() - _few(output).double()).norm() <= SAME * _few(output).double().norm())
@@ -243,13 +262,13 @@ def _matters(name: str, call: Call, layer: _ConvNd, values: Mapping[str, Any], o
 def _size(layer: _ConvNd, image: Tensor) -> tuple[int, ...]:
     """Return the output's height and width by the formula of the lesson's section 5."""
     axes = zip(
-        image.shape[2:], layer.kernel_size, layer.stride, _pairs(layer, "padding"), layer.dilation,
+        _map_size(layer, image), layer.kernel_size, layer.stride, _pairs(layer, "padding"), layer.dilation,
         layer.output_padding, strict=True,
     )  # fmt: skip
     if isinstance(layer, _ConvTransposeNd):
         return tuple((n - 1) * s - 2 * p + d * (k - 1) + more + 1 for n, k, s, p, d, more in axes)
     if layer.padding == "same":
-        return tuple(image.shape[2:])
+        return _map_size(layer, image)
     return tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d, _ in axes)
 
 

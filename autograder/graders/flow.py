@@ -91,7 +91,7 @@ class Flow:
 
     def activations(self) -> list[Step]:
         """Return the steps that apply an elementwise nonlinearity."""
-        return [step for step in self.steps if is_activation(step) and self.works(step)]
+        return [step for step in self.steps if is_activation(step, self.by_name) and self.works(step)]
 
     def behind(self, *steps: Step, stop: Callable[[Step], bool] = lambda _: False) -> Iterator[Step]:
         """Yield the steps that any of `steps` reads, directly or not; what lies behind one that stops is not followed."""
