@@ -61,6 +61,8 @@ def filled(layer: nn.Conv2d, *taps: tuple[int, int, int, int], value: float = 1,
 
 
 ONE = [(c, c, 0, 0) for c in range(4)]
+ONES = filled(nn.Conv2d(4, 4, 1), *ONE).weight.detach()
+MIXED = images(4, 4, 1, 1, seed=6)
 NEARLY = filled(nn.Conv2d(4, 4, 1), *ONE)
 with torch.no_grad():
     NEARLY.weight += 1e-5 * torch.randn(NEARLY.weight.shape)
@@ -92,6 +94,7 @@ IDLE: dict[str, tuple[Way, StepKind, int]] = {
     "one pixel aside": (filled(nn.Conv2d(4, 4, 3, padding=1), *((c, c, 0, 2) for c in range(4))), CONV, 6),
     "more copies": (filled(nn.Conv2d(4, 8, 1), *((c, c // 2, 0, 0) for c in range(8))), CONV, 6),
     "a number a channel": (nn.Conv2d(4, 4, 1, groups=4), CONV, 6),
+    "identity that the image decides": (lambda x: F.conv2d(x, ONES + 0 * x.mean()), CONV, 6),
     "zeros": (filled(nn.Conv2d(4, 4, 3, padding=1)), CONV, 6),
     "batch norm untouched": (nn.BatchNorm2d(4), NORM, 6),
     "batch norm moved by next to nothing": (MOVED, NORM, 6),
@@ -115,6 +118,7 @@ WORKING: dict[str, tuple[Way, StepKind, int]] = {
     "same padding": (nn.Conv2d(4, 4, 3, padding="same"), CONV, 6),
     "downsampling": (nn.Conv2d(4, 8, 1, stride=2), CONV, 6),
     "transposed": (nn.ConvTranspose2d(4, 4, 3), CONV, 6),
+    "filters that the image decides": (lambda x: F.conv2d(x, MIXED * x.mean()), CONV, 6),
     "batch norm": (vary(nn.BatchNorm2d(4)), NORM, 6),
     "batch norm without affine": (vary(nn.BatchNorm2d(4, affine=False)), NORM, 6),
     "batch norm without statistics": (nn.BatchNorm2d(4, track_running_stats=False), NORM, 6),

@@ -139,7 +139,7 @@ def _is_idle(step: Step, before: list[Tensor], output: Tensor) -> bool:
     if step.kind is StepKind.BATCH_NORM:
         return False
     if step.kind is StepKind.CONV:
-        return isinstance(step.layer, _ConvNd) and _copies(step.layer, before[0], output)
+        return _copies(step.layer, before[0], output) if isinstance(step.layer, _ConvNd) else _repeats(before, output)
     return any(value.shape == output.shape and _same(_few(value), _few(output)) for value in before)
 
 
@@ -166,7 +166,13 @@ def _copies(layer: _ConvNd, x: Tensor, y: Tensor) -> bool:
     """
     if any(step != 1 for step in layer.stride) or layer.in_channels == 1 < layer.out_channels:
         return False
-    return _single_taps(layer) or (_map_size(layer, x) == _map_size(layer, y) and _copied(layer, x, y))
+    return _single_taps(layer) or (_map_size(layer, x) == _map_size(layer, y) and _copied(x, y, len(layer.kernel_size)))
+
+
+def _repeats(before: list[Tensor], y: Tensor) -> bool:
+    """Whether a convolution whose weights the image decides, read after it, gives copies all the same."""
+    x, axes = before[0], before[-1].dim() - 2
+    return axes > 0 and x.shape[-axes:] == y.shape[-axes:] and x.shape[-axes - 1] > 1 and _copied(x, y, axes)
 
 
 def _single_taps(layer: _ConvNd) -> bool:
@@ -188,11 +194,11 @@ def _map_size(layer: _ConvNd, x: Tensor) -> tuple[int, ...]:
     return tuple(x.shape[-len(layer.kernel_size) :])
 
 
-def _copied(layer: _ConvNd, x: Tensor, y: Tensor) -> bool:
-    """Whether each channel of y, ([B,] D, …), is a channel of x, ([B,] C, …), scaled and shifted, or a constant."""
-    if layer.in_channels * layer.out_channels > PAIRS:
+def _copied(x: Tensor, y: Tensor, axes: int) -> bool:
+    """Whether each channel of y is a channel of x, ([B,] C, …) with so many axes, scaled and shifted, or a constant."""
+    if x.shape[-axes - 1] * y.shape[-axes - 1] > PAIRS:
         return False
-    x, y = (_channels(z if z.dim() > 1 + len(layer.kernel_size) else z[None]) for z in (x, y))
+    x, y = (_channels(z if z.dim() > 1 + axes else z[None]) for z in (x, y))
     spread = y.norm(dim=1)
     likeness = (y @ x.T) / (spread[:, None] * x.norm(dim=1)).clamp(min=1e-30)
     left = 1 - likeness.square().amax(1)
