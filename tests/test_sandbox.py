@@ -21,7 +21,7 @@ from autograder.sandbox import (
 )
 from autograder.sandbox.cores import claimed
 from autograder.sandbox.features import PROGRAMS
-from autograder.sandbox.seccomp import NEW_NAMESPACES, REFUSED
+from autograder.sandbox.seccomp import BOUNDLESS_FCNTL, BUFFER_SIZES, NEW_NAMESPACES, REFUSED
 from autograder.sandbox.tree import host_uid
 from tests.sandbox_lab import CANARY, PROJECT, SMALL, Lab, needs_bubblewrap, opened
 
@@ -233,6 +233,44 @@ def test_every_refused_system_call_is_refused(lab: Lab) -> None:
         print({{tried(clone, flag | signal.SIGCHLD, 0, 0, 0, 0) for flag in {NEW_NAMESPACES}}})
     """
     assert lab.run(code).splitlines() == ["{'ENOSYS'}", "{'EPERM'}"]
+
+
+def test_memory_out_of_sight_is_refused_however_the_arguments_are_written(lab: Lab) -> None:
+    """Of an `int` the kernel reads the lower half: what stands in the upper one leads past no rule."""
+    here = pyseccomp.system_arch()
+    fcntl, setsockopt = (pyseccomp.resolve_syscall(here, name) for name in ("fcntl", "setsockopt"))
+    code = f"""
+        import ctypes, errno
+        libc = ctypes.CDLL(None, use_errno=True)
+        def tried(*args):
+            done = libc.syscall(*[ctypes.c_long(arg) for arg in args])
+            return errno.errorcode[ctypes.get_errno()] if done == -1 else "allowed"
+        reading, writing = os.pipe()
+        print({{tried({fcntl}, writing, command | upper, 0) for command in {BOUNDLESS_FCNTL} for upper in (0, 1 << 32)}})
+        one, size = socket.socket(), ctypes.c_int(4096)
+        before = [one.getsockopt(socket.SOL_SOCKET, option) for option in {BUFFER_SIZES[:2]}]
+        for option in {BUFFER_SIZES}:
+            for upper in (0, 1 << 32):
+                tried({setsockopt}, one.fileno(), 1 | upper, option, ctypes.addressof(size), 4)
+                tried({setsockopt}, one.fileno(), 1, option | upper, ctypes.addressof(size), 4)
+        print([one.getsockopt(socket.SOL_SOCKET, option) for option in {BUFFER_SIZES[:2]}] == before)
+    """
+    assert lab.run(code).splitlines() == ["{'EPERM'}", "True"]
+
+
+def test_files_are_copied_and_sent_without_what_is_refused(lab: Lab) -> None:
+    """Python and the system's own programs do without `sendfile` and `splice`."""
+    code = """
+        import shutil, subprocess
+        with open("/tmp/a", "wb") as file: file.write(b"x" * 100_000)
+        shutil.copyfile("/tmp/a", "/tmp/b")
+        subprocess.run("cp /tmp/a /tmp/c; cat /tmp/a | cat > /tmp/d", shell=True, check=True)
+        near, far = socket.socketpair()
+        with open("/tmp/a", "rb") as file: near.sendfile(file, count=1000)
+        print([os.path.getsize(f"/tmp/{name}") for name in "bcd"], len(far.recv(2000)))
+        for name in "abcd": os.remove(f"/tmp/{name}")
+    """
+    assert lab.run(code) == "[100000, 100000, 100000] 1000"
 
 
 def test_socket_families_beyond_the_network_namespace_are_refused(lab: Lab) -> None:

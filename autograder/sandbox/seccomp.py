@@ -24,6 +24,8 @@ BUFFER_SIZES = (7, 8, 32, 33)
 """SO_SNDBUF, SO_RCVBUF and their forms for the privileged."""
 BOUNDLESS_FCNTL = (37, 38, 1031)
 """F_OFD_SETLK and F_OFD_SETLKW, whose locks name no process; F_SETPIPE_SZ."""
+INT = 2**32 - 1
+"""The half of an argument that the kernel reads of an `int`; a filter is shown the other half as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ REFUSED = (
         ("memfd_create", "memfd_secret", "shmget", "msgget", "semget", "mq_open",
          "vmsplice", "inotify_init", "inotify_init1", "remap_file_pages"),
     ),
+    Group("A byte in a socket that keeps a whole page of a file in memory, cut off though the file be by then.",
+          ("splice", "sendfile")),
     Group(
         "Looking into another process, or taking its descriptors: the way from one to the next.",
         ("ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "pidfd_getfd", "kcmp"),
@@ -95,7 +99,7 @@ def filter_program() -> bytes | None:
 
 def _keep_memory_in_sight(program: Any, pyseccomp: Any) -> None:
     """Refuse by their arguments the calls that make memory which `memory.memory_in_use` would not see."""
-    arg, equal, masked = pyseccomp.Arg, pyseccomp.EQ, pyseccomp.MASKED_EQ
+    arg, masked = pyseccomp.Arg, pyseccomp.MASKED_EQ
     denied = pyseccomp.ERRNO(errno.EPERM)
     # Pages that belong to no process's size once its mapping lets them go, and to no file system.
     program.add_rule(denied, "mmap", arg(3, masked, MAP_SHARED_ANONYMOUS, MAP_SHARED_ANONYMOUS))
@@ -104,9 +108,10 @@ def _keep_memory_in_sight(program: Any, pyseccomp: Any) -> None:
     # A thread with open files of its own, which its process's table does not show.
     program.add_rule(denied, "clone", arg(0, masked, CLONE_THREAD | CLONE_FILES, CLONE_THREAD))
     for command in BOUNDLESS_FCNTL:
-        program.add_rule(denied, "fcntl", arg(1, equal, command))
+        program.add_rule(denied, "fcntl", arg(1, masked, INT, command))
     for option in BUFFER_SIZES:  # a wish that is granted in name: who sets it does without as well
-        program.add_rule(pyseccomp.ERRNO(0), "setsockopt", arg(1, equal, SOL_SOCKET), arg(2, equal, option))
+        wish = arg(1, masked, INT, SOL_SOCKET), arg(2, masked, INT, option)
+        program.add_rule(pyseccomp.ERRNO(0), "setsockopt", *wish)
 
 
 def _exported(program: Any) -> bytes:
