@@ -104,6 +104,20 @@ def test_float32_is_precise_enough(way: str, tmp_path: Path) -> None:
     assert failed(judged({"task1_convolution": PRECISION[way]}, tmp_path), CELL) == {}
 
 
+def test_a_gradient_asked_of_the_input_costs_nothing(tmp_path: Path) -> None:
+    """The values stay as they were; that the flag is set is no fault of the answer."""
+    source = PRECISION["torch.zeros"].replace("X, K = torch.as_tensor(X), torch.as_tensor(K)", "X.requires_grad_()")
+    assert failed(judged({"task1_convolution": source}, tmp_path), CELL) == {}
+
+
+def test_who_writes_for_tensors_reads_of_an_error_with_tensors(tmp_path: Path) -> None:
+    """Not that NumPy's arrays have no `permute`."""
+    source = "def convolution(X, K, q):\n    X = X.permute(2, 0, 1)\n    return X @ K.transpose(0, 1)[9]\n"
+    messages = failed(judged({"task1_convolution": source}, tmp_path), CELL)
+    assert "IndexError" in messages["The task's three cases"]
+    assert "permute" not in messages["The task's three cases"]
+
+
 ODD_TYPES = {
     "float16": ("return M.astype(np.float16)", "not precise enough"),
     "rounded": ("return M.round(2)", "not precise enough"),

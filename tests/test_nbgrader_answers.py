@@ -10,7 +10,7 @@ from nbconvert.exporters import HTMLExporter
 from nbconvert.filters import markdown2html
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-from autograder.course.answers import Room, safe_markdown, shown
+from autograder.course.answers import MAX_EMBEDDED, Room, safe_markdown, shown
 from autograder.course.settings import Splot
 from autograder.course.submitted import read_notebook
 from autograder.notebook.assignment import load_assignment
@@ -148,6 +148,16 @@ def test_rendering_is_bounded(name: str) -> None:
         markdown2html(page)
     assert time.process_time() - before < 3  # about 1 s on a machine that does nothing else
     assert "znaków" in pages[1]
+
+
+def test_many_pictures_in_the_text_are_bounded() -> None:
+    """Beyond a hundred in a notebook they count as the text that they are: finding the links to 20,000 took a minute."""
+    room = Room()
+    before = time.process_time()
+    pages = [shown(f"![x](data:image/png;base64,{PNG}) " * 20_000, (), room) for _ in range(2)]
+    assert time.process_time() - before < 3
+    assert [len(attachments) for _, attachments in pages] == [MAX_EMBEDDED, 0]
+    assert all("znaków" in text for text, _ in pages)
 
 
 def test_an_honest_answer_is_not_cut() -> None:

@@ -17,6 +17,7 @@ MAX_CHARACTERS = 60_000
 MAX_LINES = 3_000
 MAX_FORMULAS = 200
 MAX_DOLLARS = 2_000  # `$…$` is cheap for nbconvert, but MathJax sets each in the browser
+MAX_EMBEDDED = 100  # pictures in the text itself; finding each one's links takes longer the more there are
 # What opens a tag, a comment or an autolink: https://html.spec.whatwg.org/#tag-open-state
 TAG = re.compile(r"<(?=[A-Za-z/!?])")
 LINE_END = re.compile(r"\r\n?|\n")
@@ -35,6 +36,7 @@ class Room:
     lines: int = MAX_LINES
     formulas: int = MAX_FORMULAS
     dollars: int = MAX_DOLLARS
+    embedded: int = MAX_EMBEDDED
 
     def fitting(self, source: str) -> str:
         """Return as much of the source, from its beginning, as there is room for, and take that room."""
@@ -57,7 +59,7 @@ def shown(source: str, pictures: Sequence[Picture], room: Room) -> tuple[str, di
 
     A picture that stands in the text itself, as Colab pastes it, becomes an attachment: the text stays short.
     """
-    source, embedded = _detached(source)
+    source, embedded = _detached(source, room)
     pictures = (*pictures, *embedded)
     fitting = room.fitting(source)
     safe = safe_markdown(fitting, pictures)
@@ -70,14 +72,18 @@ def shown(source: str, pictures: Sequence[Picture], room: Room) -> tuple[str, di
     return safe, {name: {picture.kind: picture.data} for name, picture in _named(pictures).items()}
 
 
-def _detached(source: str) -> tuple[str, list[Picture]]:
-    """Return the text with its embedded PNG and JPEG pictures replaced by links to attachments, and those."""
+def _detached(source: str, room: Room) -> tuple[str, list[Picture]]:
+    """Return the text with embedded PNG and JPEG pictures replaced by links to attachments, and those.
+
+    Pictures for which there is no room stay in the text, and count as its characters.
+    """
     found: list[Picture] = []
 
     def detach(match: re.Match[str]) -> str:
         kind = picture_kind(match[1])
-        if kind is None:
+        if kind is None or not room.embedded:
             return match[0]
+        room.embedded -= 1
         found.append(Picture(f"splot-embedded-{len(found) + 1}", kind, match[1]))
         return f"attachment:{found[-1].name}"
 

@@ -82,7 +82,7 @@ def _call(
 
 
 def _plain(argument: Any) -> Any:
-    return argument.numpy() if isinstance(argument, torch.Tensor) else argument
+    return argument.detach().numpy() if isinstance(argument, torch.Tensor) else argument
 
 
 def _arguments(specs: list[dict[str, Any]], source: Path, flavour: str) -> list[Any]:
