@@ -21,7 +21,7 @@ from autograder.sandbox import (
 )
 from autograder.sandbox.cores import claimed
 from autograder.sandbox.features import PROGRAMS
-from autograder.sandbox.seccomp import BOUNDLESS_FCNTL, BUFFER_SIZES, NEW_NAMESPACES, REFUSED
+from autograder.sandbox.seccomp import BOUNDLESS_FCNTL, BUFFER_SIZES, CLONE_FILES, NEW_NAMESPACES, REFUSED
 from autograder.sandbox.tree import host_uid
 from tests.sandbox_lab import CANARY, PROJECT, SMALL, Lab, needs_bubblewrap, opened
 
@@ -256,6 +256,21 @@ def test_memory_out_of_sight_is_refused_however_the_arguments_are_written(lab: L
         print([one.getsockopt(socket.SOL_SOCKET, option) for option in {BUFFER_SIZES[:2]}] == before)
     """
     assert lab.run(code).splitlines() == ["{'EPERM'}", "True"]
+
+
+def test_open_files_belong_to_one_process_and_its_threads_alike(lab: Lab) -> None:
+    """No thread has a table of its own, no process another's: neither would show what it holds."""
+    here = pyseccomp.system_arch()
+    clone, close_range = (pyseccomp.resolve_syscall(here, name) for name in ("clone", "close_range"))
+    code = f"""
+        import ctypes, errno, signal
+        libc = ctypes.CDLL(None, use_errno=True)
+        def tried(*args):
+            return errno.errorcode[ctypes.get_errno()] if libc.syscall(*args) == -1 else "allowed"
+        print(tried({clone}, {CLONE_FILES} | signal.SIGCHLD, 0, 0, 0, 0), tried({close_range}, 900, 901, 2))
+        print(tried({close_range}, 900, 901, 0))
+    """
+    assert lab.run(code).splitlines() == ["EPERM EPERM", "allowed"]
 
 
 def test_files_are_copied_and_sent_without_what_is_refused(lab: Lab) -> None:

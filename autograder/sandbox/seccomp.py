@@ -18,6 +18,7 @@ NEW_NAMESPACES = (0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x200000
 
 
 CLONE_VM, CLONE_FILES, CLONE_VFORK, CLONE_THREAD = 0x100, 0x400, 0x4000, 0x10000
+CLOSE_RANGE_UNSHARE = 2
 MAP_SHARED_ANONYMOUS = 0x21
 SOL_SOCKET = 1
 BUFFER_SIZES = (7, 8, 32, 33)
@@ -107,6 +108,9 @@ def _keep_memory_in_sight(program: Any, pyseccomp: Any) -> None:
     program.add_rule(denied, "clone", arg(0, masked, CLONE_VM | CLONE_VFORK | CLONE_THREAD, CLONE_VM))
     # A thread with open files of its own, which its process's table does not show.
     program.add_rule(denied, "clone", arg(0, masked, CLONE_THREAD | CLONE_FILES, CLONE_THREAD))
+    program.add_rule(denied, "close_range", arg(2, masked, CLOSE_RANGE_UNSHARE, CLOSE_RANGE_UNSHARE))
+    # Locks of a process that has ended and left them to another: no list has them.
+    program.add_rule(denied, "clone", arg(0, masked, CLONE_THREAD | CLONE_FILES, CLONE_FILES))
     for command in BOUNDLESS_FCNTL:
         program.add_rule(denied, "fcntl", arg(1, masked, INT, command))
     for option in BUFFER_SIZES:  # a wish that is granted in name: who sets it does without as well
