@@ -23,7 +23,7 @@ from autograder.evidence.reader import Evidence
 from autograder.evidence.records import EvidenceFile
 from autograder.language import Lang, speaking
 from autograder.measuring.findings import FILE
-from autograder.measuring.flags import raise_flags
+from autograder.measuring.flags import NOT_EXAMINED, raise_flags
 from autograder.measuring.watch import Watch
 from autograder.notebook.assignment import Assignment, Item
 from autograder.pictures import look
@@ -58,9 +58,10 @@ def judge(folder: Path, assignment: Assignment, lang: Lang = Lang.PL, watch: Wat
         config = _run_graders(folder, lang, watch)
         cells = tuple(_cell(item, config.stash[VERDICTS]) for item in assignment.items)
         models = _models(config)
-        flags = _flags(config)
         timing = msgspec.structs.replace(file.timing, judge_s=round(time.monotonic() - started, 3))
-        report = _report(file, cells, models, flags, timing)
+        report = _report(file, cells, models, timing)
+        watch.decided(report)  # first: whatever becomes of the flags, no score hangs on them
+        report = msgspec.structs.replace(report, flags=_flags(config))
         watch.decided(report)
         _leave_findings(config, folder)
     return report
@@ -172,11 +173,7 @@ def _leave_findings(config: pytest.Config, folder: Path) -> None:
 
 
 def _report(
-    file: EvidenceFile,
-    cells: tuple[CellReport, ...],
-    models: dict[str, ModelReport],
-    flags: tuple[Flag, ...],
-    timing: Timing,
+    file: EvidenceFile, cells: tuple[CellReport, ...], models: dict[str, ModelReport], timing: Timing
 ) -> Report:
     score, max_score = totals(cells, Kind.AUTO)
     bonus, max_bonus = totals(cells, Kind.BONUS)
@@ -197,7 +194,7 @@ def _report(
         needs_manual=tuple(cell.id for cell in cells if cell.score is None),
         cells=cells,
         models=models,
-        flags=flags,
+        flags=(NOT_EXAMINED,),
         versions=file.versions,
         timing=timing,
     )

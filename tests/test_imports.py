@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("autograder", "reference")
 MAY_USE_REFERENCE = {
     "autograder.calibration.calibrate",
+    "autograder.calibration.changed",
+    "autograder.calibration.falls",
     "autograder.calibration.profiles",
     "autograder.calibration.thresholds",
     "autograder.calibration.variants",

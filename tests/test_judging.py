@@ -43,7 +43,7 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     `max_pool` takes very long, `avg_pool` and `deep` compute something that is harmless but in `ENDING`.
     """
-    folder = tmp_path_factory.mktemp("graded") / "ola" / "cnn"
+    folder = tmp_path_factory.mktemp("graded") / "lab" / "cnn"
     (folder / "evidence").mkdir(parents=True)
     cells = TASK_2 | {"task3_data": DATA, "task3_model": NETWORKS}
     write_evidence(cells, folder / "evidence", profile=Profile.QUICK, images={}, printed="")

@@ -75,6 +75,13 @@ class Networks:
             )
         return found
 
+    def certain_regularizers(self, name: str) -> set[StepKind]:
+        """Return those that a model has for certain: a doubtful one leaves nothing that the next may lose."""
+        try:
+            return self.regularizers(name)
+        except UndecidedError:
+            return set()
+
     def idle(self, name: str, *kinds: StepKind) -> str:
         """Say of the layers of these kinds that do nothing in a model, or nothing in training, why they do not count."""
         flow, training = self.flow(name), self.training(name)

@@ -173,7 +173,7 @@ def test_deep(networks: Networks) -> None:
         en=f"In the network deep the last convolution has {last} filters and the first {first}: it should not have fewer.",
     )
     kept(networks, "deep")
-    lost = [LAYERS[kind] for kind in sorted(networks.regularizers(base) - networks.regularizers("deep"))]
+    lost = [LAYERS[kind] for kind in sorted(networks.certain_regularizers(base) - networks.regularizers("deep"))]
     assert not lost, say(
         pl=f"W sieci deep brakuje tego, co było w {base}: {', '.join(lost)}. Zmień tylko konwolucje.",
         en=f"The network deep has lost {', '.join(lost)} of {base}. Change the convolutions only.",

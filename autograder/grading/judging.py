@@ -190,13 +190,15 @@ class _Marking(Watch):
         self._begin()
 
     def decided(self, report: Report) -> None:
-        """Hand over the report; drawing pages may take a little longer, and costs nothing if it fails."""
+        """Hand over the report, or a later one; flags and pages may take a little longer, and cost nothing if they fail."""
         self.answer(b"r", encode(report))
         self.deadline = min(self.deadline, time.monotonic() + RESERVE_S)
         self._begin()
 
     def answer(self, kind: bytes, content: bytes) -> None:
-        """Leave what the other process is to read."""
+        """Leave what the other process is to read, in place of what was left before."""
+        self._answer.seek(0)
+        self._answer.truncate()
         self._answer.write(kind + content)
         self._answer.flush()
 

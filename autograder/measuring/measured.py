@@ -110,8 +110,9 @@ class Measured:
 
 
 def same_in_eval(trained: LiftedModel, model: LiftedModel) -> bool:
-    """Whether a training graph, its layers put in eval mode meanwhile, gives what the model gives; on random images."""
-    layers = [step.layer for step in trained.steps if step.layer is not None and step.layer.training]
+    """Whether a training graph gives what the model gives, all layers put in eval mode meanwhile; on random images."""
+    steps = (*trained.steps, *model.steps)
+    layers = [step.layer for step in steps if step.layer is not None and step.layer.training]
     images = torch.randn(model.input_shape, generator=torch.Generator().manual_seed(SEED))
     try:
         for layer in layers:
