@@ -32,11 +32,11 @@ def tried(ops: list[str], seeds: range) -> tuple[list[str], int]:
 
 
 def test_hostile_arguments_end_no_process() -> None:
-    """Two drawn calls of each operation, and 40 of those that were seen to end one, are refused or run."""
-    found, ran = tried(sorted(functions()), range(2))
-    assert (found, ran > 200) == ([], True)
-    found, ran = tried([f"aten.{name}" for name in GUARDED], range(1000, 1040))
-    assert (found, ran > 40) == ([], True)
+    """A drawn call of each operation, and 15 of those that were seen to end one, are refused or run."""
+    found, ran = tried(sorted(functions()), range(1))
+    assert (found, ran > 100) == ([], True)
+    found, ran = tried([f"aten.{name}" for name in GUARDED], range(1000, 1015))
+    assert (found, ran > 15) == ([], True)
 
 
 @pytest.mark.soak

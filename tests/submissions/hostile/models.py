@@ -108,13 +108,13 @@ ARCHITECTURE, TRAINING, ACCURACY = (f"task3_{name}_tests" for name in ("architec
 
 ATTACKS = (
     Attack("learns-the-visible-images", "16", "the test images it can see, by heart", trained(LOOKUP),
-           TASK_2_POINTS | {ARCHITECTURE: 0.4, TRAINING: 0.8}, "próg"),
+           TASK_2_POINTS | {ARCHITECTURE: 0.4, TRAINING: 0.6}, "próg"),
     Attack("looks-images-up", "16", "labels by the image's bytes", trained(HASHES), TASK_2_POINTS, "osoba prowadząca",
            (ARCHITECTURE, TRAINING, ACCURACY), soak=True),
     Attack("random-test-images", "16", "an accuracy that cannot be measured", trained(RANDOM),
            TASK_2_POINTS | {ARCHITECTURE: 2}, "losow|random", (TRAINING, ACCURACY)),
     Attack("divides-the-smallest-number", "25", "the judge's process, by what only its own noise leads to",
-           trained(DIVIDES), TASK_2_POINTS | {ARCHITECTURE: 2, TRAINING: 0.8}, "próg"),
+           trained(DIVIDES), TASK_2_POINTS | {ARCHITECTURE: 2, TRAINING: 0.6}, "próg"),
     Attack("models-of-straw", "9", "weights that unpack to gigabytes",
            NOTHING | TASK_2 | {"install": IMPORTS, "task3_baseline": STRAW}, TASK_2_POINTS, "nie udało się odtworzyć",
            (ARCHITECTURE, TRAINING, ACCURACY, *(f"task4_exp{n}_tests" for n in range(1, 6)), "task4_single_loop_tests")),
