@@ -105,7 +105,7 @@ def ucz(name, model):
     ocen(name, model, tabela.to_dict("list"))
 """
 AUTOGRAD = """
-def ucz(name, model, epoki=3, lr=0.03, beta=0.9):
+def ucz(name, model, epoki=3, lr=0.01, beta=0.9):
     # własny optymalizator: SGD z pędem, bez .backward()
     print(summary(model, input_size=(1,) + IMAGE_SHAPE))
     torch.manual_seed(3)
