@@ -19,6 +19,7 @@ from autograder.notebook.assignment import load_assignment
 from autograder.notebook.check import check, write_fixed
 from autograder.notebook.damage import Damage, Damaged, damaged
 from autograder.notebook.submission import read_submission
+from tests.pictures import picture
 from tests.submissions.build import RELEASE, build
 
 ASSIGNMENT = load_assignment()
@@ -180,7 +181,7 @@ def test_pasted_images_and_nbgraders_checksum_survive_mending(tmp_path: Path) ->
     """A picture in a written answer is the student's work; by the checksum nbgrader knows an untouched solution."""
     document = json.loads(RELEASE.read_text())
     cells = {cell["id"]: cell for cell in document["cells"]}
-    cells["task4_comparison"]["attachments"] = {"plot.png": {"image/png": "iVBORw0KGgo="}}
+    cells["task4_comparison"]["attachments"] = {"plot.png": {"image/png": picture()}}
     write_fixed(write(tmp_path / "cnn.ipynb", document), ASSIGNMENT, tmp_path / "mended.ipynb")
     mended = {cell["id"]: cell for cell in json.loads((tmp_path / "mended.ipynb").read_text())["cells"]}
     assert mended["task4_comparison"]["attachments"] == cells["task4_comparison"]["attachments"]

@@ -47,6 +47,8 @@ for parameter in net.convs.parameters():
     parameter.requires_grad = False
 for parameter in net.norms.parameters():
     parameter.requires_grad = False
+train_one(net, torch.optim.SGD(net.out.parameters(), 1e-4), [(images[:50], labels[:50])])
+net = copy.deepcopy(net)
 train_one(net, torch.optim.SGD(net.out.parameters(), 1e-4), [(images[:50], labels[:50])] * 6)
 models["custom"] = net
 """,
@@ -78,7 +80,7 @@ def test_who_trained_is_not_flagged(honest: Report) -> None:
 
 
 def test_each_sign_is_flagged_at_its_network(forged: tuple[Report, Path]) -> None:
-    """No gradient, weights in the source, one network again, frozen layers, another's history: each with its cell."""
+    """No gradient, weights in the source or of another, frozen layers, another's history: each with its cell."""
     found = {(flag.code, flag.cells) for flag in forged[0].flags}
     assert {
         ("no_backward", ("task3_architecture_tests",)),
@@ -89,6 +91,7 @@ def test_each_sign_is_flagged_at_its_network(forged: tuple[Report, Path]) -> Non
         ("shared_tensors", ("task4_exp2_tests", "task4_exp3_tests")),
         ("history_does_not_fit", ("task4_exp4_tests",)),
         ("frozen_layers", ("task4_exp5_tests",)),
+        ("warm_start", ("task4_exp5_tests",)),
     } <= found
     assert "not_examined" not in codes(forged[0])
 

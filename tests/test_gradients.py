@@ -178,7 +178,7 @@ def reloaded(model: nn.Module) -> nn.Module:
     file = io.BytesIO()
     torch.save(model.state_dict(), file)
     file.seek(0)
-    other = net()
+    other = copy.deepcopy(model)
     other.load_state_dict(torch.load(file), assign=True)
     return other
 
@@ -218,6 +218,57 @@ def test_a_copy_of_another_model_that_is_kept_has_no_steps_of_its_own(steps: Ste
     first = train(net())
     assert steps.seen(copy.deepcopy(first), [first]).steps == 0
     assert steps.seen(train(copy.deepcopy(first)), [first]) == Seen(STEPS, copied=False, reached=1.0, unclaimed=0)
+
+
+WARM: dict[str, Callable[[nn.Module], nn.Module]] = {
+    "a deep copy": copy.deepcopy,
+    "loaded from a file": reloaded,
+    "its layers moved into another": lambda model: nn.Sequential(*list(model.children())[:3], nn.Linear(64, 10)),
+    "the same network, trained on": lambda model: model,
+}
+
+
+@pytest.mark.parametrize("gone", [False, True])
+@pytest.mark.parametrize("kind", WARM)
+def test_who_begins_from_a_trained_network_is_told(kind: str, gone: bool, steps: Steps) -> None:
+    """Also where the first network no longer exists, once it has been looked at."""
+    first = train(net(4))
+    assert steps.seen(first, name="gap").inherited == 0
+    second = WARM[kind](first)
+    if gone:
+        del first
+        gc.collect()
+    share = steps.seen(train(second), name="deep").inherited
+    assert (0.01 < share < 0.1) if "moved" in kind else share > 0.9
+
+
+def test_a_copy_taken_before_the_network_is_trained_on(steps: Steps) -> None:
+    """`models["gap"]` is a copy; what it was copied from goes on as `models["deep"]`, itself or in a copy again."""
+    model = train(net())
+    assert steps.seen(copy.deepcopy(model), name="gap").inherited == 0
+    train(model)
+    assert steps.seen(copy.deepcopy(model), name="deep").inherited > 0.9
+    assert steps.seen(model, name="deep").inherited > 0.9
+
+
+def test_networks_that_begin_alike_are_no_warm_start(steps: Steps) -> None:
+    """One seed for each of them, trained in turn or side by side, layers thawed by and by, or looked at twice."""
+    nets = []
+    for _ in range(3):
+        torch.manual_seed(0)
+        nets.append(net())
+    for model in nets[:2]:
+        F.cross_entropy(model(X), Y).backward()
+    for model in nets:
+        train(model)
+    thawed = net()
+    thawed[0].requires_grad_(requires_grad=False)
+    train(thawed)
+    assert steps.seen(thawed, name="thawed").inherited == 0
+    train(thawed[0].requires_grad_() and thawed)
+    for name, model in zip("abc", nets, strict=True):
+        assert steps.seen(model, name=name).inherited == 0
+    assert steps.seen(train(thawed), name="thawed").inherited == 0
 
 
 @pytest.mark.parametrize("name", ["gap", "cam"])

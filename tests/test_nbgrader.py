@@ -18,6 +18,7 @@ from autograder.grading.task import Grading
 from autograder.notebook.assignment import load_assignment
 from autograder.report import CellReport, Check, Kind, Outcome, Profile, Report, Status, read_report
 from tests.nbgrader_course import Course
+from tests.pictures import picture
 from tests.submissions import RIGHT, WRONG, build
 from tests.submissions.fitted import FITTED_CELLS
 from tests.submissions.right import TASK_1, TASK_2
@@ -28,7 +29,7 @@ RICH = {"install": IMPORTS + "from torchvision import datasets, transforms\n"} |
 ANSWER = """Najlepsza jest sieć bazowa, bo $a < b$. <script>canary("markdown")</script>
 
 ![wykres](attachment:wykres.png) ![rysunek](attachment:rysunek.svg)"""
-PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 20).decode()
+PNG = picture()
 SVG = base64.b64encode(b'<svg onload="canary()"></svg>').decode()
 SHOW = """
 from IPython.display import HTML, SVG, display

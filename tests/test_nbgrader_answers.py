@@ -15,10 +15,11 @@ from autograder.course.settings import Splot
 from autograder.course.submitted import read_notebook
 from autograder.notebook.assignment import load_assignment
 from autograder.notebook.pasted import Picture, pasted
+from tests.pictures import noise, picture
 from tests.submissions import build
 
-PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 20).decode()
-JPEG = base64.b64encode(b"\xff\xd8\xff\xe0" + b"\0" * 20).decode()
+PNG = picture()
+JPEG = picture("JPEG")
 SVG = base64.b64encode(b'<svg onload="canary()"></svg>').decode()
 
 
@@ -87,6 +88,10 @@ def test_a_link_to_no_picture_is_text(source: str) -> None:
         {"image/png": PNG + "====" + PNG},
         {"image/png": None},
         {"image/png": "A" * 9_000_000},
+        {"image/png": picture("GIF")},
+        {"image/png": picture("PNG", 40_000, 1_001)},  # 5 kB that a browser would have to hold as 160 MB
+        {"image/png": picture("PNG", 200_000, 1_000)},
+        {"image/png": base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(22)).decode()},
         ["image/png"],
         7,
     ],
@@ -168,7 +173,7 @@ def test_an_honest_answer_is_not_cut() -> None:
 
 def test_a_picture_in_the_text_does_not_count() -> None:
     """Colab pastes pictures as data URIs: megabytes of them leave the text whole, are shown, and cost no time."""
-    large = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 3_000_000).decode()
+    large = noise(1000, 1000)
     answer = r"\\( " * 150 + f"![x](data:image/png;base64,{large}) i dalej"
     before = time.process_time()
     page = rendered(answer)

@@ -101,6 +101,7 @@ class Gradients(msgspec.Struct, frozen=True):
     copied: bool
     reached: Annotated[float, msgspec.Meta(ge=0, le=1)]
     unclaimed: Count
+    inherited: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
 
 
 class ModelRecord(msgspec.Struct, frozen=True, tag_field="kind", tag="model"):

@@ -63,6 +63,13 @@ def restored_best_epoch(measured: Measurements) -> Iterator[Flag]:
             yield Flag("restored_best_epoch", _cells(measured, name), {name: float(record.gradients.steps)})
 
 
+def warm_start(measured: Measurements) -> Iterator[Flag]:
+    """A network's training began from the weights of another that had been trained."""
+    for name, record in _records(measured).items():
+        if record.gradients is not None and record.gradients.inherited >= SHARED:
+            yield Flag("warm_start", _cells(measured, name), {name: round(record.gradients.inherited, 4)})
+
+
 def history_does_not_fit(measured: Measurements) -> Iterator[Flag]:
     """No epoch's validation accuracy is near the accuracy measured on the images that the notebook evaluated on."""
     for name, model in _required(measured).items():
@@ -137,6 +144,7 @@ RULES: tuple[Rule, ...] = (
     equal_scores,
     shared_tensors,
     frozen_layers,
+    warm_start,
     restored_best_epoch,
     history_does_not_fit,
 )

@@ -1,17 +1,22 @@
 """Pictures pasted into a written answer: Jupyter keeps them in the cell's `attachments`, base64 by media type by name.
 
-Only PNG and JPEG are taken, told by their first bytes and not by what they claim to be: SVG and HTML can run.
+Only PNG and JPEG are taken, told by their own bytes and not by what they claim to be: SVG and HTML can run. A picture of
+a few bytes can stand for gigabytes of pixels, which the reader's browser would have to hold, so these have a bound too.
 """
 
 import base64
-import binascii
+import io
 import re
+import warnings
 from dataclasses import dataclass
+
+from PIL import Image
 
 MAX_PICTURES = 20
 MAX_CHARACTERS = 8_000_000  # of base64: 6 MB
+MAX_PIXELS = 40_000_000
 MAX_NAME = 200
-MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
+FORMATS = ("PNG", "JPEG")
 BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 
 
@@ -48,11 +53,14 @@ def _picture(name: object, bundle: object) -> Picture | None:
 
 
 def picture_kind(data: str) -> str | None:
-    """Return the media type that the first bytes of base64 tell; None where it is neither PNG nor JPEG, or too large."""
+    """Return the media type of a picture in base64 by its header; None where it is neither PNG nor JPEG, or too large."""
     if len(data) > MAX_CHARACTERS or len(data) % 4 or not BASE64.fullmatch(data):
         return None
     try:
-        head = base64.b64decode(data[:16], validate=True)
-    except binascii.Error:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(io.BytesIO(base64.b64decode(data)), formats=FORMATS) as found,
+        ):
+            return Image.MIME[found.format or ""] if found.width * found.height <= MAX_PIXELS else None
+    except Exception:  # noqa: BLE001 - whatever a decoder raises at bytes that anyone may have written
         return None
-    return next((kind for kind, magic in MAGIC.items() if head.startswith(magic)), None)

@@ -12,7 +12,8 @@ import weakref
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from math import prod
 from typing import Any
 
@@ -20,8 +21,12 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Variable
 
+from .origin import Mark, Origins, Shares, marks
+
 MAX_NODES = 20_000  # of a graph that are looked at, for each pass
 MAX_GROUPS = 1_000  # sets of parameters that are told apart
+COMPARED = 50  # of them, the latest, whose weights another set may begin from
+UNTAKEN = ""  # stands for the name of a network that is not one of `models`, or not yet
 ENOUGH = 10  # passes whose gradients were not zero; after them nobody looks at values any more
 INPUTS = 3  # position of `inputs` among what `run_backward` is given after the outputs
 
@@ -35,11 +40,26 @@ class _Group:
     leaves: tuple["weakref.ref[Tensor]", ...]
     shapes: Shapes
     steps: int = 0
+    first: frozenset[Mark] = frozenset()
+    began: Shares = field(default_factory=dict)
+    taken: dict[str, tuple[float, int]] = field(
+        default_factory=dict
+    )  # as which model, in part, and after how many steps
+
+    @property
+    def living(self) -> list[Tensor]:
+        """The leaves that still exist."""
+        return [leaf for ref in self.leaves if (leaf := ref()) is not None]
 
     @property
     def alive(self) -> set[int]:
-        """The identities of the leaves that still exist."""
-        return {id(leaf) for ref in self.leaves if (leaf := ref()) is not None}
+        """Their identities."""
+        return set(map(id, self.living))
+
+    def inherited(self, name: str) -> float:
+        """Return the fraction of the leaves that were another network's than `name`, before steps that followed."""
+        earlier = {other: share for other, (share, steps) in self.taken.items() if self.steps > steps}
+        return max((share for other, share in (*self.began.items(), *earlier.items()) if other != name), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -51,6 +71,7 @@ class Seen:
         copied: whether none of them reached its own parameters, only others of the same shapes.
         reached: the fraction of its own parameter tensors that some pass reached.
         unclaimed: passes over parameters of a size like its own that are in no model: another process's are among them.
+        inherited: the fraction of its weights that were another trained network's when its own training began.
 
     """
 
@@ -58,6 +79,7 @@ class Seen:
     copied: bool
     reached: float
     unclaimed: int
+    inherited: float = 0.0
 
 
 class Steps:
@@ -68,6 +90,7 @@ class Steps:
         self._gone: Counter[frozenset[tuple[tuple[int, ...], int]]] = Counter()
         self._process = os.getpid()
         self._elsewhere = _shared()
+        self._origins = Origins()
 
     def note(self, leaves: Sequence[Tensor], gradients: Iterable[Tensor | None]) -> None:
         """Count a pass that reached these leaves and gave these gradients."""
@@ -79,28 +102,48 @@ class Steps:
         if group.steps >= ENOUGH or _any(gradients):
             group.steps += 1
 
-    def seen(self, model: nn.Module, others: Iterable[nn.Module] = ()) -> Seen:
-        """Return what was seen for a model; `others` are models that keep for themselves what reached their own."""
+    def seen(self, model: nn.Module, others: Iterable[nn.Module] = (), name: str = UNTAKEN) -> Seen:
+        """Return what was seen for a model; `others` are models that keep for themselves what reached their own.
+
+        Under its name its weights are remembered: what another network began with may be them.
+        """
         parameters = list(model.parameters())
         mine = {id(parameter) for parameter in parameters}
         theirs = {id(parameter) for other in others for parameter in other.parameters()} - mine
         shapes = _shapes(parameters)
         own = copied = unclaimed = 0
+        inherited = inherited_by_copies = 0.0
         reached: set[int] = set()
         for group in self._groups.values():
             alive = group.alive if group.steps else set()
             if alive & mine:
                 own += group.steps
                 reached |= alive & mine
+                inherited = max(inherited, group.inherited(name))
+            elif not alive & theirs and _alike(group.shapes, shapes):
+                copied += group.steps
+                inherited_by_copies = max(inherited_by_copies, group.inherited(name))
             elif not alive & theirs:
-                copied += group.steps * _alike(group.shapes, shapes)
-                unclaimed += group.steps * (not _alike(group.shapes, shapes) and _large(group.shapes, shapes))
+                unclaimed += group.steps * _large(group.shapes, shapes)
         for items, steps in self._gone.items():
             alike = _alike(Counter(dict(items)), shapes)
             copied += steps * alike
             unclaimed += steps * (not alike and _large(Counter(dict(items)), shapes))
         unclaimed += int.from_bytes(self._elsewhere[:], "little")
-        return Seen(own + copied, bool(copied and not own), len(reached) / max(1, len(mine)), unclaimed)
+        if name != UNTAKEN:
+            self._take(
+                name, [parameter for parameter in parameters if id(parameter) in reached or (copied and not own)]
+            )
+        inherited = inherited if own else inherited_by_copies
+        return Seen(own + copied, bool(copied and not own), len(reached) / max(1, len(mine)), unclaimed, inherited)
+
+    def _take(self, name: str, trained: list[Tensor]) -> None:
+        """Remember weights as the model's of this name, and what has them: it may be trained on, for another model."""
+        with suppress(Exception):  # a tensor of a kind that has no values to look at
+            self._origins.keep(name, marks(trained))
+            for group in self._groups.values():
+                if group.steps and (share := self._origins.shares(group.living).get(name, 0.0)):
+                    group.taken[name] = share, group.steps
 
     def _group(self, leaves: Sequence[Tensor]) -> _Group:
         key = frozenset(map(id, leaves))
@@ -109,8 +152,20 @@ class Steps:
             return group
         if group is not None or len(self._groups) >= MAX_GROUPS:
             self._retire(key if group is not None else next(iter(self._groups)))
-        self._groups[key] = _Group(tuple(map(weakref.ref, leaves)), _shapes(leaves))
-        return self._groups[key]
+        new = _Group(tuple(map(weakref.ref, leaves)), _shapes(leaves))
+        with suppress(Exception):  # see above: a step is counted, whatever it was of
+            new.first, new.began = marks(leaves), self._shares(leaves)
+        self._groups[key] = new
+        return new
+
+    def _shares(self, leaves: Sequence[Tensor]) -> Shares:
+        """Return what fraction of these leaves is another network's that was trained: one of `models`, or untaken."""
+        mine = set(map(id, leaves))
+        untaken = Origins()
+        for group in islice(reversed(self._groups.values()), COMPARED):
+            if group.steps:
+                untaken.keep(UNTAKEN, marks(leaf for leaf in group.living if id(leaf) not in mine) - group.first)
+        return untaken.shares(leaves) | self._origins.shares(leaves)
 
     def _retire(self, key: frozenset[int]) -> None:
         """Forget a group's tensors, and keep the number of its steps by shapes."""

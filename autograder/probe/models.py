@@ -15,7 +15,7 @@ from torch import nn
 from .data import VisibleImages
 from .export import export_model
 from .failures import TEXT, AbsentError, deadline, failure
-from .gradients import watched
+from .gradients import UNTAKEN, watched
 
 SECONDS = 60.0
 CURVES = ("train_loss", "val_loss", "val_accuracy")
@@ -74,7 +74,7 @@ def _steps(namespace: dict[str, Any], name: str, model: nn.Module) -> dict[str, 
         return {}
     kept = namespace["models"].items() if name != ANY_COPY else ()
     others = [other for key, other in kept if key in CLAIMING and key != name and isinstance(other, nn.Module)]
-    return {"gradients": asdict(steps.seen(model, others))}
+    return {"gradients": asdict(steps.seen(model, others, name if name in CLAIMING else UNTAKEN))}
 
 
 def _outputs(model: nn.Module, batch: torch.Tensor, folder: Path) -> dict[str, Any]:

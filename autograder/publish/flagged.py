@@ -28,6 +28,12 @@ def _of_training() -> dict[str, str]:
             pl="Uczenie objęło tylko część parametrów (ułamek tensorów). Tak jest też przy uczeniu z zamrożonymi warstwami.",
             en="Training reached a part of the parameters only (the fraction of tensors), as it does where layers are frozen.",
         ),
+        "warm_start": say(
+            pl="Uczenie tej sieci zaczęto od wag innej, już uczonej (ułamek wag), a nie od losowych. Porównanie z tamtą "
+            "siecią mniej wtedy mówi.",
+            en="Training of this network began from the weights of another trained one (the fraction of weights), not from "
+            "random ones; a comparison with that one then says less.",
+        ),
         "restored_best_epoch": say(
             pl="Oceniana sieć to kopia tej, którą uczono (liczba kroków), np. z najlepszej epoki. Zwykle to dobra praktyka.",
             en="The network is a copy of the one that was trained (its steps), such as of the best epoch: mostly good practice.",
