@@ -6,11 +6,16 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client.session import Session
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from autograder.calibration.profiles import data_folder
 from autograder.collecting.collect import Collection, collect
+from autograder.collecting.kept import Kept
+from autograder.collecting.memory import COLLECTING_MB
+from autograder.collecting.runner import Runner
 from autograder.collecting.timelimits import TimeLimits
+from autograder.errors import GraderError
 from autograder.evidence.reader import Evidence
 from autograder.evidence.records import CellRun, Failure, Fault, Flavour
 from autograder.evidence.seal import written
@@ -275,6 +280,35 @@ def convolution_same(X, K, q):
         display({"text/plain": "x" * (5 << 20)}, raw=True)
     return X
 """
+
+
+HUNGRY = {
+    "a message is read": (Session, "deserialize", "hungry"),
+    "output is kept": (Kept, "take", "hungry"),
+    "output is joined": (Kept, "finish", ""),
+    "the probe is asked": (Runner, "ask", "task1"),
+}
+
+
+@pytest.mark.parametrize("when", HUNGRY)
+def test_memory_that_the_grader_lacks_costs_no_points(
+    when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Past the grader's own limit no evidence is left that could be judged, wherever that was; then the limit is gone."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    owner, name, word = HUNGRY[when]
+    own = getattr(owner, name)
+
+    def hungry(*arguments: object) -> object:
+        if word in repr(arguments[1:]):
+            bytearray(2 * COLLECTING_MB * 2**20)
+        return own(*arguments)
+
+    monkeypatch.setattr(owner, name, hungry)
+    with pytest.raises(GraderError, match=f"did not fit into {COLLECTING_MB} MiB"):
+        collected(tmp_path, NUMPY, "print('hungry')", LOOPS, TEST)
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+    assert not list((tmp_path / "evidence").iterdir())
 
 
 @pytest.mark.soak

@@ -123,6 +123,8 @@ class Runner:
             if task is not None and task.cancelling():  # nbclient takes a cancelled cell, Ctrl-C say, for a dead kernel
                 raise asyncio.CancelledError from None
             return self.why_dead()
+        except MemoryError:  # ours, and no verdict on what is in the cell
+            raise
         except Exception as error:  # noqa: BLE001 - a kernel that talks nonsense: its code holds the signing key
             await self.stop()
             return Failure(Fault.DIED, NONSENSE, type(error).__name__)
@@ -143,6 +145,8 @@ class Runner:
             except Empty:
                 if not await self.alive():
                     return self.why_dead()
+            except MemoryError:
+                raise
             except Exception as error:  # noqa: BLE001 - likewise
                 await self.stop()
                 return Failure(Fault.DIED, NONSENSE, type(error).__name__)
@@ -167,6 +171,8 @@ class Runner:
                     reply = await self._client.kc.shell_channel.get_msg(timeout=POLL_S)
                     if reply["parent_header"].get("msg_id") == message:
                         return
+        except MemoryError:
+            raise
         except Exception:  # noqa: BLE001, S110 - whatever it answered, it is not well
             pass
         await self.stop()
