@@ -3,7 +3,7 @@
 What a student did wrong costs points and never stops the class; what the grader broke is `ungraded`, never a zero.
 """
 
-from autograder.printable import printable
+from autograder.text import printable
 
 LONGEST = 600
 

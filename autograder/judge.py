@@ -21,7 +21,7 @@ from autograder.errors import GraderError, SplotError
 from autograder.evidence.probes import Probe
 from autograder.evidence.reader import Evidence
 from autograder.evidence.records import EvidenceFile
-from autograder.language import Lang, speaking
+from autograder.files import PRIVATE, write_whole
 from autograder.measuring.findings import FILE
 from autograder.measuring.flags import NOT_EXAMINED, raise_flags
 from autograder.measuring.watch import Watch
@@ -40,7 +40,7 @@ from autograder.report import (
     Timing,
     totals,
 )
-from autograder.wholefile import PRIVATE, write_whole
+from autograder.text import Lang, speaking
 
 GRADERS = Path(autograder.graders.__file__).parent
 

@@ -8,11 +8,11 @@ import pytest
 
 from autograder.errors import EvidenceError, GraderError
 from autograder.evidence.reader import Evidence
-from autograder.language import Lang, say, speaking
 from autograder.measuring.measure import Measurements
 from autograder.measuring.verdicts import AbsentError, SettledError, UndecidedError
 from autograder.measuring.watch import Part, Setback, SetbackError, Watch
 from autograder.report import Profile, Status
+from autograder.text import Lang, say, speaking
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.grading.grade import grade
+from autograder.grading.batch import grade
 from autograder.grading.task import Grading
 from autograder.notebook.assignment import load_assignment
 from autograder.release import is_current, leftovers

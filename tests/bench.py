@@ -12,17 +12,16 @@ from typing import Any
 import msgspec
 
 from autograder.calibration.profiles import data_folder
-from autograder.evidence.inbox import write_requests
-from autograder.evidence.outbox import take
+from autograder.evidence.exchange import take, write_requests
 from autograder.evidence.reader import Evidence
 from autograder.evidence.records import EvidenceFile
 from autograder.judge import gather_probes
-from autograder.language import Lang, speaking
 from autograder.measuring.measure import Measurements
 from autograder.measuring.verdicts import AbsentError, UndecidedError
 from autograder.probe.gradients import watch
 from autograder.probe.requests import Probe
 from autograder.report import Profile
+from autograder.text import Lang, speaking
 from tests.lab import DATA, IMPORTS, SEED
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from autograder.grading.task import Grading, Task, to_grade, to_judge
 from autograder.notebook.assignment import load_assignment
 from autograder.report import Profile
-from autograder.sandbox.tree import descendants
+from autograder.sandbox.processes import descendants
 from tests.submissions import build
 from tests.submissions.convolutions import LOOPS
 

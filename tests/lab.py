@@ -11,16 +11,15 @@ import msgspec
 import nbformat
 
 from autograder.calibration.profiles import data_folder
-from autograder.evidence.inbox import write_requests
-from autograder.evidence.outbox import take
+from autograder.evidence.exchange import take, write_requests
 from autograder.evidence.records import CellRun, EvidenceFile, Failure
 from autograder.judge import gather_probes, judge
-from autograder.language import Lang
 from autograder.notebook.assignment import load_assignment
 from autograder.probe.failures import failure
 from autograder.probe.gradients import watch
 from autograder.probe.requests import Probe
 from autograder.report import CellReport, Profile, Report, Timing
+from autograder.text import Lang
 
 SEED = "a seed of the tests"
 

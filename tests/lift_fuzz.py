@@ -14,14 +14,11 @@ import torch
 from torch import Tensor
 
 from autograder.errors import EvidenceError
-from autograder.lift.build import _Builder
-from autograder.lift.call import refusing
+from autograder.lift.build import Known, _Builder
 from autograder.lift.flow import trace_flow
-from autograder.lift.graph import Graph, Operation, Ref
-from autograder.lift.guarded import aten
-from autograder.lift.known import Known
-from autograder.lift.operations import functions
-from autograder.lift.schema import InputEntry, WeightEntry
+from autograder.lift.module import refusing
+from autograder.lift.operations import aten, functions
+from autograder.lift.schema import Graph, InputEntry, Operation, Ref, WeightEntry
 
 INPUT = (2, 4, 6, 6)
 LEAST, MOST = -(2**63), 2**63 - 1

@@ -12,10 +12,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from autograder.evidence.records import History, Results
-from autograder.language import Lang
+from autograder.files import write_report
 from autograder.measuring.findings import Best, Comparison, Findings, Layer, Misread, ModelFinding, Overlay
 from autograder.report import CellReport, Check, Flag, Kind, ModelReport, Profile, Report, Status
-from autograder.wholefile import write_report
+from autograder.text import Lang
 from tests.lab import DATA, judged
 from tests.submissions.convolutions import LOOPS, WRONG_WAYS
 from tests.submissions.fitted import FITTED_CELLS

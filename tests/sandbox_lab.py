@@ -21,7 +21,7 @@ from autograder.sandbox import (
     isolation,
     kernel_manager,
 )
-from autograder.sandbox.tree import descendants
+from autograder.sandbox.processes import descendants
 
 PROJECT = Path(__file__).resolve().parent.parent
 CANARY = "canary-7f3a91"

@@ -6,9 +6,9 @@ import nbformat
 import pytest
 
 from autograder.errors import GraderError
-from autograder.language import Lang, speaking
 from autograder.notebook.assignment import CHECKOUT, load_assignment
 from autograder.report import Kind
+from autograder.text import Lang, speaking
 
 NO_POINTS = (
     '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "id": "a", "outputs": [], '

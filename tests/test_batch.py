@@ -10,11 +10,11 @@ import typer
 
 from autograder.cli.grading import _finish, _Run
 from autograder.errors import GraderError
+from autograder.grading.folders import PREFIX, run_folder
 from autograder.grading.workers import each
-from autograder.grading.workers.places import PREFIX, run_folder
 from autograder.interruption import Interruption
-from autograder.language import Lang
 from autograder.report import Report
+from autograder.text import Lang
 from tests.faulty import CHEAP, CHEAP_POINTS, supervisor, task, worker
 from tests.sandbox_lab import needs_bubblewrap
 from tests.test_report import REPORT

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.calibration.calibrate import Run, accuracy, conclude, is_sound, measured_by, spread
+from autograder.calibration.calibrate import VARIANTS, Run, Subject, accuracy, conclude, is_sound, measured_by, spread
 from autograder.calibration.changed import change
 from autograder.calibration.profiles import Split
 from autograder.calibration.thresholds import (
@@ -21,7 +21,6 @@ from autograder.calibration.thresholds import (
     threshold,
     write,
 )
-from autograder.calibration.variants import VARIANTS, Subject
 from autograder.errors import GraderError
 from autograder.report import Profile
 from reference.data import Dataset, Images

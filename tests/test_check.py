@@ -14,11 +14,11 @@ from nbgrader.nbgraderformat import MetadataValidator
 
 from autograder.cli import main
 from autograder.errors import SubmissionError
-from autograder.language import Lang, speaking
 from autograder.notebook.assignment import load_assignment
 from autograder.notebook.check import check, write_fixed
 from autograder.notebook.damage import Damage, Damaged, damaged
 from autograder.notebook.submission import read_submission
+from autograder.text import Lang, speaking
 from tests.pictures import picture
 from tests.submissions.build import RELEASE, build
 

@@ -12,12 +12,18 @@ import pandas as pd
 import pytest
 
 from autograder.errors import SplotError
-from autograder.language import Lang
 from autograder.publish.charts import histogram
-from autograder.publish.class_table import COLUMNS, class_table
-from autograder.publish.classpage import class_page, write_class_page
-from autograder.publish.classroom import cell_shares, median_curve, read_class
+from autograder.publish.classpage import (
+    COLUMNS,
+    cell_shares,
+    class_page,
+    class_table,
+    median_curve,
+    read_class,
+    write_class_page,
+)
 from autograder.report import CellReport, Check, Kind, Outcome, Report, Status
+from autograder.text import Lang
 from tests.pages import anatomy, findings_saying, leave, report_saying
 from tests.test_report import REPORT
 

@@ -10,15 +10,13 @@ from jupyter_client.session import Session
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from autograder.calibration.profiles import data_folder
-from autograder.collecting.collect import Collection, collect
+from autograder.collecting.collect import Collection, TimeLimits, collect
 from autograder.collecting.kept import Kept
-from autograder.collecting.memory import COLLECTING_MB
-from autograder.collecting.runner import Runner
-from autograder.collecting.timelimits import TimeLimits
+from autograder.collecting.runner import COLLECTING_MB, Runner
 from autograder.errors import GraderError
+from autograder.evidence.exchange import written
 from autograder.evidence.reader import Evidence
 from autograder.evidence.records import CellRun, Failure, Fault, Flavour
-from autograder.evidence.seal import written
 from autograder.judge import gather_probes
 from autograder.notebook.submission import Cell, Submission
 from autograder.report import Profile

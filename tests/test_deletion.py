@@ -12,7 +12,7 @@ import pytest
 
 from autograder import deletion
 from autograder.deletion import delete
-from autograder.evidence.outbox import take
+from autograder.evidence.exchange import take
 from autograder.sandbox import Room, SandboxKind
 from autograder.sandbox.watchdog import written_bytes
 from tests.sandbox_lab import PROJECT

@@ -10,9 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from autograder.graders.ablation import MOST
+from autograder.graders.architecture import Flow, changed_parameters, convolutions, regularizers
 from autograder.graders.effect import averages_one_pixel
-from autograder.graders.flow import Flow
-from autograder.graders.skeleton import changed_parameters, convolutions, regularizers
 from autograder.lift import Compute, StepKind, lift
 from autograder.measuring.verdicts import UndecidedError
 from tests.lifting import images, roundtrip, vary

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autograder.errors import EvidenceError
-from autograder.evidence.reader import Evidence
+from autograder.evidence.reader import Evidence, Executed
 from autograder.evidence.records import (
     CallRecord,
     CellRun,
@@ -28,7 +28,6 @@ from autograder.evidence.records import (
     Results,
     TransformStep,
 )
-from autograder.notebook.executed import Executed
 from autograder.report import Profile, Timing
 
 pytestmark = pytest.mark.usefixtures("english")

@@ -2,10 +2,9 @@
 
 import pytest
 
-from autograder.collecting.limits import passed_limit
 from autograder.evidence.records import Failure, Fault
-from autograder.explain import explain
-from autograder.language import Lang, speaking
+from autograder.explain import explain, passed_limit
+from autograder.text import Lang, speaking
 
 CELL = "task2_case_2"
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from autograder.probe.export import Method, export_model
-from autograder.probe.weights import ExportError
+from autograder.probe.graph import ExportError
 from tests import student_models as styles
 
 METHODS = {

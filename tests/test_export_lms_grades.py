@@ -13,10 +13,10 @@ import pytest
 from autograder.cli import ASSIGNMENT
 from autograder.errors import SplotError
 from autograder.export import Bonus, Grade, grade_of, read_grades, write_table
-from autograder.export.marks import read_marks
-from autograder.language import Lang, speaking
+from autograder.export.grades import read_marks
+from autograder.files import write_report
 from autograder.report import Outcome, Report
-from autograder.wholefile import write_report
+from autograder.text import Lang, speaking
 from tests.test_export_lms import IN_ENGLISH, worksheet
 from tests.test_export_lms_canvas import GRADEBOOK, imported
 from tests.test_report import REPORT

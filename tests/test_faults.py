@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.grading.held import held
+from autograder.grading.folders import held
 from autograder.grading.task import Grading, JudgeLimits, unusable
 from autograder.grading.workers import each
 from autograder.report import Outcome, Report, read_report

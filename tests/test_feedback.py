@@ -16,17 +16,15 @@ from autograder.evidence.reader import Evidence
 from autograder.evidence.records import Flavour
 from autograder.graders.convolutions import arguments
 from autograder.graders.task1 import RANDOM, SHAPES, SHEET
-from autograder.language import Lang, speaking
 from autograder.measuring.findings import Findings, read_findings
 from autograder.measuring.measure import Measurements
 from autograder.notebook.assignment import Assignment, load_assignment
 from autograder.notebook.submission import read_submission
 from autograder.pictures import look
 from autograder.pictures.comparisons import comparisons
-from autograder.publish.expectations import expectation
-from autograder.publish.feedback import feedback, leave_feedback, write_feedback
-from autograder.publish.marks import Mark, place
+from autograder.publish.feedback import Mark, expectation, feedback, leave_feedback, place, write_feedback
 from autograder.report import Outcome, Profile, Report, Status, read_report
+from autograder.text import Lang, speaking
 from reference.convolution import convolution
 from reference.data import Dataset
 from tests.pages import anatomy, findings_saying, graded, leave

@@ -8,12 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograder.language import Lang
 from autograder.notebook.assignment import Assignment, load_assignment
 from autograder.publish.charts import panel
-from autograder.publish.feedback import feedback
-from autograder.publish.marks import Mark
-from autograder.publish.quoting import harmless
+from autograder.publish.feedback import Mark, feedback
+from autograder.publish.page import harmless
+from autograder.text import Lang
 from tests.pages import anatomy, findings_saying, leave, report_saying
 
 

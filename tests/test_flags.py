@@ -11,18 +11,17 @@ from rich.console import Console
 from autograder.course.grade import _fill
 from autograder.course.marking import flagged
 from autograder.evidence.reader import Evidence
-from autograder.language import Lang, speaking
 from autograder.measuring import flags as rules
 from autograder.measuring.flags import RULES, raise_flags
 from autograder.measuring.measure import REQUIRED, Measurements
 from autograder.notebook.assignment import load_assignment
-from autograder.publish.classpage import class_page
-from autograder.publish.classroom import read_class
+from autograder.publish.classpage import class_page, read_class
 from autograder.publish.feedback import feedback
 from autograder.publish.flagged import figures, meaning
 from autograder.publish.junit import junit
 from autograder.publish.terminal import print_report
 from autograder.report import Flag, Profile, Report, read_report
+from autograder.text import Lang, speaking
 from tests.lab import DATA, failed, judged
 from tests.pages import leave
 from tests.submissions.fitted import COUNTS, FITTED_CELLS

@@ -9,7 +9,7 @@ import torch
 
 from autograder.evidence.records import MapRecord
 from autograder.graders import task5
-from autograder.graders.maps import correlation, flat
+from autograder.graders.activations import correlation, flat
 from autograder.measuring.measure import Measurements
 from tests.bench import Bench, said
 from tests.submissions.maps import HOOKS, MODELS, NETWORKS, RIGHT_WAYS, UNFIT_MODELS, WRONG_WAYS, resized

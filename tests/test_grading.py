@@ -10,11 +10,11 @@ import pytest
 
 from autograder.calibration.profiles import available
 from autograder.evidence.reader import Evidence
-from autograder.grading.grade import grade, regrade
+from autograder.grading.batch import grade, regrade
 from autograder.grading.task import Grading, folder_of
-from autograder.language import Lang
 from autograder.notebook.assignment import load_assignment
 from autograder.report import CellReport, Kind, Outcome, Profile, Report, Status, read_report
+from autograder.text import Lang
 from reference.data import Dataset
 from tests.submissions import RIGHT, WRONG, build
 from tests.submissions.build import RELEASE

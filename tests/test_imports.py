@@ -18,7 +18,6 @@ MAY_USE_REFERENCE = {
     "autograder.calibration.falls",
     "autograder.calibration.profiles",
     "autograder.calibration.thresholds",
-    "autograder.calibration.variants",
     "autograder.cli.course",
     "autograder.doctor",
     "autograder.grading.stages",
@@ -26,11 +25,11 @@ MAY_USE_REFERENCE = {
     "autograder.measuring.measured",
     "autograder.notebook.choice",
     "autograder.pictures.comparisons",
-    "autograder.pictures.models",
+    "autograder.pictures.networks",
 }
 LAYERS = (
-    {"errors", "language", "report", "printable", "spreadsheet", "interruption"},
-    {"plainfile", "wholefile", "deletion", "release"},
+    {"errors", "text", "report", "interruption"},
+    {"files", "deletion", "release"},
     {"notebook", "calibration", "sandbox", "lift"},
     {"evidence", "doctor"},
     {"collecting", "explain"},

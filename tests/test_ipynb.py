@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autograder.errors import SubmissionError
-from autograder.language import Lang, speaking
-from autograder.notebook import nbfile
+from autograder.notebook import reading as nbfile
 from autograder.notebook.assignment import load_assignment
 from autograder.notebook.damage import Damage, Damaged
-from autograder.notebook.ipynb import read_ipynb
+from autograder.notebook.reading import read_ipynb
 from autograder.notebook.submission import read_submission
+from autograder.text import Lang, speaking
 from tests.submissions.build import RELEASE
 
 ASSIGNMENT = load_assignment()

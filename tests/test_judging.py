@@ -13,13 +13,13 @@ from autograder.errors import EvidenceError
 from autograder.evidence.reader import Evidence
 from autograder.grading.task import Grading, JudgeLimits
 from autograder.grading.workers import each
-from autograder.language import Lang
 from autograder.measuring import measure
 from autograder.measuring.findings import read_findings
 from autograder.measuring.measure import Measurements
 from autograder.measuring.verdicts import AbsentError, UndecidedError
 from autograder.measuring.watch import Cause, Part, Setback, SetbackError, Watch
 from autograder.report import Outcome, Profile, Report, Status
+from autograder.text import Lang
 from tests.faulty import again
 from tests.lab import DATA, cell_of, write_evidence
 from tests.submissions.right import TASK_2
@@ -107,7 +107,7 @@ from autograder import judge as judging
 from autograder.graders import loops
 from autograder.grading.judging import judged
 from autograder.grading.task import Grading, JudgeLimits, to_judge
-from autograder.language import Lang
+from autograder.text import Lang
 from autograder.lift.operations import functions
 from autograder.notebook.assignment import load_assignment
 from autograder.report import encode

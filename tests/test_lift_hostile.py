@@ -15,8 +15,8 @@ import torch
 
 from autograder.errors import EvidenceError
 from autograder.lift import lift
+from autograder.lift.build import LAYERS
 from autograder.lift.operations import functions
-from autograder.lift.table import LAYERS
 from autograder.probe.export import export_model
 from tests import student_models as styles
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from autograder.errors import EvidenceError
-from autograder.evidence.outbox import call_array, map_array
+from autograder.evidence.exchange import call_array, map_array
 from autograder.evidence.probes import random_images
 from autograder.evidence.reader import Evidence
 from autograder.evidence.records import CallRecord, DataRecord, MapRecord, ModelRecord, Record

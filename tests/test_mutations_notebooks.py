@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.grading.grade import grade
+from autograder.grading.batch import grade
 from autograder.grading.task import Grading
 from autograder.notebook.assignment import load_assignment
 from autograder.notebook.check import check, write_fixed

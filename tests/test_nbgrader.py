@@ -12,8 +12,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from nbgrader.server_extensions.formgrader import handlers
 from traitlets.config import Config
 
-from autograder.course.cells import told
-from autograder.grading.grade import grade
+from autograder.course.grade import told
+from autograder.grading.batch import grade
 from autograder.grading.task import Grading
 from autograder.notebook.assignment import load_assignment
 from autograder.report import CellReport, Check, Kind, Outcome, Profile, Report, Status, read_report

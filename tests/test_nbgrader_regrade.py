@@ -8,7 +8,7 @@ import pytest
 from autograder.course.export import read_gradebook
 from autograder.course.gradebook import capped
 from autograder.evidence.reader import Evidence
-from autograder.notebook.ipynb import read_ipynb
+from autograder.notebook.reading import read_ipynb
 from autograder.report import CellReport, Kind, Profile, Status
 from tests.lab import write_evidence
 from tests.nbgrader_course import Course

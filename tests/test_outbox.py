@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autograder.errors import GraderError
-from autograder.evidence import outbox as module
-from autograder.evidence.outbox import take
+from autograder.evidence import exchange as module
+from autograder.evidence.exchange import take
 from autograder.evidence.records import CallRecord, Fault, Flavour, ModelRecord, Probed
 
 pytestmark = pytest.mark.usefixtures("english")

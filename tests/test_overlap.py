@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from autograder.errors import SplotError
-from autograder.notebook.overlap import refuse_overlap
-from autograder.notebook.paths import find_submissions
+from autograder.notebook.find import find_submissions, refuse_overlap
 from tests.faulty import SPLOT
 
 

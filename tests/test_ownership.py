@@ -15,15 +15,15 @@ from traitlets.config import LoggingConfigurable
 from autograder.course.grade import how
 from autograder.course.settings import Splot
 from autograder.errors import GraderError
+from autograder.evidence.exchange import withdraw
 from autograder.evidence.reader import Evidence
-from autograder.evidence.seal import withdraw
-from autograder.grading.held import set_aside
+from autograder.files import write_whole
+from autograder.grading.folders import set_aside
 from autograder.grading.judging import _require_own
 from autograder.grading.task import Grading, Task
 from autograder.grading.workers import each
 from autograder.grading.workers.dispatch import _dismiss
 from autograder.report import Outcome, Profile, Report, read_report
-from autograder.wholefile import write_whole
 from tests.faulty import CHEAP, CHEAP_POINTS, again, task
 from tests.sandbox_lab import needs_bubblewrap
 

@@ -7,11 +7,11 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser
 
-from autograder.language import Lang
 from autograder.notebook.assignment import load_assignment
 from autograder.publish.classpage import write_class_page
 from autograder.publish.feedback import write_feedback
 from autograder.report import Outcome
+from autograder.text import Lang
 from tests.browser import browser as browser  # noqa: PLC0414 - a fixture
 from tests.browser import screenshot
 from tests.pages import findings_saying, graded, leave, opened, report_saying, violations

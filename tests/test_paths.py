@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from autograder.errors import SubmissionError
-from autograder.language import Lang, speaking
-from autograder.notebook.paths import NothingToGradeError, find_evidence, find_submissions, left_out, require_own
+from autograder.notebook.find import NothingToGradeError, find_evidence, find_submissions, left_out, require_own
+from autograder.text import Lang, speaking
 
 
 def touch(*paths: Path) -> None:

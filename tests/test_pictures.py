@@ -17,15 +17,15 @@ from PIL import Image
 from autograder.evidence.records import CallRecord, Flavour
 from autograder.graders.convolutions import Answer
 from autograder.graders.task1 import RANDOM
-from autograder.language import Lang
 from autograder.measuring.findings import Findings
 from autograder.measuring.measure import Measurements
 from autograder.notebook.assignment import load_assignment
 from autograder.pictures.comparisons import _compare
-from autograder.pictures.images import ENLARGED, enlarged_png, image_png, overlay_png
-from autograder.pictures.models import _misread
+from autograder.pictures.networks import _misread
+from autograder.pictures.overlays import ENLARGED, enlarged_png, image_png, overlay_png
 from autograder.publish.feedback import feedback
-from autograder.publish.wording import class_name
+from autograder.publish.page import class_name
+from autograder.text import Lang
 from reference.convolution import convolution
 from tests.pages import leave, report_saying
 

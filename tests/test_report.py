@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from autograder.files import write_report, write_whole
 from autograder.report import (
     CellReport,
     Check,
@@ -21,7 +22,6 @@ from autograder.report import (
     read_report,
     totals,
 )
-from autograder.wholefile import write_report, write_whole
 
 CELLS = (
     CellReport(

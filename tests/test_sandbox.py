@@ -12,17 +12,11 @@ import pyseccomp
 import pytest
 
 from autograder.errors import GraderError
-from autograder.sandbox import (
-    Limits,
-    SandboxKind,
-    cores,
-    isolation,
-    require,
-)
-from autograder.sandbox.cores import claimed
+from autograder.sandbox import Limits, SandboxKind, isolation, require
+from autograder.sandbox import processes as cores
 from autograder.sandbox.features import PROGRAMS
+from autograder.sandbox.processes import claimed, host_uid
 from autograder.sandbox.seccomp import BOUNDLESS_FCNTL, BUFFER_SIZES, CLONE_FILES, NEW_NAMESPACES, REFUSED
-from autograder.sandbox.tree import host_uid
 from tests.sandbox_lab import CANARY, PROJECT, SMALL, Lab, needs_bubblewrap, opened
 
 pytestmark = needs_bubblewrap

@@ -9,7 +9,7 @@ import pytest
 from nbclient.exceptions import DeadKernelError
 
 from autograder.sandbox import Cause, Limits
-from autograder.sandbox.memory import MIB, available
+from autograder.sandbox.processes import MIB, available
 from tests.sandbox_lab import needs_bubblewrap, opened
 from tests.submissions.hostile.attack import IMPORTS
 from tests.submissions.hostile.unseen import FOUND, QUICK

@@ -6,8 +6,7 @@ import pytest
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autograder.graders.flow import Flow
-from autograder.graders.skeleton import changed_parameters, convolutions, differences, regularizers
+from autograder.graders.architecture import Flow, changed_parameters, convolutions, differences, regularizers
 from autograder.lift import StepKind, lift
 from tests.lifting import vary
 from tests.test_flow import EXAMPLE, Spelt, flow_of

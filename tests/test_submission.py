@@ -9,10 +9,10 @@ import nbformat
 import pytest
 
 from autograder.errors import SubmissionError
-from autograder.language import Lang, speaking
 from autograder.notebook.assignment import load_assignment
 from autograder.notebook.damage import Damage, Damaged
 from autograder.notebook.submission import Submission, read_submission, student_of
+from autograder.text import Lang, speaking
 from tests.submissions.build import RELEASE, build
 
 ASSIGNMENT = load_assignment()

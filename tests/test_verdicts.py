@@ -9,9 +9,9 @@ import pytest
 from autograder.evidence.reader import Evidence
 from autograder.evidence.records import CellRun, EvidenceFile, Failure, Fault
 from autograder.explain import AVAILABLE, explain
-from autograder.language import Lang, speaking
 from autograder.measuring.verdicts import AbsentError, SettledError, UndecidedError, absent, settled
 from autograder.report import Profile, Status
+from autograder.text import Lang, speaking
 
 SOLUTION, TESTS = "task3_baseline", "task3_training_tests"
 CELLS: list[tuple[str | None, bool]] = [("task3_helpers", True), (None, False), (SOLUTION, False), (TESTS, True)]

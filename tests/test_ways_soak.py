@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.grading.grade import grade
+from autograder.grading.batch import grade
 from autograder.grading.task import Grading
 from autograder.notebook.assignment import load_assignment
 from autograder.report import Outcome, Profile, Report

@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from autograder.calibration.calibrate import measured_by, spread, train_subject
+from autograder.calibration.calibrate import VARIANTS, Subject, measured_by, spread, train_subject
 from autograder.calibration.changed import IMAGES, change
 from autograder.calibration.profiles import Split, load_split
 from autograder.calibration.thresholds import Falls, Kind
-from autograder.calibration.variants import VARIANTS, Subject
 from autograder.report import Profile
 from reference.data import Dataset, Images
 from reference.evaluation import evaluate

@@ -11,8 +11,7 @@ import typer
 from rich.console import Console
 
 from autograder.errors import SplotError
-from autograder.language import Lang
-from autograder.printable import printable
+from autograder.text import Lang, printable
 
 ASSIGNMENT = "cnn"
 

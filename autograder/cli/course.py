@@ -9,7 +9,7 @@ from rich.console import Console
 
 from autograder.cli.app import ASSIGNMENT, Language, app
 from autograder.errors import SplotError
-from autograder.language import Lang, speaking
+from autograder.text import Lang, speaking
 
 
 @app.command()
@@ -44,8 +44,8 @@ def check(
     from autograder.notebook.assignment import load_assignment
     from autograder.notebook.check import check as checked
     from autograder.notebook.check import write_fixed
-    from autograder.notebook.paths import find_submissions
-    from autograder.publish.checked import print_check
+    from autograder.notebook.find import find_submissions
+    from autograder.publish.terminal import print_check
 
     assignment = load_assignment(ASSIGNMENT)
     found = [notebook for path in paths for notebook in find_submissions(path, ASSIGNMENT)]

@@ -11,10 +11,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from autograder.cli.app import ASSIGNMENT, Language, app
 from autograder.interruption import Interruption, interruptible
-from autograder.language import Lang, speaking
-from autograder.printable import printable
 from autograder.report import Outcome, Profile, Report
 from autograder.sandbox.room import SandboxKind
+from autograder.text import Lang, printable, speaking
 
 MOST_WARNINGS = 20
 
@@ -45,7 +44,7 @@ def grade(
     from autograder.grading.batch import grade_all
     from autograder.grading.task import Grading
     from autograder.notebook.assignment import load_assignment
-    from autograder.notebook.paths import find_submissions, left_out
+    from autograder.notebook.find import find_submissions, left_out
     from autograder.sandbox import require
 
     found_at = {path: find_submissions(path, ASSIGNMENT, out) for path in paths}
@@ -72,7 +71,7 @@ def judge(
     from autograder.grading.batch import judge_all
     from autograder.grading.task import Grading
     from autograder.notebook.assignment import load_assignment
-    from autograder.notebook.paths import find_evidence
+    from autograder.notebook.find import find_evidence
 
     folders = [folder for path in paths for folder in find_evidence(path)]
     with interruptible() as stopped:
@@ -123,10 +122,10 @@ def _watch(reports: Iterator[Report], total: int, done: list[Report]) -> None:
 
 def _publish(reports: list[Report], run: _Run) -> None:
     """Print the reports and write the files asked for."""
+    from autograder.files import write_whole
     from autograder.publish.junit import junit
     from autograder.publish.terminal import print_report, print_summary
     from autograder.report import encode_all
-    from autograder.wholefile import write_whole
 
     with speaking(run.lang):
         console = Console()

@@ -8,8 +8,7 @@ from rich.console import Console
 
 from autograder.cli.app import ASSIGNMENT, Language, app
 from autograder.export import Bonus, Filled, System
-from autograder.language import Lang, speaking
-from autograder.printable import printable
+from autograder.text import Lang, printable, speaking
 
 
 @app.command()

@@ -18,20 +18,38 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
 import autograder.probe
-from autograder.collecting.memory import bounded_memory
-from autograder.collecting.runner import Runner, SandboxEndedError
-from autograder.collecting.timelimits import TIME_LIMITS, TimeLimits
+from autograder.collecting.runner import Runner, SandboxEndedError, bounded_memory
 from autograder.errors import GraderError
-from autograder.evidence.inbox import write_requests
-from autograder.evidence.outbox import take
+from autograder.evidence.exchange import seal, take, withdraw, write_requests
 from autograder.evidence.probes import Probe, seed_for
 from autograder.evidence.records import CellRun, EvidenceFile, Failure, Fault, Probed
-from autograder.evidence.seal import seal, withdraw
-from autograder.language import say
 from autograder.notebook.submission import Cell, Submission
 from autograder.probe.bootstrap import KERNEL_PROBE
 from autograder.report import Profile, Timing
 from autograder.sandbox import Limits, Room, SandboxKind, memory_guard
+from autograder.text import say
+
+
+@dataclass(frozen=True)
+class TimeLimits:
+    """Seconds of wall time: one cell, the whole notebook, and the probe at one test cell."""
+
+    cell: float
+    submission: float
+    probe: float = 120.0
+
+    def within(self, seconds: float | None) -> "TimeLimits":
+        """Keep to `seconds` in all, of which neither one cell nor one probe may take more than half."""
+        if seconds is None:
+            return self
+        return TimeLimits(min(self.cell, seconds / 2), seconds, min(self.probe, seconds / 2))
+
+
+TIME_LIMITS: Mapping[Profile, TimeLimits] = {
+    Profile.QUICK: TimeLimits(cell=300.0, submission=900.0),
+    Profile.FULL: TimeLimits(cell=1800.0, submission=5400.0),
+}
+
 
 MAX_DEATHS = 6
 MIN_FREE = 16_000_000

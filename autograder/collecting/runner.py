@@ -5,23 +5,140 @@ the kernel does not recover does the kernel have to die.
 """
 
 import asyncio
+import re
+import resource
 import time
-from contextlib import suppress
+from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from queue import Empty
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
-from nbclient.exceptions import DeadKernelError
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionComplete, DeadKernelError
 from nbformat import NotebookNode
 from zmq import ZMQError
 
-from autograder.collecting.client import MAX_OUTPUT, MAX_OUTPUTS, POLL_S, RECOVERY_S, BoundedClient
 from autograder.collecting.kept import Kept
-from autograder.collecting.memory import for_a_child
-from autograder.collecting.outputs import cut_off, images, raised, told
 from autograder.errors import GraderError
 from autograder.evidence.records import CellRun, Failure, Fault
+from autograder.probe.bootstrap import CUT
 from autograder.sandbox import Cause, Room, death, kernel_manager, left_out
+
+MIB = 2**20
+COLLECTING_MB = 2048
+"""Address space, in MiB, beyond what the process starts with."""
+
+
+@contextmanager
+def bounded_memory(mb: int = COLLECTING_MB) -> Iterator[None]:
+    """Keep this process to so much more address space; raises `GraderError` where it was not enough.
+
+    That is no loss of points: what fails for want of it is ours, and a person has to look.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    own = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize() + mb * MIB
+    resource.setrlimit(resource.RLIMIT_AS, (own if soft == resource.RLIM_INFINITY else min(own, soft), hard))
+    try:
+        yield
+    except MemoryError as error:
+        said = f"What came out of the sandbox did not fit into {mb} MiB; a person must look at this submission."
+        raise GraderError(said) from error
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+@contextmanager
+def for_a_child() -> Iterator[None]:
+    """Lift the limit while a process is started that has limits of its own: it would inherit this one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+SMALLEST_PICTURE = 64  # pixels, each way
+TEXT = 1_000
+LINE = re.compile(r"Cell In\[\d+\], line (\d+)")
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+NO_MEMORY = re.compile(r"can't allocate memory|Unable to allocate|not enough memory", re.IGNORECASE)
+
+
+def told(value: object) -> str:
+    """Return what a kernel said as text that can be written: half surrogates cannot."""
+    return str(value)[:TEXT].encode("utf-8", "replace").decode()
+
+
+def raised(cell: NotebookNode) -> Failure | None:
+    """Describe the exception a cell ended with, from its last output."""
+    last = next((output for output in reversed(cell.outputs) if output.output_type == "error"), None)
+    if last is None:
+        return None
+    traceback = ANSI.sub("", "\n".join(str(line) for line in last.get("traceback", ())))
+    lines = LINE.findall(traceback)
+    message = told(last.get("evalue"))
+    memory = last.get("ename") == "MemoryError" or NO_MEMORY.search(message)
+    return Failure(
+        Fault.MEMORY if memory else Fault.ERROR,
+        told(last.get("ename")),
+        message,
+        int(lines[-1]) if lines else None,
+    )
+
+
+def cut_off(cell: NotebookNode) -> bool:
+    """Whether the kernel itself left out some of what a cell printed."""
+    return any(CUT in str(output.get("text", "")) for output in cell.get("outputs", ()))
+
+
+def images(cell: NotebookNode) -> int:
+    """Count the pictures a cell shows; a PNG smaller than a thumbnail is none."""
+    shown = (data for output in cell.get("outputs", ()) if isinstance(data := output.get("data"), dict))
+    return sum(any(kind.startswith("image/") and _visible(kind, data[kind]) for kind in data) for data in shown)
+
+
+def _visible(kind: str, content: object) -> bool:
+    """Whether a picture is large enough to be looked at; only a PNG's first bytes are read (its width and height)."""
+    if kind != "image/png":
+        return True
+    try:
+        start = b64decode(str(content)[:32])
+    except ValueError:
+        return False
+    return all(int.from_bytes(side, "big") >= SMALLEST_PICTURE for side in (start[16:20], start[20:24]))
+
+
+RECOVERY_S = 5.0
+POLL_S = 0.2
+MAX_OUTPUT = 5_000_000  # bytes of one cell
+MAX_OUTPUTS = 40_000_000  # of the whole notebook
+
+
+class BoundedClient(NotebookClient):
+    """An nbclient that keeps at most `room` bytes of a cell's output, answers no comm, and ignores malformed messages."""
+
+    room = MAX_OUTPUT
+    ended = True
+    """Whether the kernel said that the last cell is done: then all its output is here."""
+    kept = Kept([], 0)
+
+    def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:  # noqa: ARG002
+        """Process a message of the kernel, which may be anything: the student's code holds the signing key."""
+        kind, content = msg.get("msg_type"), msg.get("content")
+        if self.kept.outputs is not cell.outputs:
+            self.kept = Kept(cell.outputs, self.room)
+        if not isinstance(kind, str) or not isinstance(content, dict):
+            return None
+        if kind == "status" and content.get("execution_state") == "idle":
+            self.ended = True
+            raise CellExecutionComplete
+        self.kept.take(kind, content)
+        return None
+
 
 READY_S = 60.0
 LAST_BYTES = 10_000

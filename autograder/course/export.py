@@ -14,9 +14,9 @@ from traitlets import Bool, Enum, Unicode
 from autograder.course.settings import Splot
 from autograder.errors import SplotError
 from autograder.export import Bonus, Filled, Grade, Rules, System, fill_file
-from autograder.language import speaking
 from autograder.notebook.assignment import Item, load_assignment
-from autograder.publish.wording import points
+from autograder.publish.page import points
+from autograder.text import speaking
 
 
 class LmsExport(ExportPlugin):  # type: ignore[misc]  # nbgrader has no types

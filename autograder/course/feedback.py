@@ -7,11 +7,10 @@ from nbgrader.api import Gradebook
 
 from autograder.course.settings import Splot
 from autograder.errors import GraderError
-from autograder.language import say, speaking
 from autograder.notebook.assignment import Assignment, load_assignment
-from autograder.publish.feedback import write_feedback
-from autograder.publish.marks import Mark
+from autograder.publish.feedback import Mark, write_feedback
 from autograder.report import CellReport, Kind, read_report
+from autograder.text import say, speaking
 
 SAME = 1e-6  # points
 

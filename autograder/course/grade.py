@@ -1,27 +1,126 @@
 """Grade a submission in nbgrader's own pipeline, in the place of `Execute`, which would run student code beside the answers."""
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from nbformat import NotebookNode
+from nbformat.v4 import new_output
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from autograder.course.cells import graded_outputs
 from autograder.course.marking import beside, flagged
-from autograder.course.outputs import safe_outputs
 from autograder.course.settings import Splot
 from autograder.errors import EvidenceError, GraderError
 from autograder.evidence.reader import Evidence
-from autograder.grading.grade import grade, regrade
+from autograder.grading.batch import grade, regrade
 from autograder.grading.task import Grading, folder_of
-from autograder.language import speaking
 from autograder.measuring.findings import Findings, read_findings
 from autograder.notebook.assignment import Assignment, load_assignment
-from autograder.notebook.ipynb import read_ipynb
-from autograder.notebook.overlap import refuse_overlap
+from autograder.notebook.find import refuse_overlap
+from autograder.notebook.reading import read_ipynb
 from autograder.notebook.submission import student_of
-from autograder.report import Kind, Outcome, Profile, Report
+from autograder.publish.page import points
+from autograder.report import CellReport, Kind, Outcome, Profile, Report, Status
 from autograder.sandbox import SandboxKind
+from autograder.text import printable, say, speaking
+
+MARKS = {True: "✓", False: "✗", None: "?"}
+COLUMNS = 72  # formgrader does not wrap what a cell printed
+INDENT = " " * 4
+
+
+def graded_outputs(cell: CellReport, profile: Profile) -> list[NotebookNode]:
+    """Return a cell's outputs, as graded on this profile: a result that is a number is, to nbgrader, the score.
+
+    A bonus goes elsewhere, and what is undecided has none: both say 0 here, and `AmendGrades` puts that right.
+    """
+    score = cell.score if cell.kind is Kind.AUTO and cell.score is not None else 0.0
+    return [
+        new_output("stream", name="stdout", text=told(cell, profile)),
+        new_output("execute_result", data={"text/plain": repr(score)}),
+    ]
+
+
+def told(cell: CellReport, profile: Profile) -> str:
+    """Say what the checks of a cell found; a message that several share stands below all of them."""
+    by_message: dict[tuple[bool | None, str], list[str]] = {}
+    for check in cell.checks:
+        by_message.setdefault((check.passed, "" if check.passed else check.message), []).append(check.name)
+    lines = [*_headline(cell), *_reason(cell, profile)]
+    for (passed, message), names in by_message.items():
+        lines += _block(MARKS[passed], names, message)
+    return "\n".join(lines) + "\n"
+
+
+def _headline(cell: CellReport) -> list[str]:
+    worth = f"{points(cell.score)} / {points(cell.points)}"
+    bonus = say(pl=" (punkty dodatkowe)", en=" extra credit") if cell.kind is Kind.BONUS else ""
+    open_ = say(pl=", oceni osoba prowadząca", en=", for a person to grade") if cell.score is None else ""
+    return _wrapped(f"{cell.title}: {worth}{bonus}{open_}")
+
+
+def _reason(cell: CellReport, profile: Profile) -> list[str]:
+    """Say why a cell waits for a person; nothing where it does not, and of a written answer nobody need be told."""
+    if cell.status is not Status.UNDECIDED:
+        return []
+    if profile is Profile.QUICK:
+        said = say(
+            pl="Powód: profil quick to tylko część danych i nie rozstrzyga tego, co oznaczono „?”; profil full może.",
+            en="Why: the quick profile, on part of the data, does not settle what is marked “?”; full may.",
+        )
+    else:
+        said = say(
+            pl="Powód: tego, co oznaczono „?”, nie dało się rzetelnie zmierzyć.",
+            en="Why: what is marked “?” could not be measured fairly.",
+        )
+    return _wrapped(said)
+
+
+def _block(mark: str, names: list[str], message: str) -> list[str]:
+    found = [line for paragraph in message.splitlines() for line in _wrapped(printable(paragraph), INDENT)]
+    return [*(line for name in names for line in _wrapped(f"{mark} {name}")), *found]
+
+
+def _wrapped(text: str, first: str = "") -> list[str]:
+    return wrap(text, COLUMNS, initial_indent=first, subsequent_indent=INDENT, break_on_hyphens=False) or [""]
+
+
+SAFE = ("text/plain", "image/png", "image/jpeg")
+BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
+
+
+def safe_outputs(outputs: object) -> list[NotebookNode]:
+    """Keep what is text or a picture of a cell's outputs, which came from the student's kernel and may be anything."""
+    found = outputs if isinstance(outputs, list) else []
+    return [safe for output in found if isinstance(output, dict) for safe in _safe(output)]
+
+
+def _safe(output: dict[str, object]) -> Iterator[NotebookNode]:
+    kind = output.get("output_type")
+    if kind == "stream":
+        name = "stderr" if output.get("name") == "stderr" else "stdout"
+        yield new_output("stream", name=name, text=_text(output.get("text")))
+    elif kind == "error":
+        name, value = _text(output.get("ename")), _text(output.get("evalue"))
+        lines = output.get("traceback")
+        traceback = [_text(line) for line in lines] if isinstance(lines, list) else []
+        yield new_output("error", ename=name, evalue=value, traceback=traceback)
+    elif kind in {"display_data", "execute_result"} and (data := _data(output.get("data"))):
+        yield new_output("display_data", data=data)
+
+
+def _data(data: object) -> dict[str, str]:
+    kinds = data if isinstance(data, dict) else {}
+    found = {kind: _text(kinds[kind]) for kind in SAFE if kind in kinds}
+    return {kind: text for kind, text in found.items() if kind == "text/plain" or BASE64.fullmatch(text)}
+
+
+def _text(value: object) -> str:
+    """Return text as notebooks hold it, in one piece or in lines."""
+    parts = value if isinstance(value, list) else [value]
+    return "".join(part for part in parts if isinstance(part, str))
 
 
 class Grade(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types

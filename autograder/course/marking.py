@@ -9,11 +9,11 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 from autograder.evidence.records import History
-from autograder.language import number, say
 from autograder.measuring.findings import Findings, ModelFinding
 from autograder.publish.flagged import figures, meaning
-from autograder.publish.wording import points, shape, whole
+from autograder.publish.page import points, shape, whole
 from autograder.report import CellReport, ModelReport, Report
+from autograder.text import number, say
 
 BARS = "▁▂▃▄▅▆▇█"
 SHOWN = 12  # epochs of a curve: three curves of more do not fit the width

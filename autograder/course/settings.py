@@ -6,9 +6,9 @@ from typing import Any, Self
 from traitlets import Enum, Float, Unicode
 from traitlets.config import LoggingConfigurable
 
-from autograder.language import Lang
 from autograder.report import Profile
 from autograder.sandbox.room import SandboxKind
+from autograder.text import Lang
 
 
 class Splot(LoggingConfigurable):

@@ -1,12 +1,8 @@
 """Grades for an LMS: Moodle's worksheet and Canvas's gradebook filled in, and a table of our own."""
 
-from autograder.export.canvas import fill_canvas
-from autograder.export.files import System, fill_file
-from autograder.export.fill import Filled, Rules
-from autograder.export.findings import Finding, Matter
+from autograder.export.fill import Filled, Finding, Matter, Rules
 from autograder.export.grades import Bonus, Grade, grade_of, read_grades
-from autograder.export.moodle import fill_moodle
-from autograder.export.table import write_table
+from autograder.export.systems import System, fill_canvas, fill_file, fill_moodle, write_table
 
 __all__ = [
     "Bonus",

@@ -1,6 +1,6 @@
 """What is exported of a submission: one grade, from its report and what a person added."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -8,11 +8,54 @@ from pathlib import Path
 import msgspec
 
 from autograder.errors import SplotError
-from autograder.export.marks import read_marks
-from autograder.language import say
-from autograder.notebook.paths import find_reports
-from autograder.publish.wording import points
+from autograder.export.sheet import Sheet, number
+from autograder.notebook.find import find_reports
+from autograder.publish.page import points
 from autograder.report import CellReport, Kind, Outcome, Report, read_report
+from autograder.text import as_meant, say
+
+STUDENT = "student"
+
+Marks = Mapping[str, Mapping[str, float]]
+"""Points by student and cell id."""
+
+
+def read_marks(path: Path, cells: Collection[str]) -> Marks:
+    """Read the columns `student` and `cells` of a table; empty fields are no marks, other columns do not count.
+
+    Raises `SplotError` on what is no number, on a student twice, on a file without `student`.
+    """
+    sheet = Sheet.parse(_bytes(path), str(path))
+    if STUDENT not in sheet.header:
+        raise SplotError(f"{path} has no column {STUDENT!r}; `splot export csv` writes such a table.")
+    marks: dict[str, dict[str, float]] = {}
+    for row in range(1, len(sheet.rows)):
+        given = _given(sheet, row, path, cells)
+        student = as_meant(sheet.text((row, sheet.header.index(STUDENT))).strip())
+        if given and student in marks:
+            raise SplotError(f"{path} has {student} twice; leave one row.")
+        if given:
+            marks[student] = given
+    return marks
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SplotError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _given(sheet: Sheet, row: int, path: Path, cells: Collection[str]) -> dict[str, float]:
+    given = {}
+    for column, cell in enumerate(sheet.header):
+        text = sheet.text((row, column)).strip()
+        if cell in cells and text:
+            value = number(text)
+            if value is None:
+                raise SplotError(f"{path}, row {row + 1} has {text!r} for {cell}; write a number of points.")
+            given[cell] = value
+    return given
 
 
 class Bonus(StrEnum):

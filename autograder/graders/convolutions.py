@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograder.evidence.outbox import call_array
+from autograder.evidence.exchange import call_array
 from autograder.evidence.probes import Arguments, Array, CallProbe, generator
 from autograder.evidence.reader import Evidence
 from autograder.evidence.records import CallRecord, Fault, Flavour

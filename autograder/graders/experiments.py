@@ -2,13 +2,21 @@
 
 from torch import nn
 
+from autograder.graders.architecture import (
+    Flow,
+    convolutions,
+    differences,
+    excuses,
+    idle_layers,
+    regularizers,
+    spatial,
+    visible_batch,
+)
 from autograder.graders.effect import averages_one_pixel
-from autograder.graders.flow import Flow, spatial, visible_batch
-from autograder.graders.skeleton import convolutions, differences, excuses, idle_layers, regularizers
-from autograder.language import say
 from autograder.lift import Step, StepKind
 from autograder.measuring.measure import Measurements
 from autograder.measuring.verdicts import AbsentError, UndecidedError
+from autograder.text import say
 
 MAX, AVG = "max_pool", "avg_pool"
 CELLS = {

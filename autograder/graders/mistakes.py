@@ -7,7 +7,7 @@ import numpy as np
 
 from autograder.evidence.probes import Array
 from autograder.graders.convolutions import Answer, Float, wrong_values
-from autograder.language import say
+from autograder.text import say
 from reference.convolution import convolution
 
 ROUGH = 0.01

@@ -7,8 +7,8 @@ from autograder.evidence.reader import Evidence
 from autograder.graders.convolutions import Answers, close, inputs, sheet
 from autograder.graders.mistakes import mistake
 from autograder.graders.own_code import library_convolutions
-from autograder.language import say
 from autograder.measuring.verdicts import UndecidedError
+from autograder.text import say
 from reference.convolution import convolution, convolution_same
 
 CELL = "task1_convolution_tests"

@@ -7,8 +7,8 @@ import pytest
 from autograder.evidence.probes import LayerProbe
 from autograder.evidence.reader import Evidence
 from autograder.evidence.records import LayerRecord
-from autograder.language import say
 from autograder.measuring.verdicts import absent
+from autograder.text import say
 
 Pair = tuple[int, int]
 

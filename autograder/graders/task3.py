@@ -7,12 +7,11 @@ from autograder.evidence.probes import DataProbe, ModelProbe
 from autograder.evidence.reader import Evidence
 from autograder.evidence.records import ModelRecord
 from autograder.graders.ablation import dependence
-from autograder.graders.flow import Flow, spatial, visible_batch
-from autograder.graders.skeleton import idle_layers
+from autograder.graders.architecture import Flow, idle_layers, spatial, visible_batch
 from autograder.graders.training import agree, complete, curves_shown, fell, parameters_printed, steps_taken
-from autograder.language import number, say
 from autograder.lift import StepKind
 from autograder.measuring.measure import Measurements
+from autograder.text import number, say
 
 ARCHITECTURE = "task3_architecture_tests"
 TRAINING = "task3_training_tests"

@@ -4,6 +4,7 @@ import pytest
 
 from autograder.evidence.probes import ModelProbe
 from autograder.evidence.reader import Evidence
+from autograder.graders.architecture import REGULAR, changed_parameters, convolutions, idle_layers, written_parameters
 from autograder.graders.experiments import (
     AVG,
     CELLS,
@@ -17,13 +18,12 @@ from autograder.graders.experiments import (
     pooled,
     same_convolutions,
 )
-from autograder.graders.loops import training_loops
-from autograder.graders.skeleton import REGULAR, changed_parameters, convolutions, idle_layers, written_parameters
+from autograder.graders.own_code import training_loops
 from autograder.graders.training import agree, complete, parameters_printed, really_trained
-from autograder.language import say
 from autograder.lift import StepKind
 from autograder.measuring.measure import Measurements
 from autograder.measuring.verdicts import AbsentError, UndecidedError, settled
+from autograder.text import say
 
 PROBES = tuple(ModelProbe(f"{cell}_tests", name) for name, cell in CELLS.items())
 LOOP = "task4_single_loop_tests"

@@ -13,18 +13,27 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from autograder.errors import EvidenceError
-from autograder.evidence.outbox import map_array
+from autograder.evidence.exchange import map_array
 from autograder.evidence.probes import MapProbe, ModelProbe
 from autograder.evidence.reader import Evidence
 from autograder.evidence.records import Fault, MapRecord
-from autograder.graders.activations import SMALLEST, Activations, UnfitError, activations
+from autograder.graders.activations import (
+    AGREEMENT,
+    SMALLEST,
+    Activations,
+    UnfitError,
+    activations,
+    alike,
+    correlation,
+    flat,
+    likeness,
+)
 from autograder.graders.experiments import CELLS
-from autograder.graders.maps import AGREEMENT, alike, correlation, flat, likeness
 from autograder.graders.training import really_trained
-from autograder.language import number, say
 from autograder.measuring.measure import Measurements
 from autograder.measuring.verdicts import AbsentError, SettledError, UndecidedError, absent, settled
 from autograder.notebook.syntax import parse_cell
+from autograder.text import number, say
 
 CELL = "task5_cam_tests"
 SOLUTION = "task5_cam"

@@ -5,10 +5,10 @@ import re
 from autograder.errors import EvidenceError
 from autograder.evidence.reader import Evidence
 from autograder.evidence.records import Epochs, ModelRecord
-from autograder.language import number, say
 from autograder.measuring.measure import REALLY_TRAINED, REQUIRED, Measurements
 from autograder.measuring.measured import Measured
 from autograder.measuring.verdicts import AbsentError, UndecidedError, settled
+from autograder.text import number, say
 
 CURVES = ("train_loss", "val_loss", "val_accuracy")
 EPOCHS = 2

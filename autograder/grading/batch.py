@@ -1,4 +1,4 @@
-"""Grade a class, or judge its evidence again: one submission after another, or several at a time."""
+"""Grade submissions, or judge their evidence again: one, or a class of them, several at a time."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -6,12 +6,28 @@ from dataclasses import replace
 from pathlib import Path
 
 from autograder.errors import SplotError
-from autograder.grading.task import Grading, folder_of, to_grade, to_judge
+from autograder.grading.task import Grading, Task, folder_of, to_grade, to_judge
 from autograder.grading.workers import each
 from autograder.notebook.assignment import Assignment
-from autograder.notebook.overlap import refuse_overlap
+from autograder.notebook.find import refuse_overlap
 from autograder.notebook.submission import student_of
 from autograder.report import Report
+from autograder.text import Lang
+
+
+def grade(path: Path, assignment: Assignment, how: Grading) -> Report:
+    """Grade the notebook at `path` and write its report below `how.out`; never raises for what is in the notebook."""
+    return _report(to_grade(path, assignment, how))
+
+
+def regrade(folder: Path, assignment: Assignment, lang: Lang) -> Report:
+    """Judge the evidence below one student's folder again, and write the report anew; no student code runs."""
+    return _report(to_judge(folder, assignment, Grading(out=folder.parent.parent, lang=lang)))
+
+
+def _report(task: Task) -> Report:
+    (report,) = each([task])
+    return report
 
 
 def grade_all(

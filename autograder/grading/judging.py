@@ -21,14 +21,14 @@ import torch
 
 from autograder.errors import GraderError, SplotError
 from autograder.evidence.reader import Evidence
+from autograder.files import write_whole
 from autograder.grading.confinement import confined, end_with_parent
 from autograder.grading.task import JudgeLimits, Task, reason_of
 from autograder.judge import judge
 from autograder.measuring.findings import FILE, Findings
 from autograder.measuring.watch import Cause, Part, Setback, SetbackError, Watch
-from autograder.printable import printable
 from autograder.report import Report, encode
-from autograder.wholefile import write_whole
+from autograder.text import printable
 
 RESERVE_S = 60.0
 """For all but the models where their time is up; and for the findings, once the report is there."""

@@ -5,19 +5,18 @@ from contextlib import suppress
 import msgspec
 
 from autograder.calibration.profiles import data_folder
-from autograder.collecting.collect import Collection, collect
-from autograder.collecting.timelimits import TIME_LIMITS
+from autograder.collecting.collect import TIME_LIMITS, Collection, collect
 from autograder.errors import SplotError
+from autograder.evidence.exchange import withdraw
 from autograder.evidence.reader import Evidence
-from autograder.evidence.seal import withdraw
 from autograder.grading.judging import judged
 from autograder.grading.task import Task, reason_of
 from autograder.judge import gather_probes
-from autograder.language import say
 from autograder.notebook.choice import chosen_dataset
 from autograder.notebook.submission import Submission, read_submission
 from autograder.report import Profile, Report, Timing
 from autograder.sandbox import SandboxKind, require
+from autograder.text import say
 from reference.data import Dataset
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.errors import SplotError
-from autograder.language import Lang
 from autograder.notebook.assignment import Assignment
 from autograder.notebook.submission import student_of
 from autograder.report import Outcome, Profile, Report
 from autograder.sandbox import Limits, SandboxKind
+from autograder.text import Lang
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Every operation is looked up in our lists and tried on stand-ins that hold no me
 no image is computed once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,21 +13,110 @@ import torch
 from torch import Tensor, nn
 
 from autograder.errors import EvidenceError
-from autograder.language import say
+from autograder.text import say
 
-from .activations import NotALayerError
-from .allowed import KINDS
-from .call import Call, refusing
 from .flow import Flow, in_place, trace_flow
-from .graph import WORDS, Graph, Operation, Ref, read_graph
-from .known import Known
-from .layers import Layers
-from .module import LiftedModel, Signature
-from .operations import functions, packet
-from .schema import MAX_WEIGHT_BYTES
+from .layers import ACTIVATIONS, NORMS, SOFTMAX, WEIGHTED, Layers, NotALayerError, Operand, assign, one
+from .module import Call, LiftedModel, Signature, refusing
+from .operations import KINDS, PURE, functions, packet
+from .pooling import POOLING
+from .schema import MAX_WEIGHT_BYTES, WORDS, Graph, Operation, Ref, read_graph
 from .steps import Step, StepKind
-from .table import LAYERS
+from .trial import Trial
 from .weights import read_weights, too_heavy
+
+NOISE = {"rand_like", "randn_like", "bernoulli", "dropout", "native_dropout"}
+
+
+@dataclass
+class Known:
+    """The tensors by name, and the trial that gives their stand-ins."""
+
+    trial: Trial = field(default_factory=Trial)
+    operands: dict[str, Operand] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, graph: Graph, arrays: dict[str, Tensor]) -> "Known":
+        """Begin with the model's input and its weights; a parameter named twice stays one."""
+        known, entry = cls(), graph.input
+        images = known.trial.begin(entry.name, entry.shape, WORDS[f"torch.{entry.dtype}"])
+        known.operands[entry.name] = Operand(entry.name, images)
+        parameters: dict[str, nn.Parameter] = {}
+        for weight in graph.weights:
+            tensor = arrays[weight.key]
+            if weight.kind == "parameter" and tensor.is_floating_point():
+                tensor = parameters.setdefault(weight.key, nn.Parameter(tensor))
+            sample = known.trial.constant(weight.name, tensor)
+            known.operands[weight.name] = Operand(weight.name, sample, tensor)
+        return known
+
+    def remember(self, operation: Operation, weight: Tensor | None = None) -> None:
+        """Note the result of an operation that was tried; `weight` where no image changes it."""
+        axes = operation.args[1] if len(operation.args) > 1 else operation.kwargs.get("dim", ())
+        self.operands[operation.name] = Operand(
+            name=operation.name,
+            sample=self.trial.samples[operation.name],
+            weight=weight,
+            op=operation.op,
+            first=self.operands.get(operation.target or ""),
+            axes=axes,
+        )
+
+    def argument(self, argument: Any) -> Any:
+        """Give a tensor argument as an operand, anything else as it is."""
+        if not isinstance(argument, Ref):
+            return argument
+        if argument.name not in self.operands:
+            raise NotALayerError
+        return self.operands[argument.name]
+
+    def is_weight(self, name: str) -> bool:
+        """Whether a name stands for a tensor that no image changes."""
+        return name in self.operands and self.operands[name].weight is not None
+
+    def weights(self, read: Iterable[str]) -> dict[str, Tensor]:
+        """Return those of the names that stand for weights, each once, with their values."""
+        found = {name: self.operands[name].weight for name in read if name in self.operands}
+        return {name: weight for name, weight in found.items() if weight is not None}
+
+    def is_constant(self, operation: Operation, flow: Flow) -> bool:
+        """Whether an operation depends on weights alone, draws nothing, and nothing changes its memory later."""
+        still = flow.roots[operation.name] not in flow.changed and not in_place(operation.op)
+        drawn = packet(operation.op) in NOISE or operation.shape is None
+        return still and not drawn and all(self.is_weight(name) for name in operation.references)
+
+
+def _prelu(image: Operand, weight: Operand) -> Layers:
+    layer = nn.PReLU(weight.sample.numel(), device="meta")
+    if len(weight.shape) != 1:  # below autograd the weight comes spread over the axes: take the one it was
+        weight = weight.first or weight
+    return one(image, StepKind.ACTIVATION, assign(layer, weight=weight))
+
+
+def _plain(kind: StepKind, make: Callable[..., nn.Module]) -> Callable[..., Layers]:
+    """A layer without weights, its settings the operation's further arguments."""
+
+    def layers(image: Operand, *args: Any, **kwargs: Any) -> Layers:
+        if not image.sample.is_floating_point():
+            raise NotALayerError
+        return one(image, kind, make(*args, **kwargs))
+
+    return layers
+
+
+def _makers(kind: StepKind, table: dict[str, Callable[..., nn.Module]]) -> dict[str, Callable[..., Layers]]:
+    return {op: _plain(kind, table[packet(op)]) for op in PURE if packet(op) in table}
+
+
+LAYERS: dict[str, Callable[..., Layers]] = {
+    **_makers(StepKind.ACTIVATION, ACTIVATIONS),
+    **_makers(StepKind.SOFTMAX, SOFTMAX),
+    **POOLING,
+    **NORMS,
+    **WEIGHTED,
+    "aten.prelu.default": _prelu,
+    "aten._prelu_kernel.default": _prelu,
+}
 
 
 def lift(folder: Path, *, train: bool = False) -> LiftedModel:

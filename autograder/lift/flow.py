@@ -9,8 +9,8 @@ from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .graph import Graph, Operation, Ref
 from .operations import returns_alias
+from .schema import Graph, Operation, Ref
 
 
 @dataclass(frozen=True)

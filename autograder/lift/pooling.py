@@ -6,8 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from .activations import NotALayerError
-from .layers import Layers, Operand, Sizes, one, sizes
+from .layers import Layers, NotALayerError, Operand, Sizes, one, sizes
 from .steps import StepKind
 
 VIEWS = {"aten.view.default", "aten.reshape.default", "aten._unsafe_view.default", "aten.flatten.using_ints"}

@@ -13,13 +13,11 @@ from torch._subclasses import fake_tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from autograder.errors import EvidenceError
-from autograder.language import say
+from autograder.text import say
 
-from .allowed import KINDS
-from .call import Call, last_uses
-from .graph import Operation, Ref
-from .operations import packet
-from .schema import MAX_ELEMENTS
+from .module import Call, last_uses
+from .operations import KINDS, packet
+from .schema import MAX_ELEMENTS, Operation, Ref
 from .steps import StepKind
 
 MAX_LIVE = 2**29  # elements that the values of one batch hold at one time

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from autograder.errors import EvidenceError
-from autograder.language import say
-from autograder.plainfile import open_beneath, parse_array
+from autograder.files import open_beneath, parse_array
+from autograder.text import say
 
-from .graph import WORDS
-from .schema import MAX_NODES, MAX_WEIGHT_BYTES, WeightEntry
+from .schema import MAX_NODES, MAX_WEIGHT_BYTES, WORDS, WeightEntry
 
 HEADER = 4_096  # bytes of a .npy header, at most
 

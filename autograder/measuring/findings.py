@@ -12,8 +12,8 @@ import msgspec
 from autograder.errors import EvidenceError
 from autograder.evidence.reader import UNREADABLE
 from autograder.evidence.records import History, Name, Results
-from autograder.language import say
-from autograder.plainfile import read_beneath
+from autograder.files import read_beneath
+from autograder.text import say
 
 SCHEMA: Final = "splot/findings/v1"
 FILE = "findings.json"

@@ -17,14 +17,13 @@ from autograder.errors import EvidenceError
 from autograder.evidence.probes import generator, random_images
 from autograder.evidence.reader import Evidence
 from autograder.evidence.records import ModelRecord
-from autograder.language import say
 from autograder.lift import MAX_WEIGHT_BYTES, LiftedModel, lift, too_heavy
 from autograder.measuring.measured import Measured, Pictures, same_in_eval
 from autograder.measuring.transform import ImageTransform, UnknownTransformError, recover
 from autograder.measuring.verdicts import AbsentError, UndecidedError, absent
 from autograder.measuring.watch import Part, Watch
-from autograder.printable import printable
 from autograder.report import ModelReport, Status
+from autograder.text import printable, say
 from reference.data import Dataset, Images
 
 REQUIRED = ("baseline", "max_pool", "avg_pool", "gap", "regularized", "deep", "custom")  # in their order

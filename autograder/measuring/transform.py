@@ -16,8 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from autograder.evidence.records import DataRecord, TransformStep
-from autograder.language import say
-from autograder.printable import printable
+from autograder.text import printable, say
 
 TOLERANCE = {"float16": 1e-3}  # half precision keeps eleven bits
 OTHERWISE = 1e-4

@@ -1,11 +1,10 @@
 """How a hidden grader says that it cannot simply pass or fail: what it needs is absent, or cannot be measured fairly."""
 
-from autograder.collecting.limits import passed_limit
 from autograder.evidence.reader import Evidence
 from autograder.evidence.records import CellRun, Failure, Fault
-from autograder.explain import explain, wants_gpu
-from autograder.language import say
+from autograder.explain import explain, passed_limit, wants_gpu
 from autograder.report import Profile, Status
+from autograder.text import say
 
 # What the amount of data cannot cause: such an exception on `quick` would be the same on `full`.
 SIZE_INDEPENDENT = frozenset(

@@ -14,11 +14,10 @@ from typing import Annotated, Self
 import msgspec
 
 from autograder.errors import EvidenceError, GraderError
-from autograder.language import say
 from autograder.lift import out_of_memory
 from autograder.measuring.verdicts import AbsentError, UndecidedError
-from autograder.printable import printable
 from autograder.report import Report, Status
+from autograder.text import printable, say
 
 
 class Part(msgspec.Struct, frozen=True):

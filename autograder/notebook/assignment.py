@@ -12,9 +12,9 @@ from typing import Any
 import nbformat
 
 from autograder.errors import GraderError
-from autograder.language import say
-from autograder.notebook.ipynb import Marking, marking
+from autograder.notebook.reading import Marking, marking
 from autograder.report import Kind
+from autograder.text import say
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import SubmissionError
-from autograder.language import say
+from autograder.files import write_whole
 from autograder.notebook.assignment import Assignment, TemplateCell
 from autograder.notebook.damage import Damaged
-from autograder.notebook.nbfile import read_document
+from autograder.notebook.reading import read_document
 from autograder.notebook.repair import Cell
 from autograder.notebook.submission import read_submission
-from autograder.wholefile import write_whole
+from autograder.text import say
 
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from autograder.language import say
-from autograder.printable import printable
+from autograder.text import printable, say
 
 SHOWN = 20
 LONGEST = 60

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from autograder.notebook.assignment import Assignment
 from autograder.notebook.damage import Damaged
-from autograder.notebook.ipynb import read_ipynb
-from autograder.notebook.nbfile import refused
-from autograder.notebook.paths import require_own
+from autograder.notebook.find import require_own
+from autograder.notebook.reading import read_ipynb, refused
 from autograder.notebook.repair import Cell as Cell  # noqa: PLC0414 - a submission is made of them
 from autograder.notebook.repair import repair
 from autograder.notebook.syntax import MAX_CODE

@@ -1,5 +1,5 @@
 """What the judge draws or notes on its way, for the pages people read."""
 
-from .look import look
+from .networks import look
 
 __all__ = ["look"]

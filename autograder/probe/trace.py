@@ -14,8 +14,7 @@ from torch.export.graph_signature import InputKind
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .graph import Graph, NodeEntry, encode
-from .weights import ExportError, Weights, type_names
+from .graph import ExportError, Graph, NodeEntry, Weights, encode, type_names
 
 Tracer = Callable[[nn.Module, Tensor, Weights], Graph]
 

@@ -1,7 +1,7 @@
 """What a flag means, in words for an instructor: what was seen, and how it can come about honestly."""
 
-from autograder.language import number, say
 from autograder.report import Flag
+from autograder.text import number, say
 
 
 def meaning(code: str) -> str:

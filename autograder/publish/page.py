@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import re
+import unicodedata
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,90 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from autograder.language import Lang, count, number, say, speaking
-from autograder.publish import charts, wording
-from autograder.publish.quoting import harmless
+from autograder.publish import charts
+from autograder.report import Status
+from autograder.text import Lang, count, number, printable, say, speaking
+
+MARKS = {"Mn", "Me"}  # https://www.unicode.org/reports/tr44/#General_Category_Values
+MARKS_A_LETTER = 3
+LONGEST = 3_000
+
+
+def harmless(text: str, limit: int = LONGEST) -> str:
+    """Return the text with its line breaks; what is invisible becomes U+FFFD, piles of accents and great lengths cut."""
+    cut = text if len(text) <= limit else text[:limit] + " […]"
+    lines = re.split(r"\r\n|\r|\n", cut.replace("\t", " "))
+    return "\n".join(_flattened(printable(line)) for line in lines)
+
+
+def _flattened(line: str) -> str:
+    kept: list[str] = []
+    pile = 0
+    for char in line:
+        pile = pile + 1 if unicodedata.category(char) in MARKS else 0
+        if pile <= MARKS_A_LETTER:
+            kept.append(char)
+    return "".join(kept)
+
+
+THIN = "\N{NARROW NO-BREAK SPACE}"
+
+
+def points(value: float | None) -> str:
+    """Return points without needless zeros, a dash where there are none yet."""
+    return "–" if value is None else number(value, 2).rstrip("0").rstrip(",.")
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """Return a fraction as percent."""
+    return number(100 * share, digits) + "%"
+
+
+def whole(value: int) -> str:
+    """Return a whole number, its thousands apart."""
+    return f"{value:,}".replace(",", say(pl=THIN, en=","))
+
+
+def short(value: float) -> str:
+    """Return a figure on an axis."""
+    return f"{value:g}".replace(".", say(pl=",", en="."))
+
+
+def shape(sizes: tuple[int, ...]) -> str:
+    """Return a shape as the lesson writes it: 24×24×8."""
+    return "×".join(map(str, sizes)) or "–"
+
+
+def status_name(status: Status) -> str:
+    """Name a status in a word or two."""
+    names = {
+        Status.PASSED: say(pl="zaliczone", en="passed"),
+        Status.PARTIAL: say(pl="częściowo", en="partial"),
+        Status.FAILED: say(pl="niezaliczone", en="failed"),
+        Status.ERROR: say(pl="wyjątek", en="error"),
+        Status.MISSING: say(pl="brak", en="missing"),
+        Status.TIMEOUT: say(pl="limit czasu", en="time limit"),
+        Status.MEMORY: say(pl="limit pamięci", en="memory limit"),
+        Status.MANUAL: say(pl="do oceny", en="by hand"),
+        Status.UNDECIDED: say(pl="nierozstrzygnięte", en="undecided"),
+    }
+    return names[status]
+
+
+def class_name(dataset: str | None, label: int) -> str:
+    """Name a class of the data set; its number where the data set is not known."""
+    names = {
+        "FashionMNIST": say(
+            pl="T-shirt,spodnie,sweter,sukienka,płaszcz,sandał,koszula,but sportowy,torba,botek",
+            en="T-shirt,trouser,pullover,dress,coat,sandal,shirt,sneaker,bag,ankle boot",
+        ),
+        "CIFAR10": say(
+            pl="samolot,samochód,ptak,kot,jeleń,pies,żaba,koń,statek,ciężarówka",
+            en="airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck",
+        ),
+    }
+    return names[dataset].split(",")[label] if dataset in names else str(label)
+
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -38,13 +121,13 @@ def _environment() -> Environment:
     )
     environment.globals.update(say=say, count=count, number=number, marker=charts.marker, squares=charts.squares)
     environment.globals.update(
-        points=wording.points,
-        percent=wording.percent,
-        whole=wording.whole,
-        short=wording.short,
-        shape=wording.shape,
-        status_name=wording.status_name,
-        class_name=wording.class_name,
+        points=points,
+        percent=percent,
+        whole=whole,
+        short=short,
+        shape=shape,
+        status_name=status_name,
+        class_name=class_name,
     )
     environment.filters["png"] = _png
     return environment

@@ -9,10 +9,22 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from autograder.language import number, say
-from autograder.printable import printable
-from autograder.publish.wording import points, status_name
+from autograder.notebook.check import Checked
+from autograder.publish.page import points, status_name
 from autograder.report import CellReport, Kind, Outcome, Report, Status
+from autograder.text import number, printable, say
+
+
+def print_check(checked: Checked, console: Console) -> None:
+    """Print what is wrong with one notebook; a student's own words in them are shown harmlessly."""
+    if checked.refusal is not None:
+        console.print(plain(checked.refusal), soft_wrap=True)
+        return
+    fine = say(pl="nic nie wymaga naprawy.", en="nothing needs mending.")
+    console.print(plain(f"{checked.path}: {'' if checked.damage else fine}".rstrip()), soft_wrap=True)
+    for found in checked.damage:
+        console.print(quoted(f"• {found}"))
+
 
 COLOURS = {
     Status.PASSED: "green",

@@ -2,8 +2,7 @@
 
 from autograder.sandbox.cgroup import memory_guard
 from autograder.sandbox.features import Feature, isolation, require
-from autograder.sandbox.kernel import death, kernel_manager, left_out
-from autograder.sandbox.provisioner import BubblewrapProvisioner
+from autograder.sandbox.kernel import BubblewrapProvisioner, death, kernel_manager, left_out
 from autograder.sandbox.room import Limits, Room, SandboxKind, View
 from autograder.sandbox.watchdog import Cause, Death
 

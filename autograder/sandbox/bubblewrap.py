@@ -1,21 +1,158 @@
-"""Bubblewrap's arguments for one room.
+"""Bubblewrap's arguments for one sandboxed kernel.
 
-Every room is one bubblewrap, started by an unprivileged user: new namespaces of every kind, an empty root, read-only
-Python. A grader that is root puts another stage around it (`outer_stage`).
+A grader who is root puts a stage around it, which shows what the kernel needs and then drops root. Which folders of this
+machine a sandboxed Python needs, and what in them must not be seen, is found out from the running interpreter.
 """
 
 import os
 import shutil
+import sys
+import sysconfig
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
-from autograder.sandbox.arguments import Arguments
-from autograder.sandbox.installation import SYSTEM_FILES, USR, installation
-from autograder.sandbox.outer_stage import DROP_ROOT, outer_stage
-from autograder.sandbox.room import HOME, INSIDE, Room
+import autograder
+from autograder.sandbox.room import HOME, INSIDE, SANDBOX_UID, Room
 from autograder.sandbox.seccomp import filter_program
+
+
+@dataclass(slots=True)
+class Arguments:
+    """Options of one bubblewrap in the making, and the descriptors they name."""
+
+    stack: ExitStack
+    options: list[str] = field(default_factory=list)
+    descriptors: list[int] = field(default_factory=list)
+
+    def add(self, *options: str | int | Path) -> None:
+        """Append options as they stand."""
+        self.options += [str(option) for option in options]
+
+    def memory(self, content: bytes) -> int:
+        """Open a descriptor that bubblewrap reads `content` from, and closes before the command starts."""
+        descriptor = os.memfd_create("splot")
+        self.stack.callback(os.close, descriptor)
+        os.write(descriptor, content)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        self.descriptors.append(descriptor)
+        return descriptor
+
+    def file(self, target: str | Path, content: bytes) -> None:
+        """Put a read-only file with `content` at `target`."""
+        self.add("--perms", "0444", "--ro-bind-data", self.memory(content), target)
+
+    def sealed(self) -> list[str]:
+        """Hand the options over by a descriptor, so that process 1's command line tells no path of the host."""
+        return ["bwrap", "--args", str(self.memory("".join(f"{o}\0" for o in self.options).encode()))]
+
+
+PROJECT = Path(autograder.__file__).resolve().parent.parent
+"""The checkout, or site-packages where the project is installed for good."""
+
+OWN_PACKAGES = ("autograder", "reference")
+SYSTEM = Path("/usr")
+USR = tuple(Path("/usr") / name for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"))
+SYSTEM_FILES = (
+    Path("/etc/ld.so.cache"),
+    Path("/etc/alternatives"),
+    Path("/etc/fonts"),  # matplotlib asks fontconfig, which complains in the cell's output without them
+    Path("/usr/share/fontconfig"),
+    Path("/usr/share/fonts"),
+    Path("/sys/devices/system/cpu"),  # torch counts the cores here
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Read-only trees, by the path they keep inside, and the entries in them that are covered up."""
+
+    trees: tuple[Path, ...]
+    covered_folders: tuple[Path, ...]
+    covered_files: tuple[Path, ...]
+
+
+@cache
+def installation() -> Installation:
+    """Find the running interpreter's trees, less this project: graders, reference and what names their place."""
+    trees = tuple(_trees())
+    covered = sorted({path for path in (*_own(), *_checkout(trees)) if _within(path, trees)})
+    return Installation(
+        trees,
+        tuple(path for path in covered if path.is_dir()),
+        tuple(path for path in covered if not path.is_dir()),
+    )
+
+
+def _trees() -> Iterator[Path]:
+    """Parents before children, each once. The system's own Python lies in /usr, of which only parts are bound."""
+    prefixes = {Path(prefix) for prefix in (sys.prefix, sys.base_prefix)}
+    for prefix in sorted(prefixes | {prefix.resolve() for prefix in prefixes}):
+        if prefix not in (SYSTEM, Path("/")):
+            yield prefix
+
+
+def _within(path: Path, trees: tuple[Path, ...]) -> bool:
+    return any(path.is_relative_to(tree) for tree in (*trees, *USR))
+
+
+def _own() -> Iterator[Path]:
+    """Our packages in site-packages, their metadata, and the files by which an editable install finds them."""
+    for packages in {Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")}:
+        yield from (packages / name for name in OWN_PACKAGES if (packages / name).exists())
+        # The metadata file stays: without it pip warns of a broken package at every call.
+        yield from (entry for entry in packages.glob("splot-*.dist-info/*") if entry.name != "METADATA")
+        yield from packages.glob("__editable__*splot*")
+        yield from (pth for pth in packages.glob("*.pth") if str(PROJECT) in pth.read_text("utf-8", "replace"))
+        yield from (packages / "__pycache__").glob("__editable__*splot*")
+
+
+def _checkout(trees: tuple[Path, ...]) -> Iterator[Path]:
+    """All of a checkout that lies within a bound tree, but for what leads to another such tree."""
+    if not (PROJECT / "pyproject.toml").exists():
+        return
+    for child in PROJECT.iterdir():
+        if not any(tree.is_relative_to(child) for tree in trees):
+            yield child
+
+
+DROP_ROOT = (
+    "setpriv", f"--reuid={SANDBOX_UID}", f"--regid={SANDBOX_UID}", "--clear-groups", "--no-new-privs",
+    "--inh-caps=-all", "--bounding-set=-all", "--pdeathsig=KILL", "--",
+)  # fmt: skip
+
+
+def outer_stage(stack: ExitStack, room: Room) -> Arguments:
+    """Show everything that the inner stage binds, at the paths it has here, with the right to become another user.
+
+    The host's own /proc is bound, not a fresh one: as root bubblewrap covers parts of a fresh one, and then the kernel
+    refuses the inner stage its own. What runs in the room sees only the inner stage's.
+    """
+    args = Arguments(stack)
+    args.add("--die-with-parent", "--unshare-pid", "--cap-drop", "ALL")
+    for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
+        args.add("--cap-add", capability)
+    args.add("--perms", "0755", "--dir", "/tmp")  # noqa: S108 - the inner stage mounts its new root there, wherever TMPDIR is
+    writable = (room.outbox, room.ipc)
+    for source in sorted({*_sources(room), *writable}):
+        for folder in reversed(source.parents[:-1]):
+            args.add("--perms", "0755", "--dir", folder)
+        args.add("--bind" if source in writable else "--ro-bind", source, source)
+    for link in (Path("/") / folder.name for folder in USR):
+        if link.is_symlink():
+            args.add("--symlink", f"usr/{link.name}", link)
+    args.add("--bind", "/proc", "/proc", "--dev", "/dev")
+    return args
+
+
+def _sources(room: Room) -> Iterator[Path]:
+    system = (*USR, *(Path("/") / folder.name for folder in USR), *SYSTEM_FILES)
+    yield from (path.resolve() for path in system if path.exists() and not path.is_symlink())
+    yield from (tree.resolve() for tree in installation().trees)
+    yield from (path for path in (room.data, room.inbox) if path is not None)
+
 
 INSIDE_UID = 1000
 CONNECTION_FILE = INSIDE / "connection.json"

@@ -10,9 +10,8 @@ from pathlib import Path
 from autograder.errors import GraderError
 from autograder.sandbox.bubblewrap import entrance
 from autograder.sandbox.cgroup import parent_group
-from autograder.sandbox.memory import memory_in_use
+from autograder.sandbox.processes import PROC, descendants, host_uid, memory_in_use
 from autograder.sandbox.room import Limits, Room, SandboxKind
-from autograder.sandbox.tree import PROC, descendants, host_uid
 
 PROGRAMS = ("bwrap", "prlimit", "setpriv", "taskset")
 INSTALL = "Install it: `sudo apt-get install bubblewrap util-linux`."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from autograder.deletion import delete
 from autograder.errors import GraderError
-from autograder.sandbox.cores import claimed
+from autograder.sandbox.processes import claimed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

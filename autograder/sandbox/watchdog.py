@@ -22,10 +22,8 @@ from typing import TYPE_CHECKING
 
 from autograder.deletion import FOLDER
 from autograder.sandbox.cgroup import MemoryGroup
-from autograder.sandbox.cores import keep_to
-from autograder.sandbox.memory import available, floor, memory_in_use
+from autograder.sandbox.processes import PROC, available, descendants, floor, keep_to, memory_in_use
 from autograder.sandbox.room import Limits, Room, SandboxKind
-from autograder.sandbox.tree import PROC, descendants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,9 +5,11 @@ computes nothing, so that forking is safe. When the client's end of the line clo
 """
 
 import gc
+import os
 import signal
+import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
@@ -19,14 +21,52 @@ import torch
 
 from autograder.deletion import delete
 from autograder.errors import SplotError
-from autograder.grading.confinement import conceal
-from autograder.grading.held import set_aside
-from autograder.grading.task import Task
-from autograder.grading.workers.places import run_folder
-from autograder.grading.workers.worker import ANSWER, work
+from autograder.files import write_report, write_whole
+from autograder.grading.confinement import conceal, confined, end_with_parent
+from autograder.grading.folders import held, run_folder, set_aside
+from autograder.grading.stages import carry_out
+from autograder.grading.task import Task, reason_of
 from autograder.judge import gather_probes
-from autograder.report import encode, read_report
-from autograder.wholefile import write_whole
+from autograder.publish.feedback import leave_feedback
+from autograder.report import Report, encode, read_report
+from autograder.text import speaking
+
+ANSWER = "answer.json"
+PAGES_S = 60.0
+
+
+def work(task: Task, place: Path, supervisor: int) -> None:
+    """Carry out a task and leave its report as `answer.json` in the private folder `place`."""
+    end_with_parent(supervisor)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _take_over(task, place)
+    with speaking(task.how.lang):
+        try:
+            _work(task, place)
+        except (SplotError, OSError) as error:
+            _answer(task.ungraded(reason_of(error)), place)
+
+
+def _take_over(task: Task, place: Path) -> None:
+    """Work as if in the asker's place: in its directory, with its variables; only what is temporary goes to `place`."""
+    os.environ.clear()
+    os.environ.update(task.environment | {"TMPDIR": str(place)})
+    tempfile.tempdir = None
+    os.chdir(task.directory)
+
+
+def _work(task: Task, place: Path) -> None:
+    """Publish the report, answer, and only then draw pages: none of them may cost the grade."""
+    with held(task.folder, group=task.how.group):
+        report = carry_out(task)
+        write_report(report, task.folder)
+        _answer(report, place)
+        with confined(replace(task.how.judge, seconds=PAGES_S)):
+            leave_feedback(task.folder, task.assignment, task.how.lang)
+
+
+def _answer(report: Report, place: Path) -> None:
+    write_whole(place / ANSWER, encode(report))
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,106 @@
-"""Take the probe's answer out of the outbox, file by file, into the evidence folder.
+"""What passes between grader and sandbox as files: requests in, answers out, and the folder sealed at the end.
 
-The outbox is written by a stranger. Names are ours, not theirs: only files that a well-formed record speaks of are
-taken, each a plain file within its cap, and whatever else lies there is deleted unread.
+Requests are data: names and inputs, never an expected value. Answers are taken file by file; `evidence.json` is written
+last and synced: where it exists, every file that it lists does.
 """
 
+import json
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import msgspec
+import nbformat
+import numpy as np
+from nbformat.v4 import new_output
 
 from autograder.deletion import delete
 from autograder.errors import EvidenceError, GraderError
-from autograder.evidence.reader import MAX_ARRAY, UNREADABLE
-from autograder.evidence.records import CallRecord, DataRecord, Failure, Fault, MapRecord, ModelRecord, Probed, Record
-from autograder.language import say
+from autograder.evidence.probes import IMAGE_SHAPES, CallProbe, DataProbe, MapProbe, Probe, generator, random_images
+from autograder.evidence.reader import MAX_ARRAY, MAX_JSON, UNREADABLE
+from autograder.evidence.records import (
+    CallRecord,
+    DataRecord,
+    EvidenceFile,
+    Failure,
+    Fault,
+    MapRecord,
+    ModelRecord,
+    Probed,
+    Record,
+)
+from autograder.files import PRIVATE, make_private, open_beneath, parse_array, read_beneath, write_whole
 from autograder.lift import MAX_GRAPH_BYTES, MAX_WEIGHT_BYTES, too_heavy
-from autograder.plainfile import open_beneath, parse_array, read_beneath
-from autograder.wholefile import PRIVATE, make_private
+from autograder.text import say
+
+
+def write_requests(probes: Sequence[Probe], seed: str, folder: Path) -> None:
+    """Write what is asked at one test cell, and the inputs that go with it, where the probe reads it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    requests = []
+    for probe in probes:
+        request: dict[str, object] = {"kind": type(probe).__name__.removesuffix("Probe").lower(), "name": probe.name}
+        if isinstance(probe, CallProbe):
+            drawn = probe.draw(generator(seed, f"{probe.cell}/{probe.name}"))
+            request |= {"function": probe.function, "steps": probe.steps}
+            request["arguments"] = [_argument(value, folder, f"{probe.name}-{i}.npy") for i, value in enumerate(drawn)]
+        elif isinstance(probe, MapProbe):
+            request["models"] = list(probe.models)
+        elif isinstance(probe, DataProbe):
+            for name in IMAGE_SHAPES:
+                np.save(folder / f"{name}.npy", random_images(seed, name), allow_pickle=False)
+        requests.append(request)
+    (folder / "request.json").write_text(json.dumps(requests))
+    for path in (folder, *folder.iterdir()):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def _argument(value: object, folder: Path, name: str) -> dict[str, object]:
+    if isinstance(value, int):
+        return {"value": value}
+    np.save(folder / name, np.asarray(value), allow_pickle=False)
+    return {"array": name}
+
+
+def seal(folder: Path, notebook: nbformat.NotebookNode, file: EvidenceFile) -> None:
+    """Write the executed notebook and, last and whole, `evidence.json`; raises `OSError` or `SplotError` on a full disk.
+
+    Who finds `evidence.json` finds all it speaks of, after a crash of the machine too.
+    """
+    for path in folder.rglob("*"):
+        _sync(path)
+    write_whole(folder / "notebook.ipynb", written(notebook), PRIVATE)
+    write_whole(folder / "evidence.json", msgspec.json.encode(file), PRIVATE)
+
+
+def withdraw(folder: Path) -> None:
+    """Delete the evidence that an earlier run left, `evidence.json` first; raises `OSError` where some of it stays."""
+    if folder.is_symlink() or not folder.is_dir():
+        folder.unlink(missing_ok=True)
+        return
+    (folder / "evidence.json").unlink(missing_ok=True)
+    shutil.rmtree(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def written(notebook: nbformat.NotebookNode, limit: int = MAX_JSON) -> bytes:
+    """Return the executed notebook as a file of at most `limit` bytes: the largest outputs go first."""
+    content: bytes = nbformat.writes(notebook).encode("utf-8", "replace")
+    loud = sorted((c for c in notebook.cells if c.get("outputs")), key=lambda c: len(json.dumps(c)))
+    while len(content) > limit and loud:
+        loud.pop().outputs = [new_output("stream", text="[…]")]
+        content = nbformat.writes(notebook).encode("utf-8", "replace")
+    return content
+
 
 MAX_ANSWER = 2_000_000  # of every test cell's; together they stay within what `evidence.json` may hold
 MAX_RECORDS = 1_000

@@ -1,17 +1,87 @@
-"""The memory that a process tree holds, and makes the kernel hold, as this machine's /proc shows it.
+"""Processes as this machine's /proc shows them: a process tree, the memory it holds, the cores it may use.
 
-What a process can fill without a page of its own is charged too: page tables, the tables of open files and the pipes
-behind them, buffers of sockets, file locks, mapped areas. Where the kernel tells numbers and no sizes, each counts as
-the largest it may become. What it tells nothing of is refused by the system-call filter (`seccomp`).
+Counted is also what a process makes the kernel hold: page tables, sockets, pipes, inodes.
 """
 
 import os
 import re
-from contextlib import suppress
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-from autograder.sandbox.tree import PROC, descendants, threads
+PROC = Path("/proc")
+
+
+def descendants(pid: int) -> list[int]:
+    """`pid` and all that descends from it, parents first. What ends meanwhile is left out.
+
+    A process that forks twice becomes a child of its pid namespace's first process, so it stays a descendant.
+    """
+    found = [pid]
+    for parent in found:
+        found += [child for child in _children(parent) if child not in found]
+    return found
+
+
+def _children(pid: int) -> Iterator[int]:
+    for thread in threads(pid):
+        with suppress(
+            OSError
+        ):  # it ended while we looked; its children became another thread's, or the first process's
+            yield from map(int, (PROC / str(pid) / "task" / str(thread) / "children").read_text("ascii").split())
+
+
+def threads(pid: int) -> list[int]:
+    """Threads of a process, the first included while any lives; empty where the process has ended."""
+    try:
+        return [int(entry.name) for entry in (PROC / str(pid) / "task").iterdir()]
+    except OSError:
+        return []
+
+
+def host_uid(pid: int) -> int:
+    """Look up a process's real user id as this machine, not its user namespace, knows it."""
+    status = (PROC / str(pid) / "status").read_text("utf-8", "replace")
+    return int(status.split("Uid:")[1].split()[0])
+
+
+CLAIM = "splot-core"
+
+
+@contextmanager
+def claimed(count: int) -> Iterator[tuple[int, ...]]:
+    """Claim `count` of this process's cores from all other graders of the machine; empty where too few are free.
+
+    A claim is an abstract socket named after the core: no file is left over, and the kernel takes it back whatever
+    becomes of the grader.
+    """
+    with ExitStack() as stack:
+        mine: list[int] = []
+        for core in sorted(os.sched_getaffinity(0)):
+            if len(mine) < count:
+                with suppress(OSError):  # another grader's
+                    claim = stack.enter_context(socket.socket(socket.AF_UNIX))
+                    claim.bind(f"\0{CLAIM}-{core}")
+                    mine.append(core)
+        if len(mine) < count:
+            stack.close()
+            mine = []
+        yield tuple(mine)
+
+
+def keep_to(cores: tuple[int, ...], pid: int) -> None:
+    """Put back every thread of a tree that chose other cores.
+
+    The call that chooses cannot be refused inside: torch counts the machine's cores with it.
+    """
+    for process in descendants(pid):
+        for thread in threads(process):
+            with suppress(OSError):  # it ended while we looked
+                if not os.sched_getaffinity(thread) <= set(cores):
+                    os.sched_setaffinity(thread, cores)
+
 
 KIB, MIB = 1024, 2**20
 INODE_BYTES = 2 * KIB

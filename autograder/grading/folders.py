@@ -1,16 +1,22 @@
-"""One grader at a time in a student's folder, and nothing in it of an earlier run that could pass for this one's."""
+"""A student's folder of results, held by one grader at a time, and a run's temporary files.
+
+In a folder that is held nothing of an earlier run is left that could pass for this one's; of temporary files nothing
+stays behind, whoever was killed.
+"""
 
 import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from autograder.deletion import delete
 from autograder.errors import GraderError, SplotError
-from autograder.evidence.seal import withdraw
+from autograder.evidence.exchange import withdraw
+from autograder.files import share_with_group, sync_folder, write_report
 from autograder.grading.task import Task
 from autograder.report import Report
-from autograder.wholefile import share_with_group, sync_folder, write_report
 
 PUBLISHED = ("report.json", "feedback.html")
 
@@ -74,3 +80,34 @@ def _withdraw_older(task: Task, evidence: Path) -> None:
     sealed = evidence / "evidence.json"
     if task.notebook is not None and sealed.exists() and sealed.stat().st_mtime < task.made:
         withdraw(evidence)
+
+
+PREFIX = "splot-run-"
+
+
+@contextmanager
+def run_folder() -> Iterator[Path]:
+    """Make a run's private folder, locked while the run lives; what runs that were killed left is tidied up first."""
+    root = Path(tempfile.gettempdir())
+    for left in root.glob(f"{PREFIX}*"):
+        with suppress(OSError), _locked(left):
+            delete(left)
+    run = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
+    with _locked(run):
+        try:
+            yield run
+        finally:
+            delete(run)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder of our own; raises `OSError` where another run holds it, or it is not ours."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if os.fstat(descriptor).st_uid != os.geteuid():
+            raise PermissionError(folder)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)

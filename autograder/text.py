@@ -1,8 +1,6 @@
-"""What a student reads, in Polish by default and in English on request.
+"""Text for people: in Polish or English, on one line, safe in a spreadsheet."""
 
-Both wordings of a message stand side by side where the message arises, so that neither goes stale alone.
-"""
-
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -47,3 +45,28 @@ def number(value: float, digits: int = 3) -> str:
     """Return `value` with a decimal comma in Polish and a decimal point in English."""
     text = f"{value:.{digits}f}"
     return text.replace(".", ",") if _current.get() is Lang.PL else text
+
+
+UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # https://www.unicode.org/reports/tr44/#General_Category_Values
+
+
+def printable(text: str, longest: int | None = None) -> str:
+    """Return `text` without line breaks, control characters, bidirectional and zero-width marks, and private glyphs.
+
+    Of what is longer than `longest` the beginning is shown.
+    """
+    shown = "".join("\ufffd" if unicodedata.category(c) in UNSEEN else c for c in text[:longest])
+    return shown if longest is None or len(text) <= longest else f"{shown}…"
+
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+
+
+def inert(text: str) -> str:
+    """Put an apostrophe before what a spreadsheet program would run; `as_meant` takes it away again."""
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def as_meant(text: str) -> str:
+    """Return the text that `inert` was given."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text

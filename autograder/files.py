@@ -1,8 +1,13 @@
-"""Read files that a stranger made: plain ones only, within a cap, and arrays without pickle."""
+"""Read files that a submission made, and write our own whole.
+
+Of untrusted files only plain ones are read, within a size limit, and arrays without pickle; a report is written aside and
+renamed, so that it is whole or absent.
+"""
 
 import math
 import os
 import re
+import secrets
 import stat
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,8 +15,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from autograder.errors import EvidenceError
-from autograder.language import say
+from autograder.errors import EvidenceError, SplotError
+from autograder.report import Report, encode
+from autograder.text import say
 
 
 def open_beneath(root: Path, *parts: str, limit: int) -> BinaryIO:
@@ -131,3 +137,66 @@ _SHAPE = rb"\((|\d+,|\d+(?:, \d+)+)\)"
 _HEADER = re.compile(
     rb"\{'descr': '([<>|][biuf]\d{1,2})', 'fortran_order': (True|False), 'shape': " + _SHAPE + rb", \} *\n"
 )
+
+
+AS_UMASK_SAYS = 0o666
+PRIVATE = 0o600
+GROUP_FILE = 0o660
+GROUP_FOLDER = stat.S_ISGID | 0o770
+"""What nbgrader gives a folder of a course whose `groupshared` is set."""
+
+
+def write_report(report: Report, folder: Path) -> Path:
+    """Write `report.json` into `folder` and return its path."""
+    return write_whole(folder / "report.json", encode(report))
+
+
+def write_whole(path: Path, content: bytes, mode: int = AS_UMASK_SAYS) -> Path:
+    """Write a file aside and rename it into place, so that nobody ever reads half of it; raises `SplotError`.
+
+    The group may read and write it too where the folder is shared with it (see `share_with_group`), unless it is
+    `PRIVATE`.
+    """
+    try:
+        return _write(path, content, mode)
+    except OSError as error:
+        raise SplotError(f"{path} cannot be written ({error.strerror}); choose another place.") from error
+
+
+def _write(path: Path, content: bytes, mode: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            if mode != PRIVATE and path.parent.stat().st_mode & GROUP_FOLDER == GROUP_FOLDER:
+                os.fchmod(file.fileno(), os.fstat(file.fileno()).st_mode | GROUP_FILE)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+        sync_folder(path.parent)
+    finally:
+        aside.unlink(missing_ok=True)
+    return path
+
+
+def share_with_group(folder: Path) -> None:
+    """Let the folder's group read and write in it; raises `OSError` where it is another user's and not shared yet."""
+    if folder.stat().st_mode & GROUP_FOLDER != GROUP_FOLDER:
+        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | GROUP_FOLDER)
+
+
+def make_private(folder: Path, below: Path) -> None:
+    """Make a folder, and those between it and `below`, which nobody but the grader's user may look into."""
+    for part in folder.relative_to(below).parts:
+        below /= part
+        below.mkdir(mode=0o700, exist_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a crash of the machine: a rename or removal is the folder's content."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,4 +1,10 @@
-"""The networks as a page shows them: their curves and tables, and where the best of them goes wrong."""
+"""Look at one submission through the judge's measurements, and note what its page will show.
+
+A fault in one picture costs that picture: never the page, never the grade.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torchinfo import ModelStatistics
@@ -6,11 +12,12 @@ from torchinfo import ModelStatistics
 from autograder.calibration.profiles import CLASSES
 from autograder.evidence.reader import Evidence
 from autograder.evidence.records import History, ModelRecord
-from autograder.measuring.findings import Best, Layer, Misread, ModelFinding
+from autograder.measuring.findings import Best, Findings, Layer, Misread, ModelFinding
 from autograder.measuring.measure import Measurements
 from reference.metrics import confusion
 
-from .images import image_png
+from .comparisons import comparisons
+from .overlays import image_png, overlays
 
 MISREAD = 12
 EPOCHS = 200
@@ -114,3 +121,27 @@ def _thinned(history: History | None) -> History | None:
 def _thin(curve: tuple[float | None, ...]) -> tuple[float | None, ...]:
     step = -(-len(curve) // EPOCHS)
     return curve[::-1][::step][::-1]
+
+
+Drawn = TypeVar("Drawn")
+
+
+def look(evidence: Evidence, measurements: Measurements) -> Findings:
+    """Return what was found; never raises for what the evidence holds."""
+    faults: list[str] = []
+    nothing: Best | None = None
+    return Findings(
+        comparisons=_drawn(faults, (), comparisons, evidence),
+        models=_drawn(faults, (), models, evidence, measurements),
+        best=_drawn(faults, nothing, best, measurements),
+        overlays=_drawn(faults, (), overlays, evidence, measurements),
+        faults=tuple(faults),
+    )
+
+
+def _drawn(faults: list[str], instead: Drawn, draw: Callable[..., Drawn], *arguments: object) -> Drawn:
+    try:
+        return draw(*arguments)
+    except Exception as error:  # noqa: BLE001 - whatever a stranger's arrays make the libraries trip over
+        faults.append(f"{draw.__name__}: {type(error).__name__}")
+        return instead
