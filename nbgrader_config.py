@@ -22,18 +22,18 @@ c.Execute.timeout = 600
 os.environ["PATH"] = os.pathsep.join((os.path.dirname(sys.executable), os.environ.get("PATH", "")))  # noqa: PTH120
 
 # Student code runs in the sandbox, answers stay in the judge. Nothing of a submission but its text is read.
-c.Autograde.exporter_class = "autograder.course.submitted.SubmissionExporter"
+c.Autograde.exporter_class = "autograder.engine.nbgrader.submitted.SubmissionExporter"
 c.Autograde.autograde_preprocessors = [
-    "autograder.course.grade.Grade",  # in the place of nbgrader.preprocessors.Execute
+    "autograder.engine.nbgrader.grade.Grade",  # in the place of nbgrader.preprocessors.Execute
     "nbgrader.preprocessors.IgnorePattern",
     "nbconvert.preprocessors.ClearMetadataPreprocessor",
     "nbgrader.preprocessors.LimitOutput",
     "nbgrader.preprocessors.SaveAutoGrades",
-    "autograder.course.gradebook.AmendGrades",
+    "autograder.engine.nbgrader.gradebook.AmendGrades",
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
-c.GenerateFeedback.exporter_class = "autograder.course.feedback.FeedbackExporter"
+c.GenerateFeedback.exporter_class = "autograder.engine.nbgrader.feedback.FeedbackExporter"
 
 # Yours to change; `c.Splot.max_bonus = 2` would give at most two bonus points a submission.
 c.Splot.lang = "pl"  # or "en": what students read

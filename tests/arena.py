@@ -12,11 +12,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.grading.batch import grade_all
-from autograder.grading.task import Grading
-from autograder.notebook.assignment import load_assignment
-from autograder.report import Outcome, Profile, Report, read_report
-from autograder.sandbox import Limits, SandboxKind
+from autograder.engine.grading.batch import grade_all
+from autograder.engine.grading.task import Grading
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.engine.report import Outcome, Profile, Report, read_report
+from autograder.engine.sandbox import Limits, SandboxKind
 from tests.submissions import WRONG, fill
 from tests.submissions.hostile import MARKER, Attack
 from tests.submissions.hostile.attack import early

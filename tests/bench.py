@@ -11,17 +11,19 @@ from typing import Any
 
 import msgspec
 
-from autograder.calibration.profiles import data_folder
-from autograder.evidence.exchange import take, write_requests
-from autograder.evidence.reader import Evidence
-from autograder.evidence.records import EvidenceFile
-from autograder.judge import gather_probes
-from autograder.measuring.measure import Measurements
-from autograder.measuring.verdicts import AbsentError, UndecidedError
-from autograder.probe.gradients import watch
-from autograder.probe.requests import Probe
-from autograder.report import Profile
-from autograder.text import Lang, speaking
+from autograder.engine.evidence.exchange import take, write_requests
+from autograder.engine.evidence.records import EvidenceFile
+from autograder.engine.inside.requests import Requests
+from autograder.engine.judging.judge import gather_probes
+from autograder.engine.judging.verdicts import AbsentError, UndecidedError
+from autograder.engine.report import Profile
+from autograder.engine.text import Lang, speaking
+from autograder.lesson import LESSON
+from autograder.lesson.data import data_folder
+from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.measure import Measurements
+from autograder.lesson.recorders import recorders
+from autograder.models.capture.gradients import watch
 from tests.lab import DATA, IMPORTS, SEED
 
 
@@ -59,9 +61,9 @@ class Bench:
         return bench
 
     @property
-    def evidence(self) -> Evidence:
+    def evidence(self) -> LessonEvidence:
         """What was taken."""
-        return Evidence(self.folder)
+        return LessonEvidence(self.folder)
 
     def _run(self, *sources: str) -> None:
         for source in sources:
@@ -69,19 +71,19 @@ class Bench:
 
     def _take(self, cells: tuple[str, ...]) -> None:
         inbox, outbox = self.folder / "inbox", self.folder / "outbox"
-        probe, asked = Probe(self.namespace, str(inbox), str(outbox)), gather_probes()
+        probe, asked = Requests(self.namespace, str(inbox), str(outbox), recorders()), gather_probes(LESSON)
         probed = {old.cell: old for old in self.evidence.file.probed}
         for cell in cells:
             write_requests(asked[cell], SEED, inbox / cell)
             probe.take(cell)
-            probed[cell] = take(outbox, cell, self.folder)
+            probed[cell] = take(outbox, cell, self.folder, LESSON.schema)
         self._write(msgspec.structs.replace(self.evidence.file, probed=tuple(probed.values())))
 
     def _write(self, file: EvidenceFile) -> None:
         (self.folder / "evidence.json").write_bytes(msgspec.json.encode(file))
 
 
-def said(check: Callable[..., None], *arguments: Evidence | Measurements | object) -> str:
+def said(check: Callable[..., None], *arguments: LessonEvidence | Measurements | object) -> str:
     """Run one check and return its message in English; empty where it passed, "? …" where it is undecided."""
     with speaking(Lang.EN):
         try:

@@ -9,7 +9,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch comes: tests
 
 import torch
 
-from autograder.text import Lang, speaking
+from autograder.engine.text import Lang, speaking
 
 torch.set_num_threads(1)
 os.environ.pop("GITHUB_ACTIONS", None)  # on its runners the command says more: tests/test_cli.py

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from autograder.grading.task import Grading, Task, to_grade, to_judge
-from autograder.notebook.assignment import load_assignment
-from autograder.report import Profile
-from autograder.sandbox.processes import descendants
+from autograder.engine.grading.task import Grading, Task, to_grade, to_judge
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.engine.report import Profile
+from autograder.engine.sandbox.processes import descendants
 from tests.submissions import build
 from tests.submissions.convolutions import LOOPS
 
@@ -49,12 +49,12 @@ def wait_for(what: Callable[[], object], seconds: float = 120) -> None:
 
 def supervisor() -> int:
     """Return the process id of this process's supervisor; 0 where it has none."""
-    return next((pid for pid in descendants(os.getpid()) if b"autograder.grading.workers" in _command(pid)), 0)
+    return next((pid for pid in descendants(os.getpid()) if b"autograder.engine.grading.workers" in _command(pid)), 0)
 
 
 def worker() -> int:
     """Return the process id of the worker that was last forked; 0 where none is at work."""
-    found = [pid for pid in descendants(supervisor())[1:] if b"autograder.grading.workers" in _command(pid)]
+    found = [pid for pid in descendants(supervisor())[1:] if b"autograder.engine.grading.workers" in _command(pid)]
     return found[-1] if found else 0
 
 

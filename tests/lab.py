@@ -10,16 +10,18 @@ import matplotlib as mpl
 import msgspec
 import nbformat
 
-from autograder.calibration.profiles import data_folder
-from autograder.evidence.exchange import take, write_requests
-from autograder.evidence.records import CellRun, EvidenceFile, Failure
-from autograder.judge import gather_probes, judge
-from autograder.notebook.assignment import load_assignment
-from autograder.probe.failures import failure
-from autograder.probe.gradients import watch
-from autograder.probe.requests import Probe
-from autograder.report import CellReport, Profile, Report, Timing
-from autograder.text import Lang
+from autograder.engine.evidence.exchange import take, write_requests
+from autograder.engine.evidence.records import CellRun, EvidenceFile, Failure
+from autograder.engine.inside.failures import failure
+from autograder.engine.inside.requests import Requests
+from autograder.engine.judging.judge import gather_probes, judge
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.engine.report import CellReport, Profile, Report, Timing
+from autograder.engine.text import Lang
+from autograder.lesson import LESSON
+from autograder.lesson.data import data_folder
+from autograder.lesson.recorders import recorders
+from autograder.models.capture.gradients import watch
 
 SEED = "a seed of the tests"
 
@@ -66,12 +68,12 @@ def write_evidence(
     for index, (name, source) in enumerate(cells.items()):
         runs.append(CellRun(index, name, 0.0, _run(source, namespace), images.get(name, 0)))
     inbox, outbox = folder / "inbox", folder / "outbox"
-    probe = Probe(namespace, str(inbox), str(outbox))
+    probe = Requests(namespace, str(inbox), str(outbox), recorders())
     probed = []
-    for cell, probes in gather_probes().items():
+    for cell, probes in gather_probes(LESSON).items():
         write_requests(probes, SEED, inbox / cell)
         probe.take(cell)
-        probed.append(take(outbox, cell, folder))
+        probed.append(take(outbox, cell, folder, LESSON.schema))
     _write_notebook(cells, folder, printed)
     file = EvidenceFile(
         submission="lab.ipynb",

@@ -13,12 +13,12 @@ import msgspec
 import torch
 from torch import Tensor
 
-from autograder.errors import EvidenceError
-from autograder.lift.build import Known, _Builder
-from autograder.lift.flow import trace_flow
-from autograder.lift.module import refusing
-from autograder.lift.operations import aten, functions
-from autograder.lift.schema import Graph, InputEntry, Operation, Ref, WeightEntry
+from autograder.engine.errors import EvidenceError
+from autograder.models.rebuild.build import Known, _Builder
+from autograder.models.rebuild.flow import trace_flow
+from autograder.models.rebuild.module import refusing
+from autograder.models.rebuild.operations import aten, functions
+from autograder.models.rebuild.schema import Graph, InputEntry, Operation, Ref, WeightEntry
 
 INPUT = (2, 4, 6, 6)
 LEAST, MOST = -(2**63), 2**63 - 1

@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from autograder.lift import LiftedModel, StepKind, lift
-from autograder.probe.export import export_model
+from autograder.models.capture.export import export_model
+from autograder.models.rebuild import LiftedModel, StepKind, lift
 
 
 def images(*shape: int, seed: int = 0) -> Tensor:

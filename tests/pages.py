@@ -11,11 +11,11 @@ import msgspec
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from autograder.evidence.records import History, Results
-from autograder.files import write_report
-from autograder.measuring.findings import Best, Comparison, Findings, Layer, Misread, ModelFinding, Overlay
-from autograder.report import CellReport, Check, Flag, Kind, ModelReport, Profile, Report, Status
-from autograder.text import Lang
+from autograder.engine.files import write_report
+from autograder.engine.report import CellReport, Check, Flag, Kind, ModelReport, Profile, Report, Status
+from autograder.engine.text import Lang
+from autograder.lesson.findings import Best, CNNFindings, Comparison, Layer, Misread, ModelFinding, Overlay
+from autograder.lesson.records import History, Results
 from tests.lab import DATA, judged
 from tests.submissions.convolutions import LOOPS, WRONG_WAYS
 from tests.submissions.fitted import FITTED_CELLS
@@ -63,7 +63,7 @@ def report_saying(text: str) -> Report:
     )
 
 
-def findings_saying(text: str) -> Findings:
+def findings_saying(text: str) -> CNNFindings:
     """Return findings of every kind; what the judge names itself is well-formed, `text` is a layer's name."""
     grid = ((0, 255), (128, 64))
     compared = Comparison(
@@ -72,7 +72,7 @@ def findings_saying(text: str) -> Findings:
     history = History((1.0, None, 0.5), (1.0, 2.0, 1e30), (0.5, 0.6, 0.7))
     model = ModelFinding("baseline", 3, history, Results(0.9, 0.8, 10), (Layer(text[:200], (1, 2), (3, 3), 5),))
     counts = tuple(tuple(int(i == j) for j in range(10)) for i in range(10))
-    return Findings(
+    return CNNFindings(
         comparisons=(compared,),
         models=(model,),
         best=Best("baseline", counts, (Misread(PIXEL, 1, 2, 0.9),)),
@@ -81,7 +81,7 @@ def findings_saying(text: str) -> Findings:
     )
 
 
-def leave(folder: Path, report: Report, findings: Findings | None = None) -> Path:
+def leave(folder: Path, report: Report, findings: CNNFindings | None = None) -> Path:
     """Lay a report and findings out as grading does."""
     write_report(report, folder)
     if findings is not None:

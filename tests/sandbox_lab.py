@@ -11,7 +11,7 @@ import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder.sandbox import (
+from autograder.engine.sandbox import (
     BubblewrapProvisioner,
     Death,
     Limits,
@@ -21,7 +21,7 @@ from autograder.sandbox import (
     isolation,
     kernel_manager,
 )
-from autograder.sandbox.processes import descendants
+from autograder.engine.sandbox.processes import descendants
 
 PROJECT = Path(__file__).resolve().parent.parent
 CANARY = "canary-7f3a91"
@@ -92,7 +92,7 @@ def opened(
     probe = folder / "probe"
     probe.mkdir(exist_ok=True)
     (probe / "__init__.py").write_text("ANSWER = 42\n", "utf-8")
-    with Room.open(kind, probe=probe, data=data, limits=limits) as room:
+    with Room.open(kind, code={"probe": probe}, data=data, limits=limits) as room:
         lab = Lab(room)
         try:
             yield lab

@@ -5,10 +5,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.errors import GraderError
-from autograder.notebook.assignment import CHECKOUT, load_assignment
-from autograder.report import Kind
-from autograder.text import Lang, speaking
+from autograder.engine.errors import GraderError
+from autograder.engine.notebook.assignment import CHECKOUT, load_assignment
+from autograder.engine.report import Kind
+from autograder.engine.text import Lang, speaking
 
 NO_POINTS = (
     '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "id": "a", "outputs": [], '

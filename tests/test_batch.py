@@ -9,12 +9,12 @@ import pytest
 import typer
 
 from autograder.cli.grading import _finish, _Run
-from autograder.errors import GraderError
-from autograder.grading.folders import PREFIX, run_folder
-from autograder.grading.workers import each
-from autograder.interruption import Interruption
-from autograder.report import Report
-from autograder.text import Lang
+from autograder.engine.errors import GraderError
+from autograder.engine.grading.folders import PREFIX, run_folder
+from autograder.engine.grading.workers import each
+from autograder.engine.interruption import Interruption
+from autograder.engine.report import Report
+from autograder.engine.text import Lang
 from tests.faulty import CHEAP, CHEAP_POINTS, supervisor, task, worker
 from tests.sandbox_lab import needs_bubblewrap
 from tests.test_report import REPORT

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
-from autograder.report import Report, read_report
+from autograder.engine.report import Report, read_report
 from tests.browser import PATIENCE_MS, chromium, screenshot
 from tests.jupyterlab import TOKEN, jupyterlab
 from tests.nbgrader_course import Course

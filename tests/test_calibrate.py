@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.calibration.calibrate import VARIANTS, Run, Subject, accuracy, conclude, is_sound, measured_by, spread
-from autograder.calibration.changed import change
-from autograder.calibration.profiles import Split
-from autograder.calibration.thresholds import (
+from autograder.engine.errors import GraderError
+from autograder.engine.report import Profile
+from autograder.lesson.calibrate import VARIANTS, Run, Subject, accuracy, conclude, is_sound, measured_by, spread
+from autograder.lesson.changed import change
+from autograder.lesson.data import Split
+from autograder.lesson.thresholds import (
     PATH,
     Falls,
     Kind,
@@ -21,8 +23,6 @@ from autograder.calibration.thresholds import (
     threshold,
     write,
 )
-from autograder.errors import GraderError
-from autograder.report import Profile
 from reference.data import Dataset, Images
 from reference.recipe import Recipe
 

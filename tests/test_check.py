@@ -13,12 +13,12 @@ import pytest
 from nbgrader.nbgraderformat import MetadataValidator
 
 from autograder.cli import main
-from autograder.errors import SubmissionError
-from autograder.notebook.assignment import load_assignment
-from autograder.notebook.check import check, write_fixed
-from autograder.notebook.damage import Damage, Damaged, damaged
-from autograder.notebook.submission import read_submission
-from autograder.text import Lang, speaking
+from autograder.engine.errors import SubmissionError
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.engine.notebook.check import check, write_fixed
+from autograder.engine.notebook.damage import Damage, Damaged, damaged
+from autograder.engine.notebook.submission import read_submission
+from autograder.engine.text import Lang, speaking
 from tests.pictures import picture
 from tests.submissions.build import RELEASE, build
 

@@ -11,19 +11,20 @@ import msgspec
 import pandas as pd
 import pytest
 
-from autograder.errors import SplotError
-from autograder.publish.charts import histogram
-from autograder.publish.classpage import (
+from autograder.engine.errors import SplotError
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.engine.pages.charts import histogram
+from autograder.engine.pages.classpage import (
     COLUMNS,
     cell_shares,
     class_page,
     class_table,
-    median_curve,
     read_class,
     write_class_page,
 )
-from autograder.report import CellReport, Check, Kind, Outcome, Report, Status
-from autograder.text import Lang
+from autograder.engine.report import CellReport, Check, Kind, Outcome, Report, Status
+from autograder.engine.text import Lang
+from autograder.lesson.pages import median_curve
 from tests.pages import anatomy, findings_saying, leave, report_saying
 from tests.test_report import REPORT
 
@@ -57,7 +58,7 @@ def graded(tmp_path: Path) -> Path:
 
 def test_each_check_has_the_share_that_failed_it(graded: Path) -> None:
     """Open checks count for neither side; messages that differ in numbers are one, counted once a submission."""
-    (share,) = cell_shares(read_class(graded, "cnn"))
+    (share,) = cell_shares(read_class(graded, load_assignment()))
     assert [(c.name, c.failed, c.decided, c.undecided) for c in share.checks] == [
         ("kształt", 2, 2, 1),
         ("wartości", 1, 3, 0),
@@ -71,7 +72,7 @@ def test_each_check_has_the_share_that_failed_it(graded: Path) -> None:
 
 def test_the_page_names_whom_it_is_about(graded: Path) -> None:
     """Who waits for a person and why, who was slowest, who is not graded: each with the reason."""
-    text = re.sub(r"\s+", " ", anatomy(write_class_page(graded, "cnn", Lang.PL).page.read_text()).text)
+    text = re.sub(r"\s+", " ", anatomy(write_class_page(graded, load_assignment(), Lang.PL).page.read_text()).text)
     assert "5 prac mediana 66%" in text
     assert "nieocenione: 2" in text
     waiting = text[text.index("Do decyzji osoby prowadzącej") : text.index("Sprawdzenia")]
@@ -84,7 +85,7 @@ def test_the_page_names_whom_it_is_about(graded: Path) -> None:
 
 def test_the_table_holds_everything(graded: Path) -> None:
     """A row for each check of each cell, read by pandas; who has no checks has one row with the reason."""
-    table = pd.read_csv(write_class_page(graded, "cnn", Lang.PL).table)
+    table = pd.read_csv(write_class_page(graded, load_assignment(), Lang.PL).table)
     assert tuple(table.columns) == COLUMNS
     assert table.groupby("student").size().to_dict() == {"ania": 2, "bartek": 2, "celina": 2, "darek": 1, "ewa": 1}
     row = table[(table.student == "bartek") & (table.check == "kształt")].iloc[0]
@@ -98,7 +99,7 @@ def test_the_table_holds_everything(graded: Path) -> None:
 def test_the_tables_texts_are_text(text: str, tmp_path: Path) -> None:
     """None is a formula or another row to a spreadsheet program."""
     leave(tmp_path / "a" / "cnn", report_saying(text))
-    table = class_table(read_class(tmp_path, "cnn"))
+    table = class_table(read_class(tmp_path, load_assignment()))
     read = pd.read_csv(io.BytesIO(table), keep_default_na=False)
     assert len(read) == 6
     for column in ("student", "title", "check", "message"):
@@ -125,7 +126,7 @@ def test_a_strangers_text_is_text(text: str, tmp_path: Path) -> None:
         leave(folder / "a" / "cnn", report_saying(said), findings_saying(said))
         ungraded = msgspec.structs.replace(report_saying(said), status=Outcome.UNGRADED, reason=said, cells=())
         leave(folder / "b" / "cnn", ungraded)
-        parts.append(anatomy(class_page(read_class(folder, "cnn"), Lang.EN, folder)))
+        parts.append(anatomy(class_page(read_class(folder, load_assignment()), load_assignment(), Lang.EN, folder)))
     assert parts[0].tags == parts[1].tags
     assert parts[0].names == parts[1].names
     assert parts[0].addresses == parts[1].addresses
@@ -136,14 +137,14 @@ def test_links_lead_from_the_page_to_the_students(tmp_path: Path) -> None:
     """Relative, from wherever the page lies, and quoted, whatever the folder is called."""
     folder = leave(tmp_path / "graded" / "jan #1?" / "cnn", REPORT)
     (folder / "feedback.html").write_text("")
-    page = write_class_page(tmp_path / "graded", "cnn", Lang.PL, tmp_path / "pages" / "all.html").page
+    page = write_class_page(tmp_path / "graded", load_assignment(), Lang.PL, tmp_path / "pages" / "all.html").page
     assert anatomy(page.read_text()).addresses == ["#main"] + ["./../graded/jan%20%231%3F/cnn/feedback.html"] * 2
 
 
 def test_a_page_in_the_tables_place_is_refused(graded: Path) -> None:
     """One would overwrite the other."""
     with pytest.raises(SplotError, match=r"give the page's own name"):
-        write_class_page(graded, "cnn", Lang.PL, graded / "all.csv")
+        write_class_page(graded, load_assignment(), Lang.PL, graded / "all.csv")
 
 
 def test_the_command_writes_both(graded: Path) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.grading.batch import grade_all
-from autograder.grading.task import Grading
-from autograder.notebook.assignment import load_assignment
-from autograder.report import Outcome, Profile, Report
-from autograder.sandbox.processes import descendants
+from autograder.engine.grading.batch import grade_all
+from autograder.engine.grading.task import Grading
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.engine.report import Outcome, Profile, Report
+from autograder.engine.sandbox.processes import descendants
 from tests.faulty import CHEAP, sandboxed, supervisor
 from tests.sandbox_lab import needs_bubblewrap
 from tests.submissions import WRONG, build, fill

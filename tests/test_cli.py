@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autograder.cli import app, exit_code
-from autograder.report import Outcome, Profile, Report
+from autograder.engine.report import Outcome, Profile, Report
 
 SPLOT = [sys.executable, "-c", "from autograder.cli import main; main()"]
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -131,7 +131,7 @@ def test_readme_commands_exist() -> None:
     assert {option for line in shown for option in re.findall(r"--[a-z-]+", line) if option not in options} == set()
 
 
-def test_readme_map_is_true() -> None:
+def test_the_map_of_files_is_true() -> None:
     """The map of the house states each file and its size as they are."""
-    script = README.parent / "tools" / "readme_map.py"
+    script = README.parent / "tools" / "file_map.py"
     assert subprocess.run([sys.executable, str(script), "--check"], check=False).returncode == 0

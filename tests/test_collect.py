@@ -9,25 +9,27 @@ import pytest
 from jupyter_client.session import Session
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from autograder.calibration.profiles import data_folder
-from autograder.collecting.collect import Collection, TimeLimits, collect
-from autograder.collecting.kept import Kept
-from autograder.collecting.runner import COLLECTING_MB, Runner
-from autograder.errors import GraderError
-from autograder.evidence.exchange import written
-from autograder.evidence.reader import Evidence
-from autograder.evidence.records import CellRun, Failure, Fault, Flavour
-from autograder.judge import gather_probes
-from autograder.notebook.submission import Cell, Submission
-from autograder.report import Profile
-from autograder.sandbox import Limits
+from autograder.engine.collecting.collect import Collection, TimeLimits, collect
+from autograder.engine.collecting.kept import Kept
+from autograder.engine.collecting.runner import COLLECTING_MB, Runner
+from autograder.engine.errors import GraderError
+from autograder.engine.evidence.exchange import written
+from autograder.engine.evidence.records import CellRun, Failure, Fault
+from autograder.engine.judging.judge import gather_probes
+from autograder.engine.notebook.submission import Cell, Submission
+from autograder.engine.report import Profile
+from autograder.engine.sandbox import Limits
+from autograder.lesson import LESSON
+from autograder.lesson.data import data_folder
+from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.records import Flavour
 from tests.submissions.convolutions import LOOPS
 
 TEST = "task1_convolution_tests"
 SAME = "task1_same_tests"
 
 
-def collected(folder: Path, *sources: str, seconds: float = 20.0, memory_mb: int = 2048) -> Evidence:
+def collected(folder: Path, *sources: str, seconds: float = 20.0, memory_mb: int = 2048) -> LessonEvidence:
     """Run cells in the sandbox; one that holds only an id is the test cell of that id."""
     cells = tuple(
         Cell("code", "pass", source, locked=True) if source.endswith("_tests") else Cell("code", source)
@@ -40,25 +42,28 @@ def collected(folder: Path, *sources: str, seconds: float = 20.0, memory_mb: int
         time=TimeLimits(seconds, 90.0),
         limits=Limits(memory_mb=memory_mb),
         dataset="FashionMNIST",
-        probes=gather_probes(),
+        probes=gather_probes(LESSON),
+        schema=LESSON.schema,
+        code=LESSON.code,
+        recorders=LESSON.recorders,
     )
     collect(submission, "cnn", how, folder / "evidence")
-    return Evidence(folder / "evidence")
+    return LessonEvidence(folder / "evidence")
 
 
-def run_of(evidence: Evidence, index: int) -> CellRun:
+def run_of(evidence: LessonEvidence, index: int) -> CellRun:
     """Return how the cell at this place ended."""
     return next(run for run in evidence.file.runs if run.index == index)
 
 
-def failure_of(evidence: Evidence, index: int) -> Failure:
+def failure_of(evidence: LessonEvidence, index: int) -> Failure:
     """Return what went wrong in the cell at this place."""
     failure = run_of(evidence, index).failure
     assert failure is not None
     return failure
 
 
-def answered(evidence: Evidence) -> bool:
+def answered(evidence: LessonEvidence) -> bool:
     """Whether the convolution was asked and gave an array."""
     record = evidence.call(TEST, "real", Flavour.NUMPY)
     return record is not None and record.array
@@ -116,6 +121,7 @@ def test_a_function_that_kills_the_kernel_costs_its_probe_alone(tmp_path: Path) 
     assert answered(evidence)
 
 
+@pytest.mark.soak
 def test_a_function_that_never_ends_is_stopped(tmp_path: Path) -> None:
     """A call has ten seconds; then its record says so, and the others are taken."""
     evidence = collected(
@@ -187,6 +193,14 @@ def test_printing_a_gigabyte_keeps_a_megabyte(tmp_path: Path) -> None:
     evidence = collected(tmp_path, NUMPY, "for _ in range(1000): print('x' * 10**6)", LOOPS, TEST)
     assert run_of(evidence, 1).failure is None
     assert len(evidence.notebook.printed) < 1_100_000
+    assert answered(evidence)
+
+
+def test_an_exception_after_too_much_output_is_still_one(tmp_path: Path) -> None:
+    """Where there is no room to show it, what the kernel replied says that the cell ended with it."""
+    loud = "for size in [900_000] * 5 + [100] * 2_600: display({'text/plain': 'x' * size}, raw=True)\n1 / 0"
+    evidence = collected(tmp_path, NUMPY, loud, LOOPS, TEST)
+    assert failure_of(evidence, 1) == Failure(Fault.ERROR, "ZeroDivisionError", "division by zero", 2)
     assert answered(evidence)
 
 
@@ -288,7 +302,9 @@ HUNGRY = {
 }
 
 
-@pytest.mark.parametrize("when", HUNGRY)
+@pytest.mark.parametrize(
+    "when", [*list(HUNGRY)[:1], *(pytest.param(when, marks=pytest.mark.soak) for when in list(HUNGRY)[1:])]
+)
 def test_memory_that_the_grader_lacks_costs_no_points(
     when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from autograder import deletion
-from autograder.deletion import delete
-from autograder.evidence.exchange import take
-from autograder.sandbox import Room, SandboxKind
-from autograder.sandbox.watchdog import written_bytes
+from autograder.engine import deletion
+from autograder.engine.deletion import delete
+from autograder.engine.evidence.exchange import take
+from autograder.engine.sandbox import Room, SandboxKind
+from autograder.engine.sandbox.watchdog import written_bytes
+from autograder.lesson import LESSON
 from tests.sandbox_lab import PROJECT
 
 CELL = "task2_case_1_tests"
@@ -129,7 +130,7 @@ def test_taking_an_answer_races_with_the_notebook(tmp_path: Path, precious: Path
     outbox, evidence = tmp_path / "outbox", tmp_path / "evidence"
     outbox.mkdir()
     evidence.mkdir()
-    race(lambda: take(outbox, CELL, evidence), outbox / CELL, outbox / "link", precious)
+    race(lambda: take(outbox, CELL, evidence, LESSON.schema), outbox / CELL, outbox / "link", precious)
 
 
 def test_counting_what_was_written_races_with_the_notebook(tmp_path: Path) -> None:
@@ -138,7 +139,7 @@ def test_counting_what_was_written_races_with_the_notebook(tmp_path: Path) -> No
     many.mkdir(mode=0o700)
     for n in range(5_000):
         (many / str(n)).touch()
-    with Room.open(SandboxKind.BWRAP, probe=PROJECT / "tests") as room:
+    with Room.open(SandboxKind.BWRAP, code={"tests": PROJECT / "tests"}) as room:
         cell, link = room.outbox / CELL, room.outbox / "link"
         link.symlink_to(many)
         cell.mkdir()

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autograder.graders.ablation import MOST
-from autograder.graders.architecture import Flow, changed_parameters, convolutions, regularizers
-from autograder.graders.effect import averages_one_pixel
-from autograder.lift import Compute, StepKind, lift
-from autograder.measuring.verdicts import UndecidedError
+from autograder.engine.judging.verdicts import UndecidedError
+from autograder.lesson.graders.ablation import MOST
+from autograder.lesson.graders.architecture import Flow, changed_parameters, convolutions, regularizers
+from autograder.lesson.graders.effect import averages_one_pixel
+from autograder.models.rebuild import Compute, StepKind, lift
 from tests.lifting import images, roundtrip, vary
 
 Way = Callable[[Tensor], Tensor]
@@ -298,6 +298,7 @@ def test_a_chain_of_layers_takes_one_run(model: Branched, most: int, tmp_path: P
     assert len(convolutions(flow)) == 1 + len(model.chain) + len(model.live)
 
 
+@pytest.mark.soak
 def test_too_many_branches_are_left_to_a_person(tmp_path: Path) -> None:
     """Beyond the bound nothing is said of the layers that are left: undecided, never a wrong zero."""
     with pytest.raises(UndecidedError):

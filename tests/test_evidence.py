@@ -9,26 +9,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograder.errors import EvidenceError
-from autograder.evidence.reader import Evidence, Executed
-from autograder.evidence.records import (
+from autograder.engine.errors import EvidenceError
+from autograder.engine.evidence.reader import Executed
+from autograder.engine.evidence.records import CellRun, EvidenceFile, Failure, Fault, Probed
+from autograder.engine.report import Profile, Timing
+from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.records import (
     CallRecord,
-    CellRun,
     DataRecord,
     Epochs,
-    EvidenceFile,
-    Failure,
-    Fault,
     Flavour,
     History,
     LayerRecord,
     MapRecord,
     ModelRecord,
-    Probed,
     Results,
     TransformStep,
 )
-from autograder.report import Profile, Timing
 
 pytestmark = pytest.mark.usefixtures("english")
 
@@ -48,14 +45,14 @@ FILE = EvidenceFile(
         CellRun(1, "task1_convolution", 1.5, Failure(Fault.ERROR, "ValueError", "zły rozmiar", 3), images=2),
     ),
     probed=(
-        Probed(
-            "a_tests", (CallRecord("random", Flavour.TORCH, array=True), LayerRecord("case_1", padding_name="same"))
+        Probed.of(
+            "a_tests", CallRecord("random", Flavour.TORCH, array=True), LayerRecord("case_1", padding_name="same")
         ),
-        Probed(
-            "b_tests", (ModelRecord("gap", history=History(LOSS), results=Results(0.9)), MapRecord("cam", "gap", 0, 9))
+        Probed.of(
+            "b_tests", ModelRecord("gap", history=History(LOSS), results=Results(0.9)), MapRecord("cam", "gap", 0, 9)
         ),
-        Probed(
-            "c_tests", (DataRecord("FashionMNIST", 1000, steps=(TransformStep("Resize", {"size": (32.0, 32.0)}),)),)
+        Probed.of(
+            "c_tests", DataRecord("FashionMNIST", 1000, steps=(TransformStep("Resize", {"size": (32.0, 32.0)}),))
         ),
         Probed("d_tests", failure=Failure(Fault.TIMEOUT, "", "120 s")),
     ),
@@ -64,10 +61,10 @@ FILE = EvidenceFile(
 )
 
 
-def stored(folder: Path, content: bytes | None = None) -> Evidence:
+def stored(folder: Path, content: bytes | None = None) -> LessonEvidence:
     """Write `evidence.json` and open it."""
     (folder / "evidence.json").write_bytes(msgspec.json.encode(FILE) if content is None else content)
-    return Evidence(folder)
+    return LessonEvidence(folder)
 
 
 def test_what_was_collected_comes_back(tmp_path: Path) -> None:
@@ -78,8 +75,7 @@ def test_what_was_collected_comes_back(tmp_path: Path) -> None:
 def test_records_are_found_by_what_they_are_about(tmp_path: Path) -> None:
     """A call by cell, name and flavour; a layer and maps by cell; a model and the data wherever they were taken."""
     evidence = stored(tmp_path)
-    call, layer = FILE.probed[0].records
-    model, shown = FILE.probed[1].records
+    (call, layer), (model, shown), (data,) = (evidence.taken[f"{letter}_tests"] for letter in "abc")
     assert evidence.call("a_tests", "random", Flavour.TORCH) == call
     assert evidence.call("a_tests", "random", Flavour.NUMPY) is None
     assert evidence.call("b_tests", "random", Flavour.TORCH) is None
@@ -87,7 +83,7 @@ def test_records_are_found_by_what_they_are_about(tmp_path: Path) -> None:
     assert evidence.layer("nowhere", "case_1") is None
     assert (evidence.model("gap"), evidence.model("deep")) == (model, None)
     assert evidence.maps("b_tests") == [shown]
-    assert evidence.data() == FILE.probed[2].records[0]
+    assert evidence.data() == data
     assert evidence.run("task1_convolution") == FILE.runs[1]
     assert evidence.run("task1_matrix") is None
 
@@ -135,7 +131,7 @@ def test_missing_evidence_is_refused(tmp_path: Path) -> None:
     """Neither an empty folder nor none at all is evidence."""
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(EvidenceError, match=r"evidence\.json cannot be read"):
-            Evidence(folder)
+            LessonEvidence(folder)
 
 
 @settings(

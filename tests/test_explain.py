@@ -2,9 +2,9 @@
 
 import pytest
 
-from autograder.evidence.records import Failure, Fault
-from autograder.explain import explain, passed_limit
-from autograder.text import Lang, speaking
+from autograder.engine.evidence.records import Failure, Fault
+from autograder.engine.explain import explain, passed_limit
+from autograder.engine.text import Lang, speaking
 
 CELL = "task2_case_2"
 

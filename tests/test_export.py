@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from autograder.probe.export import Method, export_model
-from autograder.probe.graph import ExportError
+from autograder.models.capture.export import Method, export_model
+from autograder.models.capture.graph import ExportError
 from tests import student_models as styles
 
 METHODS = {

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import pytest
 
-from autograder.errors import SplotError
-from autograder.export import Bonus, Filled, Grade, Matter, Rules, fill_moodle
+from autograder.engine.errors import SplotError
+from autograder.engine.lms import Bonus, Filled, Grade, Matter, Rules, fill_moodle
 
 ENGLISH = (
     "Identifier,Full name,ID number,Email address,Status,Grade,Maximum grade,Grade can be changed,"

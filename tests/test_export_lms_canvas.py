@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from autograder.errors import SplotError
-from autograder.export import Bonus, Grade, Matter, Rules, fill_canvas
+from autograder.engine.errors import SplotError
+from autograder.engine.lms import Bonus, Grade, Matter, Rules, fill_canvas
 
 HEADER = "Student,ID,SIS User ID,SIS Login ID,Section,Notes,MLP (77),CNN (78),Assignments Current Score,Final Score"
 GRADEBOOK = (

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 
 from autograder.cli import ASSIGNMENT
-from autograder.errors import SplotError
-from autograder.export import Bonus, Grade, grade_of, read_grades, write_table
-from autograder.export.grades import read_marks
-from autograder.files import write_report
-from autograder.report import Outcome, Report
-from autograder.text import Lang, speaking
+from autograder.engine.errors import SplotError
+from autograder.engine.files import write_report
+from autograder.engine.lms import Bonus, Grade, grade_of, read_grades, write_table
+from autograder.engine.lms.grades import read_marks
+from autograder.engine.report import Outcome, Report
+from autograder.engine.text import Lang, speaking
 from tests.test_export_lms import IN_ENGLISH, worksheet
 from tests.test_export_lms_canvas import GRADEBOOK, imported
 from tests.test_report import REPORT

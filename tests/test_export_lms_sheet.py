@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.export.sheet import BOM, Sheet, SheetError, number
+from autograder.engine.lms.sheet import BOM, Sheet, SheetError, number
 
 TEXTS = st.text(st.sampled_from('ab ż,;\t"\n=@'), max_size=6)  # csv.writer leaves a lone \r unquoted
 TABLES = st.integers(2, 4).flatmap(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from autograder.grading.folders import held
-from autograder.grading.task import Grading, JudgeLimits, unusable
-from autograder.grading.workers import each
-from autograder.report import Outcome, Report, read_report
+from autograder.engine.grading.folders import held
+from autograder.engine.grading.task import Grading, JudgeLimits, unusable
+from autograder.engine.grading.workers import each
+from autograder.engine.report import Outcome, Report, read_report
 from tests.faulty import (
     CHEAP,
     CHEAP_POINTS,
@@ -144,8 +144,8 @@ def test_what_a_killed_grader_was_about_to_rename_is_cleared_away(tmp_path: Path
 
 CONFINED = """
 import ctypes, os, socket, subprocess
-from autograder.grading.confinement import conceal, confined
-from autograder.grading.task import JudgeLimits
+from autograder.engine.grading.confinement import conceal, confined
+from autograder.engine.grading.task import JudgeLimits
 
 def refused(what):
     try:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from autograder.grading.workers import each
+from autograder.engine.grading.workers import each
 from tests.faulty import CHEAP, CHEAP_POINTS, task
 from tests.sandbox_lab import needs_bubblewrap
 
@@ -24,8 +24,8 @@ pytestmark = [
 HEAD = """
 import contextlib, json, os, shutil, subprocess, sys
 from pathlib import Path
-from autograder.grading.task import Grading
-from autograder.grading.workers import each
+from autograder.engine.grading.task import Grading
+from autograder.engine.grading.workers import each
 from tests.faulty import CHEAP, again, task
 
 disk = Path("/mnt")  # a short path: sockets lie below it

@@ -10,21 +10,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autograder.calibration.profiles import load_split
-from autograder.errors import EvidenceError, SplotError, SubmissionError
-from autograder.evidence.reader import Evidence
-from autograder.evidence.records import Flavour
-from autograder.graders.convolutions import arguments
-from autograder.graders.task1 import RANDOM, SHAPES, SHEET
-from autograder.measuring.findings import Findings, read_findings
-from autograder.measuring.measure import Measurements
-from autograder.notebook.assignment import Assignment, load_assignment
-from autograder.notebook.submission import read_submission
-from autograder.pictures import look
-from autograder.pictures.comparisons import comparisons
-from autograder.publish.feedback import Mark, expectation, feedback, leave_feedback, place, write_feedback
-from autograder.report import Outcome, Profile, Report, Status, read_report
-from autograder.text import Lang, speaking
+from autograder.engine.errors import EvidenceError, SplotError, SubmissionError
+from autograder.engine.findings import read_findings
+from autograder.engine.notebook.assignment import Assignment, load_assignment
+from autograder.engine.notebook.submission import read_submission
+from autograder.engine.pages.feedback import Mark, feedback, leave_feedback, place, write_feedback
+from autograder.engine.report import Outcome, Profile, Report, Status, read_report
+from autograder.engine.text import Lang, speaking
+from autograder.lesson.data import load_split
+from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.findings import CNNFindings
+from autograder.lesson.graders.convolutions import arguments
+from autograder.lesson.graders.task1 import RANDOM, SHAPES, SHEET
+from autograder.lesson.measure import Measurements
+from autograder.lesson.pictures import look
+from autograder.lesson.pictures.comparisons import comparisons
+from autograder.lesson.records import Flavour
+from autograder.lesson.words import expectation
 from reference.convolution import convolution
 from reference.data import Dataset
 from tests.pages import anatomy, findings_saying, graded, leave
@@ -40,9 +42,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def findings(folder: Path) -> Findings:
+def findings(folder: Path) -> CNNFindings:
     """What the judge left of it."""
-    return read_findings(folder / "evidence")
+    return read_findings(folder / "evidence", CNNFindings)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,7 @@ def page(folder: Path, assignment: Assignment) -> str:
     return write_feedback(folder, assignment, Lang.EN).read_text()
 
 
-def test_the_judge_draws_without_a_fault(findings: Findings) -> None:
+def test_the_judge_draws_without_a_fault(findings: CNNFindings) -> None:
     """Every picture that the submission gives rise to is there."""
     assert findings.faults == ()
     assert [model.name for model in findings.models] == MODELS
@@ -66,7 +68,7 @@ def test_the_judge_draws_without_a_fault(findings: Findings) -> None:
     assert findings.best is not None
 
 
-def test_a_wrong_convolution_is_shown_beside_the_right_shape(findings: Findings) -> None:
+def test_a_wrong_convolution_is_shown_beside_the_right_shape(findings: CNNFindings) -> None:
     """The rotated kernel's errors are levels from 0 to 4; the map that was not padded has another shape, and no errors."""
     rotated = [it for it in findings.comparisons if it.function == "convolution"]
     assert [it.expected == it.returned for it in rotated] == [True] * 3
@@ -78,7 +80,7 @@ def test_a_wrong_convolution_is_shown_beside_the_right_shape(findings: Findings)
 
 def test_the_error_map_is_where_the_error_is(folder: Path, tmp_path: Path) -> None:
     """One value that is off in one filter shows at its place alone, as a level; of the right answers none is shown."""
-    evidence = Evidence(Path(shutil.copytree(folder / "evidence", tmp_path / "evidence")))
+    evidence = LessonEvidence(Path(shutil.copytree(folder / "evidence", tmp_path / "evidence")))
     for probe in (*SHEET, *RANDOM, *SHAPES):
         X, K, q = arguments(evidence, probe)
         answer = np.array(convolution(X.astype(np.float64), K.astype(np.float64), q))
@@ -90,9 +92,9 @@ def test_the_error_map_is_where_the_error_is(folder: Path, tmp_path: Path) -> No
     assert [(y, x, level) for y, row in enumerate(shown.errors) for x, level in enumerate(row) if level] == [(2, 1, 2)]
 
 
-def test_pictures_show_visible_images_only(folder: Path, findings: Findings) -> None:
+def test_pictures_show_visible_images_only(folder: Path, findings: CNNFindings) -> None:
     """Each misread image is one the notebook saw, of the class it says; the counts are those of all of them."""
-    visible = load_split(Dataset.FASHION_MNIST, Evidence(folder / "evidence").file.profile).visible
+    visible = load_split(Dataset.FASHION_MNIST, LessonEvidence(folder / "evidence").file.profile).visible
     seen = {(image.numpy().tobytes(), int(label)) for image, label in zip(visible.images, visible.labels, strict=True)}
     assert findings.best is not None
     assert findings.best.misread
@@ -102,7 +104,7 @@ def test_pictures_show_visible_images_only(folder: Path, findings: Findings) -> 
     assert sum(map(sum, findings.best.confusion)) == len(visible.labels)
 
 
-def test_the_best_network_is_the_one_that_the_judge_measured_best(folder: Path, findings: Findings) -> None:
+def test_the_best_network_is_the_one_that_the_judge_measured_best(folder: Path, findings: CNNFindings) -> None:
     """By accuracy on images the notebook never saw, not by what it says."""
     accuracies = {name: model.accuracy or 0.0 for name, model in read_report(folder / "report.json").models.items()}
     assert findings.best is not None
@@ -134,7 +136,9 @@ def test_the_page_is_one_small_file_without_script(page: str) -> None:
 
 def test_nothing_of_the_grader_is_on_the_page(page: str, folder: Path) -> None:
     """No source or name of a check's function, no traceback, no path of this machine, none of the judge's inputs."""
-    hidden = re.findall(r"def (test_\w+)", "".join(p.read_text() for p in Path("autograder/graders").glob("*.py")))
+    hidden = re.findall(
+        r"def (test_\w+)", "".join(p.read_text() for p in Path("autograder/lesson/graders").glob("*.py"))
+    )
     assert len(hidden) > 30
     for text in (*hidden, "Traceback", "assert ", str(folder), str(Path.home()), "held_out"):
         assert text not in page, text
@@ -178,9 +182,9 @@ def test_lateness_takes_points_then_bonus_and_no_more(tmp_path: Path, assignment
     assert "+ 0 / 0.5 ★" in text
 
 
-def test_a_fault_in_one_picture_costs_that_picture(folder: Path, findings: Findings, tmp_path: Path) -> None:
+def test_a_fault_in_one_picture_costs_that_picture(folder: Path, findings: CNNFindings, tmp_path: Path) -> None:
     """With one map damaged, what was drawn of Task 1 and of the models is as it was, and the instructor is told."""
-    evidence = Evidence(Path(shutil.copytree(folder / "evidence", tmp_path / "evidence")))
+    evidence = LessonEvidence(Path(shutil.copytree(folder / "evidence", tmp_path / "evidence")))
     (evidence.folder / "arrays" / "map-gap-0.npy").write_bytes(b"\x93NUMPY")
     found = look(evidence, Measurements(evidence))
     assert found.faults == ("overlays: EvidenceError",)
@@ -191,12 +195,12 @@ def test_a_fault_in_one_picture_costs_that_picture(folder: Path, findings: Findi
 
 @pytest.mark.parametrize("damage", [b"", b"{}{", b'{"best": 3}', b'{"models": [{"name": "../x"}]}'])
 def test_a_page_without_findings_still_says_the_score(damage: bytes, tmp_path: Path, assignment: Assignment) -> None:
-    """Findings that are damaged are refused, and the words of the report are shown."""
-    folder = leave(tmp_path, REPORT, Findings())
+    """CNNFindings that are damaged are refused, and the words of the report are shown."""
+    folder = leave(tmp_path, REPORT, CNNFindings())
     (folder / "evidence" / "findings.json").write_bytes(damage)
     if damage != b"{}":
         with pytest.raises(EvidenceError):
-            read_findings(folder / "evidence")
+            read_findings(folder / "evidence", CNNFindings)
     assert "3,3" in feedback(folder, assignment, Lang.PL)
 
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograder.notebook.assignment import Assignment, load_assignment
-from autograder.publish.charts import panel
-from autograder.publish.feedback import Mark, feedback
-from autograder.publish.page import harmless
-from autograder.text import Lang
+from autograder.engine.notebook.assignment import Assignment, load_assignment
+from autograder.engine.pages.charts import panel
+from autograder.engine.pages.feedback import Mark, feedback
+from autograder.engine.pages.page import harmless
+from autograder.engine.text import Lang
 from tests.pages import anatomy, findings_saying, leave, report_saying
 
 

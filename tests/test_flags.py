@@ -8,20 +8,21 @@ import nbformat
 import pytest
 from rich.console import Console
 
-from autograder.course.grade import _fill
-from autograder.course.marking import flagged
-from autograder.evidence.reader import Evidence
-from autograder.measuring import flags as rules
-from autograder.measuring.flags import RULES, raise_flags
-from autograder.measuring.measure import REQUIRED, Measurements
-from autograder.notebook.assignment import load_assignment
-from autograder.publish.classpage import class_page, read_class
-from autograder.publish.feedback import feedback
-from autograder.publish.flagged import figures, meaning
-from autograder.publish.junit import junit
-from autograder.publish.terminal import print_report
-from autograder.report import Flag, Profile, Report, read_report
-from autograder.text import Lang, speaking
+from autograder.engine.nbgrader.grade import _fill, flagged
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.engine.pages.classpage import class_page, read_class
+from autograder.engine.pages.feedback import feedback
+from autograder.engine.pages.junit import junit
+from autograder.engine.pages.page import figures
+from autograder.engine.pages.terminal import print_report
+from autograder.engine.report import Flag, Profile, Report, read_report
+from autograder.engine.text import Lang, speaking
+from autograder.lesson import LESSON
+from autograder.lesson import flags as rules
+from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.flags import RULES, raise_flags
+from autograder.lesson.measure import REQUIRED, Measurements
+from autograder.lesson.words import meaning
 from tests.lab import DATA, failed, judged
 from tests.pages import leave
 from tests.submissions.fitted import COUNTS, FITTED_CELLS
@@ -107,7 +108,7 @@ def test_one_ridge_regression_earns_nothing_for_training(forged: tuple[Report, P
 
 def test_a_flag_changes_no_score(forged: tuple[Report, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any rule, and with one that breaks, the same evidence gives the same points."""
-    from autograder.judge import judge  # noqa: PLC0415
+    from autograder.engine.judging.judge import judge  # noqa: PLC0415
 
     def broken(_measured: Measurements) -> list[Flag]:
         raise ZeroDivisionError
@@ -137,23 +138,23 @@ def test_old_reports_are_read(tmp_path: Path) -> None:
 def test_the_class_page_shows_and_explains_them(tmp_path: Path, lang: Lang) -> None:
     """Who, which, where, the figures, and what each code means; a class without any has no such section."""
     leave(tmp_path / "anna" / "cnn", FLAGGED)
-    page = class_page(read_class(tmp_path, "cnn"), lang, tmp_path)
+    page = class_page(read_class(tmp_path, load_assignment()), load_assignment(), lang, tmp_path)
     with speaking(lang):
         for part in ("no_backward", "task3_training_tests", figures(FLAGGED.flags[1]), meaning("equal_scores")):
             assert part in page
     leave(tmp_path / "anna" / "cnn", REPORT)
-    assert 'id="flags"' not in class_page(read_class(tmp_path, "cnn"), lang, tmp_path)
+    assert 'id="flags"' not in class_page(read_class(tmp_path, load_assignment()), load_assignment(), lang, tmp_path)
 
 
 def test_formgrader_shows_them_first(forged: tuple[Report, Path]) -> None:
     """A cell of the instructor's own before all others, with figures and meaning; none where there is no flag."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x")])
-    _fill(notebook, FLAGGED, Evidence(forged[1]))
+    _fill(notebook, FLAGGED, LessonEvidence(forged[1]), LESSON)
     assert [cell.id == "splot-flags" for cell in notebook.cells] == [True, False]
     with speaking(Lang.EN):
-        (cell,) = flagged(FLAGGED)
+        (cell,) = flagged(FLAGGED, LESSON)
         assert "`no_backward` task3_training_tests: baseline: 0. Not one gradient step" in cell.source
-        assert flagged(REPORT) == []
+        assert flagged(REPORT, LESSON) == []
 
 
 def test_no_student_and_no_log_sees_them(tmp_path: Path) -> None:
@@ -202,5 +203,5 @@ def test_what_is_packed_into_the_source(name: str) -> None:
 def test_all_seven_networks_are_looked_at(forged: tuple[Report, Path]) -> None:
     """The names that rules go through are those of the reports."""
     assert set(REQUIRED) == set(forged[0].models)
-    assert Evidence(forged[1]).model("baseline") is not None
-    assert raise_flags(Measurements(Evidence(forged[1])))  # nothing measured: what needs no model is still said
+    assert LessonEvidence(forged[1]).model("baseline") is not None
+    assert raise_flags(Measurements(LessonEvidence(forged[1])))  # nothing measured: what needs no model is still said

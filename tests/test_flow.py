@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autograder.graders.architecture import Flow
+from autograder.lesson.graders.architecture import Flow
 from tests.lifting import images, roundtrip
 
 EXAMPLE = images(3, 1, 12, 12)

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
-from autograder.graders.activations import AGREEMENT, alike, likeness
+from autograder.lesson.graders.activations import AGREEMENT, alike, likeness
 
 WAYS: dict[str, Callable[[Tensor, int], Tensor]] = {
     "nearest": lambda m, side: F.interpolate(m[None, None], (side, side), mode="nearest")[0, 0],

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from autograder.probe import calls
-from autograder.report import Status
-from autograder.text import Lang
+from autograder.engine.report import Status
+from autograder.engine.text import Lang
+from autograder.lesson.recorders import calls
 from tests.lab import cell_of, failed, judged
 from tests.submissions.convolutions import LOOPS, RIGHT_WAYS, WRONG_WAYS
 from tests.submissions.right import TASK_1

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.report import Status
+from autograder.engine.report import Status
 from tests.lab import cell_of, failed, judged
 
 CASE = {

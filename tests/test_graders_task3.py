@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.report import Profile, Report, Status
+from autograder.engine.report import Profile, Report, Status
 from tests.lab import DATA, cell_of, failed, judged
 from tests.submissions.networks import HEAD, RIGHT_WAYS, WRONG_WAYS
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from autograder.graders import task4
-from autograder.graders.experiments import CELLS as CELL_OF
-from autograder.graders.experiments import Networks
-from autograder.graders.training import appears
-from autograder.measuring.measure import Measurements
-from autograder.report import Profile
+from autograder.engine.report import Profile
+from autograder.lesson.graders import task4
+from autograder.lesson.graders.experiments import CELLS as CELL_OF
+from autograder.lesson.graders.experiments import Networks
+from autograder.lesson.graders.training import appears
+from autograder.lesson.measure import Measurements
 from tests.bench import Bench, said
 from tests.lab import DATA, cell_of, failed, judged
 from tests.submissions.experiments import ONE_CLASS, READY, RIGHT_STUDENTS

@@ -7,10 +7,11 @@ import msgspec
 import pytest
 import torch
 
-from autograder.evidence.records import MapRecord
-from autograder.graders import task5
-from autograder.graders.activations import correlation, flat
-from autograder.measuring.measure import Measurements
+from autograder.engine.evidence.records import Probed
+from autograder.lesson.graders import task5
+from autograder.lesson.graders.activations import correlation, flat
+from autograder.lesson.measure import Measurements
+from autograder.lesson.records import MapRecord
 from tests.bench import Bench, said
 from tests.submissions.maps import HOOKS, MODELS, NETWORKS, RIGHT_WAYS, UNFIT_MODELS, WRONG_WAYS, resized
 
@@ -128,7 +129,7 @@ def test_a_slow_cam_is_left_undecided_not_lost(
     notebook: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once the time for all models has passed, the others are named as not asked, and a person decides."""
-    monkeypatch.setattr("autograder.probe.maps.SECONDS_IN_ALL", 1.0)
+    monkeypatch.setattr("autograder.lesson.recorders.maps.SECONDS_IN_ALL", 1.0)
     slow = HOOKS.replace("kept = {}", "kept = {}; import time; time.sleep(0.3)")
     models = "models = {'baseline': Net('max').eval(), 'gap': models['gap']}"
     said_of_it = judged(notebook.then(tmp_path, models + slow, *EVERY))
@@ -139,10 +140,9 @@ def test_a_slow_cam_is_left_undecided_not_lost(
 def test_forged_records_never_pass(forged: dict[str, int], notebook: Bench, tmp_path: Path) -> None:
     """A record of a class that there is not, or is not the predicted one: undecided, neither a pass nor a crash."""
     bench = notebook.then(tmp_path, HOOKS, task5.CELL)
-    file = bench.evidence.file
-    (taken,) = (probed for probed in file.probed if probed.cell == task5.CELL)
-    maps = tuple(msgspec.structs.replace(r, **forged) for r in taken.records if isinstance(r, MapRecord))
-    probed = (*(p for p in file.probed if p is not taken), msgspec.structs.replace(taken, records=maps))
+    file, taken = bench.evidence.file, bench.evidence.taken[task5.CELL]
+    maps = (msgspec.structs.replace(r, **forged) for r in taken if isinstance(r, MapRecord))
+    probed = (*(p for p in file.probed if p.cell != task5.CELL), Probed.of(task5.CELL, *maps))
     (tmp_path / "evidence.json").write_bytes(msgspec.json.encode(msgspec.structs.replace(file, probed=probed)))
     assert judged(bench)[0] == "?"
 

@@ -16,10 +16,11 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 from torch.utils.checkpoint import checkpoint
 
-from autograder.measuring.measure import REQUIRED
-from autograder.probe.bootstrap import _AfterImport, _watch_gradients
-from autograder.probe.gradients import Seen, Steps, watch, watched
-from autograder.probe.models import CLAIMING, _steps
+from autograder.engine.inside.bootstrap import _AfterImport
+from autograder.lesson.measure import REQUIRED
+from autograder.lesson.recorders import _watch_gradients
+from autograder.lesson.recorders.models import CLAIMING, _steps
+from autograder.models.capture.gradients import Seen, Steps, watch, watched
 
 STEPS = 6
 X, Y = torch.randn(12, 1, 6, 6), torch.arange(12) % 10
@@ -307,7 +308,7 @@ def test_the_share_of_parameters_that_were_reached(steps: Steps) -> None:
 
 FORKED = """
 import multiprocessing
-from autograder.probe.gradients import watch
+from autograder.models.capture.gradients import watch
 from tests.test_gradients import net, train
 steps, model = watch(), net()
 process = multiprocessing.get_context("fork").Process(target=train, args=(model,))
@@ -372,15 +373,15 @@ def test_the_notebooks_own_import_of_torch_starts_it(monkeypatch: pytest.MonkeyP
 FRESH = """
 import sys
 from IPython.core.interactiveshell import InteractiveShell
-from autograder.probe.bootstrap import KERNEL_PROBE, prepare
+from autograder.engine.inside.bootstrap import KERNEL_PROBE, prepare
 
 shell = InteractiveShell.instance()
-prepare(shell, "/nowhere", "/nowhere")
+prepare(shell, "/nowhere", "/nowhere", "lesson.recorders")
 assert "torch" not in sys.modules
 shell.run_cell("import torch\\nw = torch.ones(2, 3, requires_grad=True)\\nfor _ in range(7): (w * w).sum().backward()")
-from autograder.measuring.measure import REQUIRED
-from autograder.probe.gradients import watched
-from autograder.probe.models import CLAIMING, _steps
+from autograder.lesson.measure import REQUIRED
+from autograder.models.capture.gradients import watched
+from autograder.lesson.recorders.models import CLAIMING, _steps
 print([(dict(group.shapes), group.steps) for group in watched()._groups.values()])
 """
 

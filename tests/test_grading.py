@@ -8,13 +8,13 @@ import msgspec
 import nbformat
 import pytest
 
-from autograder.calibration.profiles import available
-from autograder.evidence.reader import Evidence
-from autograder.grading.batch import grade, regrade
-from autograder.grading.task import Grading, folder_of
-from autograder.notebook.assignment import load_assignment
-from autograder.report import CellReport, Kind, Outcome, Profile, Report, Status, read_report
-from autograder.text import Lang
+from autograder.engine.grading.batch import grade, regrade
+from autograder.engine.grading.task import Grading, folder_of
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.engine.report import CellReport, Kind, Outcome, Profile, Report, Status, read_report
+from autograder.engine.text import Lang
+from autograder.lesson.data import available
+from autograder.lesson.evidence import LessonEvidence
 from reference.data import Dataset
 from tests.submissions import RIGHT, WRONG, build
 from tests.submissions.build import RELEASE
@@ -166,7 +166,7 @@ def test_the_sandbox_cannot_read_a_neighbours_file(tmp_path: Path) -> None:
         )
     finally:
         del os.environ["SPLOT_CANARY"]
-    evidence = Evidence(tmp_path / "graded" / "ola" / "cnn" / "evidence")
+    evidence = LessonEvidence(tmp_path / "graded" / "ola" / "cnn" / "evidence")
     assert "False False" in evidence.notebook.printed
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.report import Outcome
-from autograder.sandbox import SandboxKind, isolation
+from autograder.engine.report import Outcome
+from autograder.engine.sandbox import SandboxKind, isolation
 from tests.arena import Arena, arena, assert_class_untouched, assert_held, graded_together, said
 from tests.sandbox_lab import needs_bubblewrap
 from tests.submissions.hostile import PLAIN, Attack, reading

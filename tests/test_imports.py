@@ -12,34 +12,21 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("autograder", "reference")
-MAY_USE_REFERENCE = {
-    "autograder.calibration.calibrate",
-    "autograder.calibration.changed",
-    "autograder.calibration.falls",
-    "autograder.calibration.profiles",
-    "autograder.calibration.thresholds",
-    "autograder.cli.course",
-    "autograder.doctor",
-    "autograder.grading.stages",
-    "autograder.measuring.measure",
-    "autograder.measuring.measured",
-    "autograder.notebook.choice",
-    "autograder.pictures.comparisons",
-    "autograder.pictures.networks",
-}
-LAYERS = (
-    {"errors", "text", "report", "interruption"},
-    {"files", "deletion", "release"},
-    {"notebook", "calibration", "sandbox", "lift"},
-    {"evidence", "doctor"},
-    {"collecting", "explain"},
-    {"measuring"},
-    {"plugin", "publish", "graders", "export", "pictures"},
-    {"judge"},
+ROOMS = ("engine", "models", "lesson", "cli")
+"""Each may import those before it, and nothing after it."""
+IN_ENGINE = (
+    {"errors", "text", "report", "interruption", "deletion", "inside"},
+    {"files"},
+    {"notebook", "sandbox"},
+    {"evidence"},
+    {"explain", "findings", "collecting"},
+    {"judging", "lesson"},
+    {"pages", "lms"},
     {"grading"},
-    {"proof", "course"},
-    {"cli"},
+    {"nbgrader"},
 )
+INSIDE = ("autograder.engine.inside", "autograder.models.capture", "autograder.lesson.recorders")
+"""What goes into the sandbox, and what these may import of each other: each only those before it."""
 
 
 def modules() -> dict[str, Path]:
@@ -74,35 +61,34 @@ def packages(path: Path) -> set[str]:
     return found
 
 
-def layer(name: str) -> int:
-    """Return the number of the layer that a module of `autograder` belongs to."""
-    part = name.split(".")[1]
-    return next(number for number, parts in enumerate(LAYERS) if part in parts)
-
-
 def test_imports_form_a_dag() -> None:
     """No module imports itself through others."""
     graph = {name: {m for m in imports(name, path) if not name.startswith(f"{m}.")} for name, path in modules().items()}
     assert list(TopologicalSorter(graph).static_order())
 
 
-def test_packages_form_a_dag() -> None:
-    """No package of the autograder imports itself through others: each can be read with those below it alone."""
-    graph: dict[str, set[str]] = {}
-    for name, path in modules().items():
-        if name.count(".") and name.startswith("autograder."):
-            parts = {m.split(".")[1] for m in imports(name, path) if m.startswith("autograder.")}
-            graph.setdefault(name.split(".")[1], set()).update(parts - {name.split(".")[1]})
-    assert list(TopologicalSorter(graph).static_order())
+def ours(name: str) -> set[str]:
+    """Return what a module imports of `autograder`."""
+    return {m for m in imports(name, modules()[name]) if m.startswith("autograder.") and m.count(".")}
 
 
-@pytest.mark.parametrize("name", [name for name in modules() if name.count(".") and name.startswith("autograder.")])
-def test_a_module_imports_only_what_lies_below(name: str) -> None:
-    """Every import of `autograder` points to the same layer or a lower one."""
-    if name.startswith("autograder.probe."):
-        return
-    used = {m for m in imports(name, modules()[name]) if m.startswith("autograder.") and ".probe" not in m}
+@pytest.mark.parametrize("name", [name for name in modules() if name.split(".")[1:2] and name.split(".")[1] in ROOMS])
+def test_rooms_import_one_way(name: str) -> None:
+    """The engine knows no model and no lesson, models know no lesson."""
+    allowed = {*ROOMS[: ROOMS.index(name.split(".")[1]) + 1]}
+    assert {m for m in ours(name) if m.split(".")[1] not in allowed} == set()
+
+
+@pytest.mark.parametrize("name", [name for name in modules() if name.startswith("autograder.engine.")])
+def test_the_engine_is_built_in_layers(name: str) -> None:
+    """Every import within the engine points to the same layer or a lower one, and none of it needs torch."""
+
+    def layer(module: str) -> int:
+        return next(number for number, parts in enumerate(IN_ENGINE) if module.split(".")[2] in parts)
+
+    used = {m for m in ours(name) if m.startswith("autograder.engine.")}
     assert {m for m in used if layer(m) > layer(name)} == set()
+    assert "torch" not in packages(modules()[name])
 
 
 def test_reference_imports_nothing_of_the_autograder() -> None:
@@ -111,22 +97,23 @@ def test_reference_imports_nothing_of_the_autograder() -> None:
     assert {m for m in used if m.startswith("autograder")} == set()
 
 
-def test_only_graders_judge_and_data_import_the_reference() -> None:
+def test_only_the_lesson_imports_the_reference() -> None:
     """Nothing between notebook and evidence can carry an answer."""
-    users = {
-        name
-        for name, path in modules().items()
-        if name.startswith("autograder") and any(m.startswith("reference") for m in imports(name, path))
-    }
-    assert {name for name in users if not name.startswith("autograder.graders.")} <= MAY_USE_REFERENCE
+    users = {name for name, path in modules().items() if any(m.startswith("reference") for m in imports(name, path))}
+    rooms = {name.split(".")[1] for name in users if name.startswith("autograder.")}
+    assert rooms == {"lesson", "cli"}
 
 
-def test_the_probe_imports_standard_library_numpy_and_torch_only() -> None:
-    """What is bound into the sandbox needs nothing of ours beside it."""
-    allowed = set(sys.stdlib_module_names) | {"numpy", "torch"}
+@pytest.mark.parametrize("package", INSIDE)
+def test_what_runs_inside_imports_nothing_of_ours_beside_it(package: str) -> None:
+    """The standard library, and torch where there is a model; of the project only each other, and relatively."""
+    allowed = set(sys.stdlib_module_names) | (set() if package == INSIDE[0] else {"numpy", "torch"})
+    before = INSIDE[: INSIDE.index(package) + 1]
     for name, path in modules().items():
-        if f"{name}.".startswith("autograder.probe."):
+        if f"{name}.".startswith(f"{package}."):
             assert packages(path) <= allowed, name
+            used = {m for m in imports(name, path) if m.count(".") > 1}
+            assert {m for m in used if not m.startswith(before)} == set(), name
 
 
 def test_what_is_imported_is_declared() -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder.collecting.runner import Runner, SandboxEndedError
-from autograder.interruption import interruptible
-from autograder.report import read_report
-from autograder.sandbox import Room, SandboxKind
+from autograder.engine.collecting.runner import Runner, SandboxEndedError
+from autograder.engine.interruption import interruptible
+from autograder.engine.report import read_report
+from autograder.engine.sandbox import Room, SandboxKind
 from tests.faulty import CHEAP, CHEAP_POINTS, SLEEPING, kill, sandboxed, start, task, wait_for
 from tests.sandbox_lab import gone, needs_bubblewrap
 
@@ -85,5 +85,5 @@ def test_what_ends_a_cell_from_outside_is_not_the_notebooks_doing(
 ) -> None:
     """A cell cancelled (asyncio's Ctrl-C) or a sandbox killed by the machine is no death that a cell would pay for."""
     (tmp_path / "probe").mkdir()
-    with Room.open(SandboxKind.BWRAP, probe=tmp_path / "probe") as room:
+    with Room.open(SandboxKind.BWRAP, code={"probe": tmp_path / "probe"}) as room:
         assert isinstance(asyncio.run(_slept(room, strike)), came)

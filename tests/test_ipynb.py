@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograder.errors import SubmissionError
-from autograder.notebook import reading as nbfile
-from autograder.notebook.assignment import load_assignment
-from autograder.notebook.damage import Damage, Damaged
-from autograder.notebook.reading import read_ipynb
-from autograder.notebook.submission import read_submission
-from autograder.text import Lang, speaking
+from autograder.engine.errors import SubmissionError
+from autograder.engine.notebook import reading as nbfile
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.engine.notebook.damage import Damage, Damaged
+from autograder.engine.notebook.reading import read_ipynb
+from autograder.engine.notebook.submission import read_submission
+from autograder.engine.text import Lang, speaking
 from tests.submissions.build import RELEASE
 
 ASSIGNMENT = load_assignment()

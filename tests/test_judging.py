@@ -9,17 +9,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from autograder.errors import EvidenceError
-from autograder.evidence.reader import Evidence
-from autograder.grading.task import Grading, JudgeLimits
-from autograder.grading.workers import each
-from autograder.measuring import measure
-from autograder.measuring.findings import read_findings
-from autograder.measuring.measure import Measurements
-from autograder.measuring.verdicts import AbsentError, UndecidedError
-from autograder.measuring.watch import Cause, Part, Setback, SetbackError, Watch
-from autograder.report import Outcome, Profile, Report, Status
-from autograder.text import Lang
+from autograder.engine.errors import EvidenceError
+from autograder.engine.findings import read_findings
+from autograder.engine.grading.task import Grading, JudgeLimits
+from autograder.engine.grading.workers import each
+from autograder.engine.judging.verdicts import AbsentError, UndecidedError
+from autograder.engine.judging.watch import Cause, Part, Setback, SetbackError, Watch
+from autograder.engine.report import Outcome, Profile, Report, Status
+from autograder.engine.text import Lang
+from autograder.lesson import measure
+from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.findings import CNNFindings
+from autograder.lesson.measure import Measurements
 from tests.faulty import again
 from tests.lab import DATA, cell_of, write_evidence
 from tests.submissions.right import TASK_2
@@ -87,6 +88,7 @@ def messages(report: Report, cell: str) -> str:
     return "\n".join(check.message for check in cell_of(report, cell).checks)
 
 
+@pytest.mark.soak
 def test_a_model_past_its_time_costs_its_own_checks(taken: Path) -> None:
     """`splot judge` gives the points of Task 2 and measures the other models; the slow one has 0, with its time limit."""
     (report,) = each([again(taken, Grading(Path(), lang=Lang.EN, judge=JudgeLimits(part_seconds=20)))])
@@ -103,14 +105,14 @@ ENDING = """
 import ctypes, signal, sys
 from pathlib import Path
 import torch
-from autograder import judge as judging
-from autograder.graders import loops
-from autograder.grading.judging import judged
-from autograder.grading.task import Grading, JudgeLimits, to_judge
-from autograder.text import Lang
-from autograder.lift.operations import functions
-from autograder.notebook.assignment import load_assignment
-from autograder.report import encode
+from autograder.lesson import pictures
+from autograder.lesson.graders import own_code
+from autograder.engine.grading.judging import judged
+from autograder.engine.grading.task import Grading, JudgeLimits, to_judge
+from autograder.engine.text import Lang
+from autograder.models.rebuild.operations import functions
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.engine.report import encode
 
 def crash(*_):
     ctypes.string_at(0)
@@ -122,8 +124,8 @@ torch.set_num_threads(1)
 functions()["aten.matmul.default"] = lambda *_: signal.raise_signal(signal.SIGKILL)  # as the kernel would
 functions()["aten.erf.default"] = crash
 functions()["aten.sin.default"] = exhaust
-loops.training_loops = crash
-judging.look = crash
+own_code.training_loops = crash
+pictures.look = crash
 how = Grading(Path(), lang=Lang.EN, judge=JudgeLimits(seconds=300))
 sys.stdout.buffer.write(encode(judged(to_judge(Path(sys.argv[1]), load_assignment(), how))))
 """
@@ -146,7 +148,7 @@ def test_a_judge_that_dies_leaves_a_report_without_what_it_died_of(taken: Path) 
     assert 'models["max_pool"] could not be judged: the judge was stopped (SIGKILL). A person will judge it.' in said
     assert (loop.status, loop.score) == (Status.UNDECIDED, None)
     assert "This part could not be judged: the judge crashed (SIGSEGV)." in messages(report, loop.id)
-    (fault,) = read_findings(taken / "evidence").faults
+    (fault,) = read_findings(taken / "evidence", CNNFindings).faults
     assert "SIGSEGV" in fault
 
 
@@ -163,8 +165,8 @@ def test_a_submission_out_of_time_keeps_what_is_not_of_models(taken: Path) -> No
 
 
 def test_models_too_heavy_together_are_refused_by_name(taken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Evidence that was not taken by us is held to the same budget: the model that goes past it is named."""
-    measured = Measurements(Evidence(taken / "evidence"))
+    """LessonEvidence that was not taken by us is held to the same budget: the model that goes past it is named."""
+    measured = Measurements(LessonEvidence(taken / "evidence"))
     weight = measured.lifted("baseline").weight_bytes
     assert weight == 4 * measured.lifted("baseline").parameters_declared
     monkeypatch.setattr(measure, "MAX_WEIGHT_BYTES", 2 * weight)

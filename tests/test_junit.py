@@ -6,8 +6,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.publish.junit import junit
-from autograder.report import CellReport, Check, Kind, Outcome, Report, Status, Timing
+from autograder.engine.pages.junit import junit
+from autograder.engine.report import CellReport, Check, Kind, Outcome, Report, Status, Timing
 from tests.test_report import REPORT
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbformat import NotebookNode
 
-from autograder.collecting.kept import MAX_DISPLAYS, MAX_KINDS, MAX_LINES, Kept
+from autograder.engine.collecting.kept import MAX_DISPLAYS, MAX_KINDS, MAX_LINES, Kept
 
 LIMIT = 10_000
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import autograder
-from autograder.text import Lang, count, number, say, speaking
+from autograder.engine.text import Lang, count, number, say, speaking
 
 
 def test_polish_is_the_default_and_comes_back() -> None:

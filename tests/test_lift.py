@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torchinfo import summary
 
-from autograder.errors import EvidenceError
-from autograder.lift import LiftedModel, lift, predict
-from autograder.lift import StepKind as K
-from autograder.probe import export
-from autograder.probe.export import Method, export_model
+from autograder.engine.errors import EvidenceError
+from autograder.models.capture import export
+from autograder.models.capture.export import Method, export_model
+from autograder.models.rebuild import LiftedModel, lift, predict
+from autograder.models.rebuild import StepKind as K
 from tests import student_models as styles
 from tests.lifting import agree, images, kinds, roundtrip, vary
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograder.lift.operations import aten, functions
+from autograder.models.rebuild.operations import aten, functions
 
 GUARDED = ("div.Tensor_mode", "div_.Tensor_mode", "floor_divide.default", "native_batch_norm.default",
            "_native_batch_norm_legit.default", "_weight_norm.default", "_weight_norm_interface.default",
@@ -30,6 +30,7 @@ def tried(ops: list[str], seeds: range) -> tuple[list[str], int]:
     return found, int(ran)
 
 
+@pytest.mark.soak
 def test_hostile_arguments_end_no_process() -> None:
     """A drawn call of each operation, and 15 of those that were seen to end one, are refused or run."""
     found, ran = tried(sorted(functions()), range(1))

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.errors import EvidenceError
-from autograder.lift import lift
-from autograder.lift.build import LAYERS
-from autograder.lift.operations import functions
-from autograder.probe.export import export_model
+from autograder.engine.errors import EvidenceError
+from autograder.models.capture.export import export_model
+from autograder.models.rebuild import lift
+from autograder.models.rebuild.build import LAYERS
+from autograder.models.rebuild.operations import functions
 from tests import student_models as styles
 
 pytestmark = pytest.mark.usefixtures("english")

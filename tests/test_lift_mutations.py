@@ -13,10 +13,10 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograder.errors import EvidenceError
-from autograder.lift import lift
-from autograder.lift.operations import functions
-from autograder.probe.export import export_model
+from autograder.engine.errors import EvidenceError
+from autograder.models.capture.export import export_model
+from autograder.models.rebuild import lift
+from autograder.models.rebuild.operations import functions
 from tests import student_models as styles
 
 Document = dict[str, Any]

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autograder.lift import StepKind as K
+from autograder.models.rebuild import StepKind as K
 from tests.lifting import agree, images, kinds, roundtrip
 
 

@@ -12,16 +12,16 @@ from typing import TypeVar
 import pytest
 import torch
 
-from autograder.errors import EvidenceError
-from autograder.evidence.exchange import call_array, map_array
-from autograder.evidence.probes import random_images
-from autograder.evidence.reader import Evidence
-from autograder.evidence.records import CallRecord, DataRecord, MapRecord, ModelRecord, Record
-from autograder.judge import judge
-from autograder.lift import lift
-from autograder.measuring.transform import UnknownTransformError, recover
-from autograder.notebook.assignment import load_assignment
-from autograder.report import Outcome, Report
+from autograder.engine.errors import EvidenceError
+from autograder.engine.evidence.records import Record
+from autograder.engine.judging.judge import judge
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.engine.report import Outcome, Report
+from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.probes import random_images
+from autograder.lesson.records import CallRecord, DataRecord, MapRecord, ModelRecord, call_array, map_array
+from autograder.lesson.transform import UnknownTransformError, recover
+from autograder.models.rebuild import lift
 from tests.lab import DATA, judged
 from tests.mutations_folder import change_folder
 from tests.submissions.fitted import FITTED_CELLS
@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report]:
-    """Evidence that the real probe took of a submission that is right in part, and its report."""
+    """LessonEvidence that the real probe took of a submission that is right in part, and its report."""
     folder = tmp_path_factory.mktemp("evidence")
     report = judged(CELLS, folder, printed="332 34832")
     assert 0 < (report.score or 0) < (report.max_score or 0)
@@ -78,17 +78,17 @@ def attempt(read: Callable[[], T]) -> T | None:
 
 def read_all(folder: Path) -> bool:
     """Read all that a folder of evidence holds; return whether `evidence.json` could be read."""
-    evidence = attempt(lambda: Evidence(folder))
+    evidence = attempt(lambda: LessonEvidence(folder))
     if evidence is None:
         return False
     attempt(lambda: (evidence.notebook.printed, evidence.ran_before("")))
-    for probed in evidence.file.probed:
-        for record in probed.records:
-            attempt(partial(_read, evidence, probed.cell, record))
+    for cell, records in evidence.taken.items():
+        for record in records:
+            attempt(partial(_read, evidence, cell, record))
     return True
 
 
-def _read(evidence: Evidence, cell: str, record: Record) -> None:
+def _read(evidence: LessonEvidence, cell: str, record: Record) -> None:
     """Read the files that one record speaks of, as the judge does."""
     if isinstance(record, CallRecord):
         evidence.array(*call_array(cell, record).split("/"))

@@ -10,13 +10,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.grading.batch import grade
-from autograder.grading.task import Grading
-from autograder.notebook.assignment import load_assignment
-from autograder.notebook.check import check, write_fixed
-from autograder.notebook.damage import Damage
-from autograder.notebook.submission import read_submission
-from autograder.report import Outcome, Profile
+from autograder.engine.grading.batch import grade
+from autograder.engine.grading.task import Grading
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.engine.notebook.check import check, write_fixed
+from autograder.engine.notebook.damage import Damage
+from autograder.engine.notebook.submission import read_submission
+from autograder.engine.report import Outcome, Profile
 from tests.mutations import TEXT
 from tests.submissions.build import build, fill
 from tests.submissions.right import TASK_1, TASK_2
@@ -44,8 +44,8 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 MEASURE = """
 import re, sys
 from pathlib import Path
-from autograder.notebook.assignment import load_assignment
-from autograder.notebook.check import check
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.engine.notebook.check import check
 check(Path(sys.argv[1]), load_assignment())
 print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 """

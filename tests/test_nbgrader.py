@@ -12,11 +12,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from nbgrader.server_extensions.formgrader import handlers
 from traitlets.config import Config
 
-from autograder.course.grade import told
-from autograder.grading.batch import grade
-from autograder.grading.task import Grading
-from autograder.notebook.assignment import load_assignment
-from autograder.report import CellReport, Check, Kind, Outcome, Profile, Report, Status, read_report
+from autograder.engine.grading.batch import grade
+from autograder.engine.grading.task import Grading
+from autograder.engine.nbgrader.grade import told
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.engine.report import CellReport, Check, Kind, Outcome, Profile, Report, Status, read_report
 from tests.nbgrader_course import Course
 from tests.pictures import picture
 from tests.submissions import RIGHT, WRONG, build
@@ -115,7 +115,7 @@ def test_an_export_of_the_class_fills_moodles_worksheet(graded: Class) -> None:
     """`nbgrader export` fills the worksheet: who waits for a person or was not graded stays empty, and is named."""
     worksheet = graded.course.root / "worksheet.csv"
     worksheet.write_text("Identifier,Full name,Grade,Maximum Grade\r\n1,jan,,20\r\n2,ola,,20\r\n3,ada,,20\r\n")
-    command = ["--exporter=autograder.course.export.MoodleExport", f"--MoodleExport.downloaded={worksheet}"]
+    command = ["--exporter=autograder.engine.nbgrader.export.MoodleExport", f"--MoodleExport.downloaded={worksheet}"]
     done = graded.course.command("export", *command)
     assert done.returncode == 0, done.stderr
     filled = (graded.course.root / "worksheet-filled.csv").read_text()

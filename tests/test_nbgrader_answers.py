@@ -10,10 +10,10 @@ from nbconvert.exporters import HTMLExporter
 from nbconvert.filters import markdown2html
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-from autograder.course.settings import Splot
-from autograder.course.submitted import MAX_EMBEDDED, Room, read_notebook, safe_markdown, shown
-from autograder.notebook.assignment import load_assignment
-from autograder.notebook.reading import Picture, pasted
+from autograder.engine.nbgrader.settings import Splot
+from autograder.engine.nbgrader.submitted import MAX_EMBEDDED, Room, read_notebook, safe_markdown, shown
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.engine.notebook.reading import Picture, pasted
 from tests.pictures import noise, picture
 from tests.submissions import build
 

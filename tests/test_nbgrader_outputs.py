@@ -3,8 +3,8 @@
 import pytest
 from nbconvert.filters import markdown2html
 
-from autograder.course.grade import safe_outputs
-from autograder.course.submitted import safe_markdown
+from autograder.engine.nbgrader.grade import safe_outputs
+from autograder.engine.nbgrader.submitted import safe_markdown
 
 
 @pytest.mark.parametrize(

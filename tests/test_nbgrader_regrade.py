@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from autograder.course.export import read_gradebook
-from autograder.course.gradebook import capped
-from autograder.evidence.reader import Evidence
-from autograder.notebook.reading import read_ipynb
-from autograder.report import CellReport, Kind, Profile, Status
+from autograder.engine.nbgrader.export import read_gradebook
+from autograder.engine.nbgrader.gradebook import capped
+from autograder.engine.notebook.reading import read_ipynb
+from autograder.engine.report import CellReport, Kind, Profile, Status
+from autograder.lesson.evidence import LessonEvidence
 from tests.lab import write_evidence
 from tests.nbgrader_course import Course
 from tests.submissions.right import TASK_1
@@ -24,7 +24,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     digest = read_ipynb(course.submit("jan", TASK_1)).digest
     folder = course.root / "graded" / "jan" / "cnn" / "evidence"
     write_evidence(TASK_1, folder, profile=Profile.QUICK, images={}, printed="")
-    file = msgspec.structs.replace(Evidence(folder).file, digest=digest, student="jan")
+    file = msgspec.structs.replace(LessonEvidence(folder).file, digest=digest, student="jan")
     (folder / "evidence.json").write_bytes(msgspec.json.encode(file))
     assert course.again("jan")["success"]
     (course.root / "gradebook.db").rename(course.root / "before.db")
@@ -154,7 +154,7 @@ def test_points_changed_in_the_source_alone_stop_grading(jan: Course) -> None:
 
 
 def test_what_breaks_in_the_grader_is_no_zero(jan: Course) -> None:
-    """Evidence that is damaged leaves the grade as it was; nbgrader reports the student as failed."""
+    """LessonEvidence that is damaged leaves the grade as it was; nbgrader reports the student as failed."""
     folder = jan.root / "graded" / "jan" / "cnn" / "evidence"
     whole = (folder / "notebook.ipynb").read_bytes()
     (folder / "notebook.ipynb").write_bytes(b"{}")

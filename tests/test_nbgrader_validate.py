@@ -24,6 +24,7 @@ def validated(notebook: Path, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.soak
 def test_half_solved_is_said_to_be_half_solved(folder: Path, tmp_path: Path) -> None:
     """With Tasks 1 and 2 done nothing of them is complained of; every test of what is left is, and the answers."""
     said = validated(build(TASK_1 | TASK_2, tmp_path, "ola"), folder)

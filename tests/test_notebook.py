@@ -8,8 +8,8 @@ import nbformat
 import pytest
 from nbgrader.nbgraderformat import SCHEMA_VERSION, MetadataValidator
 
-from autograder.errors import GraderError
-from autograder.release import generate, is_current, leftovers
+from autograder.cli.release import generate, is_current, leftovers
+from autograder.engine.errors import GraderError
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "source" / "cnn" / "cnn.ipynb"

@@ -19,10 +19,10 @@ import torch.nn.functional as F
 from scipy import ndimage, signal
 from torch.nn.grad import conv2d_input
 
-from autograder.graders.task1 import PROBES
-from autograder.probe.calls import SECONDS
-from autograder.probe.failures import DeadlineError, deadline
-from autograder.probe.observe import Observed, observed
+from autograder.engine.inside.failures import DeadlineError, deadline
+from autograder.lesson.graders.task1 import PROBES
+from autograder.lesson.recorders.calls import SECONDS
+from autograder.lesson.recorders.observe import Observed, observed
 
 IMAGE, FILTERS = torch.arange(192.0).reshape(1, 3, 8, 8), torch.ones(4, 3, 3, 3)
 PLANE, FILTER = np.arange(64.0).reshape(8, 8), np.ones((3, 3))

@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograder.errors import GraderError
-from autograder.evidence import exchange as module
-from autograder.evidence.exchange import take
-from autograder.evidence.records import CallRecord, Fault, Flavour, ModelRecord, Probed
+from autograder.engine.errors import GraderError
+from autograder.engine.evidence import exchange as module
+from autograder.engine.evidence.exchange import take
+from autograder.engine.evidence.records import Fault, Probed
+from autograder.lesson import LESSON
+from autograder.lesson.records import CallRecord, Flavour, ModelRecord
 
 pytestmark = pytest.mark.usefixtures("english")
 
@@ -50,7 +53,7 @@ class Box:
     def take(self) -> Probed:
         """Take the answer, and assert that nothing of it is left."""
         try:
-            return take(self.outbox, CELL, self.evidence)
+            return take(self.outbox, CELL, self.evidence, LESSON.schema)
         finally:
             assert not os.path.lexists(self.cell)
 
@@ -83,10 +86,9 @@ def test_an_answer_and_its_files_become_evidence(box: Box) -> None:
         (box.cell / "baseline" / name).write_bytes(b"as it came")
     probed = box.take()
     assert probed.failure is None
-    assert probed.records[:2] == (
-        CallRecord("random", Flavour.NUMPY, array=True),
-        ModelRecord("baseline", method="export", outputs=True, train_graph=True),
-    )
+    call = CallRecord("random", Flavour.NUMPY, array=True)
+    model = ModelRecord("baseline", method="export", outputs=True, train_graph=True)
+    assert probed.records[:2] == Probed.of(CELL, call, model).records
     assert box.taken() == [
         "arrays/map-gap-3.npy",
         "arrays/task1_convolution_tests-random-numpy.npy",
@@ -243,7 +245,7 @@ def test_what_a_submission_hands_in_is_bounded(box: Box, monkeypatch: pytest.Mon
         box.answer(*(CALL | {"name": f"n{i}"} for i in range(4)))
         for i in range(4):
             box.array(f"n{i}-numpy.npy")  # 160 bytes each
-        probed = take(box.outbox, cell, box.evidence)
+        probed = take(box.outbox, cell, box.evidence, LESSON.schema)
     assert_refused(probed, saying="second/n2-numpy.npy: what is taken of the whole notebook may have 1000 bytes")
 
 
@@ -255,12 +257,11 @@ def weigh(box: Box, name: str, size: int) -> Probed:
     (box.cell / name / "graph.json").write_text("{}")
     (box.cell / name / "weights.npz").touch()
     os.truncate(box.cell / name / "weights.npz", size)
-    return take(box.outbox, name, box.evidence)
+    return take(box.outbox, name, box.evidence, replace(LESSON.schema, heavy_bytes=1_000))
 
 
-def test_the_weights_of_all_models_share_one_budget(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_weights_of_all_models_share_one_budget(box: Box) -> None:
     """The file that goes past it is named and not kept; a lighter model after it, and one taken again, still fit."""
-    monkeypatch.setattr(module, "MAX_WEIGHT_BYTES", 1_000)
     assert weigh(box, "baseline", 400).failure is None
     assert weigh(box, "max_pool", 500).failure is None
     assert_refused(weigh(box, "avg_pool", 101), saying="avg_pool/avg_pool/weights.npz: the weights of all models")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.errors import SplotError
-from autograder.notebook.find import find_submissions, refuse_overlap
+from autograder.engine.errors import SplotError
+from autograder.engine.notebook.find import find_submissions, refuse_overlap
 from tests.faulty import SPLOT
 
 

@@ -6,18 +6,18 @@ import msgspec
 import nbformat
 import pytest
 
-from autograder.evidence.reader import Evidence
-from autograder.evidence.records import CellRun, EvidenceFile, Failure, Fault
-from autograder.graders.own_code import library_convolutions
-from autograder.graders.task1 import CELL
-from autograder.report import Profile
+from autograder.engine.evidence.records import CellRun, EvidenceFile, Failure, Fault
+from autograder.engine.report import Profile
+from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.graders.own_code import library_convolutions
+from autograder.lesson.graders.task1 import CELL
 
 TORCH = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nimport numpy as np"
 OWN = "def convolution(X, K, q):\n    return np.einsum('ijdab,abdq->ijq', windows(X), K)"
 BORROWED = "def convolution(X, K, q):\n    return F.conv2d(X, K)"
 
 
-def evidence(folder: Path, cells: tuple[str, ...], failures: dict[int, Failure] | None = None) -> Evidence:
+def evidence(folder: Path, cells: tuple[str, ...], failures: dict[int, Failure] | None = None) -> LessonEvidence:
     """Leave an executed notebook of these cells, the test cell after them, and say how they ended."""
     nodes = [nbformat.v4.new_code_cell(cell) for cell in (TORCH, *cells)]
     nodes.append(nbformat.v4.new_code_cell("run()", metadata={"grade_id": CELL, "locked": True}))
@@ -29,7 +29,7 @@ def evidence(folder: Path, cells: tuple[str, ...], failures: dict[int, Failure] 
         sandbox="none", runs=runs,
     )  # fmt: skip
     (folder / "evidence.json").write_bytes(msgspec.json.encode(file))
-    return Evidence(folder)
+    return LessonEvidence(folder)
 
 
 CLEAN = {

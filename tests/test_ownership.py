@@ -12,18 +12,18 @@ import pytest
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import LoggingConfigurable
 
-from autograder.course.grade import how
-from autograder.course.settings import Splot
-from autograder.errors import GraderError
-from autograder.evidence.exchange import withdraw
-from autograder.evidence.reader import Evidence
-from autograder.files import write_whole
-from autograder.grading.folders import set_aside
-from autograder.grading.judging import _require_own
-from autograder.grading.task import Grading, Task
-from autograder.grading.workers import each
-from autograder.grading.workers.dispatch import _dismiss
-from autograder.report import Outcome, Profile, Report, read_report
+from autograder.engine.errors import GraderError
+from autograder.engine.evidence.exchange import withdraw
+from autograder.engine.files import write_whole
+from autograder.engine.grading.folders import set_aside
+from autograder.engine.grading.judging import _require_own
+from autograder.engine.grading.task import Grading, Task
+from autograder.engine.grading.workers import each
+from autograder.engine.grading.workers.dispatch import _dismiss
+from autograder.engine.nbgrader.grade import how
+from autograder.engine.nbgrader.settings import Splot
+from autograder.engine.report import Outcome, Profile, Report, read_report
+from autograder.lesson.evidence import LessonEvidence
 from tests.faulty import CHEAP, CHEAP_POINTS, again, task
 from tests.sandbox_lab import needs_bubblewrap
 
@@ -93,7 +93,7 @@ def test_what_never_came_to_be_collected_leaves_no_earlier_evidence(graded: Task
     early = task(CHEAP, tmp_path)
     os.utime(evidence / "evidence.json", (early.made + 1, early.made + 1))
     set_aside(early, "ended")
-    assert Evidence(evidence).file.student == "ola"
+    assert LessonEvidence(evidence).file.student == "ola"
     os.utime(evidence / "evidence.json", (early.made - 1, early.made - 1))
     set_aside(early, "ended")
     assert not evidence.exists()
@@ -103,7 +103,7 @@ def test_evidence_that_was_exchanged_meanwhile_is_not_of_the_notebook(graded: Ta
     """Grading accepts the evidence of the notebook that it has just read, and no other's."""
     shutil.copytree(graded.folder, tmp_path / "ola" / "cnn")
     own = again(tmp_path / "ola" / "cnn", Grading(Path()))
-    _require_own(own, Evidence(own.folder / "evidence").file.digest)
+    _require_own(own, LessonEvidence(own.folder / "evidence").file.digest)
     with pytest.raises(GraderError, match="as it stands"):
         _require_own(own, "0" * 64)
 
@@ -149,7 +149,7 @@ def modes(folder: Path) -> dict[str, int]:
     ],
 )
 def test_evidence_is_private_and_reports_are_the_courses(umask: int, mode: int, group: bool, tmp_path: Path) -> None:
-    """Evidence 0600 in 0700 whatever the umask; report and page as it says, or the group's where the course is shared."""
+    """LessonEvidence 0600 in 0700 whatever the umask; report and page as it says, or the group's where the course is shared."""
     with masked(umask):
         cheap = task(CHEAP, tmp_path, how=Grading(tmp_path / "graded", Profile.QUICK, group=group))
         report = _in_a_fresh_supervisor(cheap)
@@ -186,6 +186,6 @@ def test_nbgraders_groupshared_is_what_shares(shared: bool, tmp_path: Path) -> N
 
 def test_the_report_tells_whose_evidence_it_judged(graded: Task) -> None:
     """Digest and names stand in the evidence, so that a person can see whose it is."""
-    file = Evidence(graded.folder / "evidence").file
+    file = LessonEvidence(graded.folder / "evidence").file
     assert (file.student, file.assignment, len(file.digest)) == ("ola", "cnn", 64)
     assert msgspec.structs.replace(judged(graded.folder), timing=file.timing).student == "ola"

@@ -7,11 +7,11 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser
 
-from autograder.notebook.assignment import load_assignment
-from autograder.publish.classpage import write_class_page
-from autograder.publish.feedback import write_feedback
-from autograder.report import Outcome
-from autograder.text import Lang
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.engine.pages.classpage import write_class_page
+from autograder.engine.pages.feedback import write_feedback
+from autograder.engine.report import Outcome
+from autograder.engine.text import Lang
 from tests.browser import browser as browser  # noqa: PLC0414 - a fixture
 from tests.browser import screenshot
 from tests.pages import findings_saying, graded, leave, opened, report_saying, violations
@@ -42,7 +42,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             ("ungraded", broken, Lang.PL),
         )
     }
-    return found | {"class": write_class_page(root, "cnn", Lang.PL).page}
+    return found | {"class": write_class_page(root, load_assignment(), Lang.PL).page}
 
 
 IN_GUIDES = {"feedback", "class"}

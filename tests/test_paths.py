@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from autograder.errors import SubmissionError
-from autograder.notebook.find import NothingToGradeError, find_evidence, find_submissions, left_out, require_own
-from autograder.text import Lang, speaking
+from autograder.engine.errors import SubmissionError
+from autograder.engine.notebook.find import NothingToGradeError, find_evidence, find_submissions, left_out, require_own
+from autograder.engine.text import Lang, speaking
 
 
 def touch(*paths: Path) -> None:

@@ -14,18 +14,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from autograder.evidence.records import CallRecord, Flavour
-from autograder.graders.convolutions import Answer
-from autograder.graders.task1 import RANDOM
-from autograder.measuring.findings import Findings
-from autograder.measuring.measure import Measurements
-from autograder.notebook.assignment import load_assignment
-from autograder.pictures.comparisons import _compare
-from autograder.pictures.networks import _misread
-from autograder.pictures.overlays import ENLARGED, enlarged_png, image_png, overlay_png
-from autograder.publish.feedback import feedback
-from autograder.publish.page import class_name
-from autograder.text import Lang
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.engine.pages.feedback import feedback
+from autograder.engine.text import Lang
+from autograder.lesson.findings import CNNFindings
+from autograder.lesson.graders.convolutions import Answer
+from autograder.lesson.graders.task1 import RANDOM
+from autograder.lesson.measure import Measurements
+from autograder.lesson.pages import class_name
+from autograder.lesson.pictures.comparisons import _compare
+from autograder.lesson.pictures.networks import _misread
+from autograder.lesson.pictures.overlays import ENLARGED, enlarged_png, image_png, overlay_png
+from autograder.lesson.records import CallRecord, Flavour
 from reference.convolution import convolution
 from tests.pages import leave, report_saying
 
@@ -56,7 +56,7 @@ def test_any_array_can_be_compared_and_shown(name: str, tmp_path: Path) -> None:
     """Whatever a function returns, its comparison is well-formed, and the page draws it."""
     answer = Answer(CallRecord("real", Flavour.NUMPY), X, K, 2, returned=ODD[name])
     compared = _compare(RANDOM[0], answer, ODD[name], RIGHT)
-    kept = msgspec.json.decode(msgspec.json.encode(Findings(comparisons=(compared,))), type=Findings)
+    kept = msgspec.json.decode(msgspec.json.encode(CNNFindings(comparisons=(compared,))), type=CNNFindings)
     assert bool(kept.comparisons[0].errors) == (ODD[name].shape == RIGHT.shape)
     assert any(map(any, compared.errors)) == (name in {"not a number", "infinite", "enormous", "truths"})
     assert "3×3×2" in feedback(leave(tmp_path, report_saying("x"), kept), load_assignment(), Lang.PL)

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
-from autograder.errors import EvidenceError
-from autograder.files import json_values, open_beneath, parse_array, read_beneath
+from autograder.engine.errors import EvidenceError
+from autograder.engine.files import json_values, open_beneath, parse_array, read_beneath
 
 DTYPES = st.sampled_from(
     [f"{order}{kind}" for order in "<>" for kind in ("f2", "f4", "f8", "i2", "i4", "i8", "u2", "u8")]

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograder.errors import GraderError
-from autograder.evidence.probes import IMAGE_SHAPES, generator, random_images, seed_for
+from autograder.engine.errors import GraderError
+from autograder.engine.evidence.probes import generator, seed_for
+from autograder.lesson.probes import IMAGE_SHAPES, random_images
 
 
 @pytest.fixture(autouse=True)

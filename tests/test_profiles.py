@@ -13,11 +13,12 @@ import pytest
 import torch
 from torchvision import datasets
 
-from autograder.calibration.profiles import Split, data_folder, load_split, split
-from autograder.errors import GraderError
-from autograder.probe.bootstrap import CIFAR as CIFAR_MODULE
-from autograder.probe.bootstrap import _AfterImport, _relax_cifar
-from autograder.report import Profile
+from autograder.engine.errors import GraderError
+from autograder.engine.inside.bootstrap import _AfterImport
+from autograder.engine.report import Profile
+from autograder.lesson.data import Split, data_folder, load_split, split
+from autograder.lesson.recorders import CIFAR as CIFAR_MODULE
+from autograder.lesson.recorders import _relax_cifar
 from reference import data
 from reference.data import Dataset, Images
 

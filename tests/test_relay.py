@@ -14,7 +14,15 @@ import zmq.asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.sandbox.relay import GREETING, MAX_COMMAND, MAX_MESSAGE, MAX_PARTS, NotSpokenError, Relay, WholeMessages
+from autograder.engine.sandbox.relay import (
+    GREETING,
+    MAX_COMMAND,
+    MAX_MESSAGE,
+    MAX_PARTS,
+    NotSpokenError,
+    Relay,
+    WholeMessages,
+)
 
 HELLO = b"\xff" + bytes(8) + b"\x7f\x03\x01NULL".ljust(GREETING - 9, b"\0")
 READY = b"\x04\x05\x05READ"  # a command, whatever it says

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from autograder.files import write_report, write_whole
-from autograder.report import (
+from autograder.engine.files import write_report, write_whole
+from autograder.engine.report import (
     CellReport,
     Check,
     Kind,

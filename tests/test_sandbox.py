@@ -11,12 +11,12 @@ from pathlib import Path
 import pyseccomp
 import pytest
 
-from autograder.errors import GraderError
-from autograder.sandbox import Limits, SandboxKind, isolation, require
-from autograder.sandbox import processes as cores
-from autograder.sandbox.features import PROGRAMS
-from autograder.sandbox.processes import claimed, host_uid
-from autograder.sandbox.seccomp import BOUNDLESS_FCNTL, BUFFER_SIZES, CLONE_FILES, NEW_NAMESPACES, REFUSED
+from autograder.engine.errors import GraderError
+from autograder.engine.sandbox import Limits, SandboxKind, isolation, require
+from autograder.engine.sandbox import processes as cores
+from autograder.engine.sandbox.features import PROGRAMS
+from autograder.engine.sandbox.processes import claimed, host_uid
+from autograder.engine.sandbox.seccomp import BOUNDLESS_FCNTL, BUFFER_SIZES, CLONE_FILES, NEW_NAMESPACES, REFUSED
 from tests.sandbox_lab import CANARY, PROJECT, SMALL, Lab, needs_bubblewrap, opened
 
 pytestmark = needs_bubblewrap
@@ -102,7 +102,7 @@ def test_files_of_the_host_are_absent(lab: Lab, tmp_path: Path) -> None:
 
 def test_our_packages_cannot_be_imported(lab: Lab) -> None:
     """Graders and reference are not importable, and nothing in site-packages names the checkout."""
-    for module in ("autograder", "autograder.graders", "reference", "reference.convolution"):
+    for module in ("autograder", "autograder.lesson.graders", "reference", "reference.convolution"):
         assert lab.run(f"import {module}") == "ModuleNotFoundError"
     code = f"""
         import site, pathlib
@@ -121,7 +121,7 @@ def test_mounts_tell_no_place_of_the_project_nor_of_what_is_graded(lab: Lab) -> 
     python = [Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)]
     places = [Path(path) for path in told if not any(Path(path).is_relative_to(prefix) for prefix in python)]
     assert not any(path.is_relative_to(PROJECT) for path in places)
-    assert not any(path.is_relative_to(lab.room.probe) for path in places)
+    assert not any(path.is_relative_to(folder) for path in places for folder in lab.room.code.values())
     assert not any("graded" in path.parts or "submitted" in path.parts for path in places)
 
 
@@ -174,7 +174,17 @@ def test_root_is_dropped(lab: Lab) -> None:
 def test_what_is_bound_is_read_only(lab: Lab) -> None:
     """Data, inbox, probe, Python, /, /dev and /etc cannot be written; nor can a module be replaced."""
     inside = lab.room.inside
-    for folder in (inside.data, inside.inbox, inside.probe, sys.prefix, "/", "/dev", "/etc", "/splot", "/usr/bin"):
+    for folder in (
+        inside.data,
+        inside.inbox,
+        inside.code / "probe",
+        sys.prefix,
+        "/",
+        "/dev",
+        "/etc",
+        "/splot",
+        "/usr/bin",
+    ):
         assert lab.run(f"open({str(Path(folder) / 'x')!r}, 'w')") == "OSError"
     assert lab.run("open('/proc/sys/kernel/hostname', 'w').write('x')") in {"OSError", "PermissionError"}
 
@@ -185,9 +195,7 @@ def test_what_the_notebook_needs_is_there(lab: Lab) -> None:
     (lab.room.inbox / "request").write_text("ask", "utf-8")
     assert lab.run("print(open('data/images').read(), os.getcwd())") == f"pixels {inside.work}"
     assert lab.run(f"print(open('{inside.inbox}/request').read())") == "ask"
-    assert (
-        lab.run(f"import sys; sys.path.insert(0, '{inside.probe.parent}'); import probe; print(probe.ANSWER)") == "42"
-    )
+    assert lab.run(f"import sys; sys.path.insert(0, '{inside.code}'); import probe; print(probe.ANSWER)") == "42"
     lab.run(f"open('{inside.outbox}/answer', 'w').write('told')")
     assert (lab.room.outbox / "answer").read_text("utf-8") == "told"
 

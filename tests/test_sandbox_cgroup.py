@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.sandbox import cgroup
-from autograder.sandbox.cgroup import MemoryGroup, held, memory_guard, new_group, parent_group
+from autograder.engine.sandbox import cgroup
+from autograder.engine.sandbox.cgroup import MemoryGroup, held, memory_guard, new_group, parent_group
 
 
 def laid_out(root: Path, *controllers: str) -> Path:

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from nbclient.exceptions import DeadKernelError
 
-from autograder.errors import GraderError
-from autograder.sandbox import (
+from autograder.engine.errors import GraderError
+from autograder.engine.sandbox import (
     Cause,
     Death,
     Limits,
     Room,
     SandboxKind,
 )
-from autograder.sandbox.watchdog import written_bytes
+from autograder.engine.sandbox.watchdog import written_bytes
 from tests.sandbox_lab import CANARY, PROJECT, SMALL, Lab, gone, needs_bubblewrap, opened
 
 pytestmark = needs_bubblewrap
@@ -127,7 +127,7 @@ def test_a_room_is_deleted_whatever_lies_in_it(tmp_path: Path) -> None:
     """Folders deeper than Python recurses, or without permissions, go; what a link leads to stays."""
     kept = tmp_path / "kept"
     kept.write_text("x", "utf-8")
-    with Room.open(SandboxKind.BWRAP, probe=PROJECT / "tests") as room:
+    with Room.open(SandboxKind.BWRAP, code={"tests": PROJECT / "tests"}) as room:
         (room.outbox / "link").symlink_to(kept)
         deep = os.open(room.outbox, os.O_RDONLY)
         for _ in range(1200):
@@ -149,7 +149,9 @@ def _descend(folder: int) -> int:
 
 def test_what_is_written_is_counted_as_the_disk_counts_it() -> None:
     """A sparse file weighs what it takes, not what it claims; files beyond the allowed number are too much."""
-    with Room.open(SandboxKind.BWRAP, probe=PROJECT / "tests", limits=Limits(outbox_mb=8, outbox_files=10)) as room:
+    with Room.open(
+        SandboxKind.BWRAP, code={"tests": PROJECT / "tests"}, limits=Limits(outbox_mb=8, outbox_files=10)
+    ) as room:
         with (room.outbox / "sparse").open("wb") as sparse:
             sparse.truncate(1 << 40)
         assert written_bytes(room, room.limits) < 1 << 20
@@ -179,7 +181,10 @@ def test_without_a_sandbox_the_room_says_so(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_room_that_is_missing_a_folder_is_refused(tmp_path: Path) -> None:
     """A probe or data folder that does not exist is the grader's fault, told in a sentence."""
-    with pytest.raises(GraderError, match="does not exist"), Room.open(SandboxKind.BWRAP, probe=tmp_path / "none"):
+    with (
+        pytest.raises(GraderError, match="does not exist"),
+        Room.open(SandboxKind.BWRAP, code={"none": tmp_path / "none"}),
+    ):
         pass
 
 
@@ -188,7 +193,7 @@ def test_a_folder_that_the_sandbox_could_not_read_is_refused(tmp_path: Path) -> 
     """As root, a data folder closed to other users is told at once, not by a notebook that fails; the room is gone."""
     before = set(Path(tempfile.gettempdir()).glob("splot-*"))
     with pytest.raises(GraderError, match="let every user read"):
-        Room.open(SandboxKind.BWRAP, probe=PROJECT / "tests", data=tmp_path).__enter__()
+        Room.open(SandboxKind.BWRAP, code={"tests": PROJECT / "tests"}, data=tmp_path).__enter__()
     assert set(Path(tempfile.gettempdir()).glob("splot-*")) <= before
 
 
@@ -215,7 +220,7 @@ def test_an_unprivileged_grader_has_the_same_sandbox(tmp_path: Path) -> None:
 import os, sys
 sys.path.insert(0, {str(PROJECT)!r})
 from pathlib import Path
-from autograder.sandbox import isolation
+from autograder.engine.sandbox import isolation
 from tests.sandbox_lab import opened
 print(os.geteuid(), all(feature.ok for feature in isolation()))
 with opened(Path("/mnt")) as lab:

@@ -8,8 +8,8 @@ from typing import Self
 import pytest
 from nbclient.exceptions import DeadKernelError
 
-from autograder.sandbox import Cause, Limits
-from autograder.sandbox.processes import MIB, available
+from autograder.engine.sandbox import Cause, Limits
+from autograder.engine.sandbox.processes import MIB, available
 from tests.sandbox_lab import needs_bubblewrap, opened
 from tests.submissions.hostile.attack import IMPORTS
 from tests.submissions.hostile.unseen import FOUND, QUICK

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.sandbox.seccomp import filter_program
+from autograder.engine.sandbox.seccomp import filter_program
 
 ROOT = Path(__file__).resolve().parent.parent
 APT = """#!/bin/sh

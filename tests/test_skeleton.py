@@ -6,8 +6,8 @@ import pytest
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autograder.graders.architecture import Flow, changed_parameters, convolutions, differences, regularizers
-from autograder.lift import StepKind, lift
+from autograder.lesson.graders.architecture import Flow, changed_parameters, convolutions, differences, regularizers
+from autograder.models.rebuild import StepKind, lift
 from tests.lifting import vary
 from tests.test_flow import EXAMPLE, Spelt, flow_of
 

@@ -8,11 +8,11 @@ from typing import Any
 import nbformat
 import pytest
 
-from autograder.errors import SubmissionError
-from autograder.notebook.assignment import load_assignment
-from autograder.notebook.damage import Damage, Damaged
-from autograder.notebook.submission import Submission, read_submission, student_of
-from autograder.text import Lang, speaking
+from autograder.engine.errors import SubmissionError
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.engine.notebook.damage import Damage, Damaged
+from autograder.engine.notebook.submission import Submission, read_submission, student_of
+from autograder.engine.text import Lang, speaking
 from tests.submissions.build import RELEASE, build
 
 ASSIGNMENT = load_assignment()

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from autograder.notebook.syntax import defined, parse_cell
+from autograder.engine.notebook.syntax import defined, parse_cell
 
 READ = {
     "gpu = !nvidia-smi\ndef f():\n    pass": "gpu = get_ipython().getoutput('nvidia-smi')\n\ndef f():\n    pass",

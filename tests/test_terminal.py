@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from autograder.publish.page import points
-from autograder.publish.terminal import plain, print_report, print_summary
-from autograder.report import CellReport, Check, Kind, Outcome, Report, Status
-from autograder.text import Lang, speaking
+from autograder.engine.pages.page import points
+from autograder.engine.pages.terminal import plain, print_report, print_summary
+from autograder.engine.report import CellReport, Check, Kind, Outcome, Report, Status
+from autograder.engine.text import Lang, speaking
 from tests.test_report import REPORT
 
 ESC = "\x1b"

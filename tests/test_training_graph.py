@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autograder.lift import StepKind, lift
-from autograder.measuring.measured import same_in_eval
-from autograder.probe.export import export_model
+from autograder.lesson.measured import same_in_eval
+from autograder.models.capture.export import export_model
+from autograder.models.rebuild import StepKind, lift
 
 
 class Net(nn.Module):

@@ -8,10 +8,10 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from autograder.evidence.reader import Executed
-from autograder.graders.own_code import training_loops
-from autograder.graders.task4 import LOOP
-from autograder.notebook.assignment import load_assignment
+from autograder.engine.evidence.reader import Executed
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.lesson.graders.own_code import training_loops
+from autograder.lesson.graders.task4 import LOOP
 
 STEP = "    loss.backward()\n"
 FIT = f"def fit(net):\n{STEP}"

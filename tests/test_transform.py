@@ -14,10 +14,10 @@ from torch import Tensor
 from torchvision import transforms
 from torchvision.transforms import v2
 
-from autograder.evidence.probes import random_images
-from autograder.evidence.records import DataRecord, TransformStep
-from autograder.measuring.transform import ImageTransform, UnknownTransformError, recover
-from autograder.probe.data import VisibleImages, record_data
+from autograder.lesson.probes import random_images
+from autograder.lesson.recorders.data import VisibleImages, record_data
+from autograder.lesson.records import DataRecord, TransformStep
+from autograder.lesson.transform import ImageTransform, UnknownTransformError, recover
 
 pytestmark = pytest.mark.usefixtures("english")
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from autograder.evidence.reader import Evidence
-from autograder.evidence.records import CellRun, EvidenceFile, Failure, Fault
-from autograder.explain import AVAILABLE, explain
-from autograder.measuring.verdicts import AbsentError, SettledError, UndecidedError, absent, settled
-from autograder.report import Profile, Status
-from autograder.text import Lang, speaking
+from autograder.engine.evidence.records import CellRun, EvidenceFile, Failure, Fault
+from autograder.engine.explain import AVAILABLE, explain
+from autograder.engine.judging.verdicts import AbsentError, SettledError, UndecidedError, absent, settled
+from autograder.engine.report import Profile, Status
+from autograder.engine.text import Lang, speaking
+from autograder.lesson.evidence import LessonEvidence
 
 SOLUTION, TESTS = "task3_baseline", "task3_training_tests"
 CELLS: list[tuple[str | None, bool]] = [("task3_helpers", True), (None, False), (SOLUTION, False), (TESTS, True)]
@@ -46,7 +46,7 @@ def why(
     (folder / "notebook.ipynb").write_text(json.dumps({"cells": cells}))
     (folder / "evidence.json").write_bytes(msgspec.json.encode(file))
     with speaking(Lang.EN):
-        return absent(Evidence(folder), failure, 'models["baseline"]', SOLUTION)
+        return absent(LessonEvidence(folder), failure, 'models["baseline"]', SOLUTION)
 
 
 def status(error: Exception) -> Status:

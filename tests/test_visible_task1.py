@@ -9,8 +9,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from autograder.graders.convolutions import tolerance
-from autograder.notebook.assignment import load_assignment
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.lesson.graders.convolutions import tolerance
 
 SHEET = ((6, 6, 3), (3, 3, 3, 5))
 RIGHT: dict[str, Callable[[Any], object]] = {

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from autograder.grading.batch import grade
-from autograder.grading.task import Grading
-from autograder.notebook.assignment import load_assignment
-from autograder.report import Outcome, Profile, Report
+from autograder.engine.grading.batch import grade
+from autograder.engine.grading.task import Grading
+from autograder.engine.notebook.assignment import load_assignment
+from autograder.engine.report import Outcome, Profile, Report
 from tests.sandbox_lab import needs_bubblewrap
 from tests.submissions.ways import SUBMISSIONS, Way, write
 

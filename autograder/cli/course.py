@@ -7,9 +7,9 @@ import msgspec
 import typer
 from rich.console import Console
 
-from autograder.cli.app import ASSIGNMENT, Language, app
-from autograder.errors import SplotError
-from autograder.text import Lang, speaking
+from autograder.cli.app import Language, app, chosen_assignment
+from autograder.engine.errors import SplotError
+from autograder.engine.text import Lang, speaking
 
 
 @app.command()
@@ -17,13 +17,13 @@ def release(
     fast: Annotated[bool, typer.Option("--fast", help="do not run the notebooks, only compare")] = False,
 ) -> None:
     """Make release/ from source/, and prove that it is right."""
-    from autograder.proof import prove
-    from autograder.release import generate
+    from autograder.cli.proof import prove
+    from autograder.cli.release import generate
 
     console = Console()
-    made = generate(Path.cwd(), into=Path.cwd() / "release", assignment=ASSIGNMENT)
+    made = generate(Path.cwd(), into=Path.cwd() / "release", assignment=chosen_assignment())
     console.print(f"{made} written.", highlight=False, markup=False)
-    for claim in prove(Path.cwd(), ASSIGNMENT, run=not fast):
+    for claim in prove(Path.cwd(), chosen_assignment(), run=not fast):
         console.print(f"{'✓' if claim.holds else '✗'} {claim.text}", highlight=False, markup=False)
         if not claim.holds:
             raise typer.Exit(2)
@@ -41,14 +41,14 @@ def check(
 
     Exit 0: nothing is wrong; 1: something is damaged, and grading mends or bears it; 2: it cannot be read.
     """
-    from autograder.notebook.assignment import load_assignment
-    from autograder.notebook.check import check as checked
-    from autograder.notebook.check import write_fixed
-    from autograder.notebook.find import find_submissions
-    from autograder.publish.terminal import print_check
+    from autograder.engine.notebook.assignment import load_assignment
+    from autograder.engine.notebook.check import check as checked
+    from autograder.engine.notebook.check import write_fixed
+    from autograder.engine.notebook.find import find_submissions
+    from autograder.engine.pages.terminal import print_check
 
-    assignment = load_assignment(ASSIGNMENT)
-    found = [notebook for path in paths for notebook in find_submissions(path, ASSIGNMENT)]
+    assignment = load_assignment(chosen_assignment())
+    found = [notebook for path in paths for notebook in find_submissions(path, chosen_assignment())]
     if fix is not None and len(found) != 1:
         raise SplotError(f"--fix writes one notebook, and {len(found)} were given; give one.")
     with speaking(lang):
@@ -63,7 +63,7 @@ def check(
 @app.command()
 def doctor() -> None:
     """Say what this machine can isolate, which data it has, what to install."""
-    from autograder.doctor import examine
+    from autograder.cli.doctor import examine
 
     console = Console()
     findings = examine()
@@ -89,10 +89,10 @@ def calibrate(
     seeds: Annotated[int, typer.Option(min=1, help="seeds of each network for --falls")] = 3,
 ) -> None:
     """Measure the accuracy thresholds over seeds (about an hour a data set without a GPU)."""
-    from autograder.calibration.calibrate import calibrate as measure
-    from autograder.calibration.falls import measure_falls
-    from autograder.calibration.profiles import available
-    from autograder.calibration.thresholds import PATH, read, write
+    from autograder.lesson.calibrate import calibrate as measure
+    from autograder.lesson.data import available
+    from autograder.lesson.falls import measure_falls
+    from autograder.lesson.thresholds import PATH, read, write
     from reference.data import Dataset
 
     unknown = sorted(set(datasets or ()) - set(Dataset))

@@ -9,11 +9,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from autograder.cli.app import ASSIGNMENT, Language, app
-from autograder.interruption import Interruption, interruptible
-from autograder.report import Outcome, Profile, Report
-from autograder.sandbox.room import SandboxKind
-from autograder.text import Lang, printable, speaking
+from autograder.cli.app import Language, app, chosen_assignment
+from autograder.engine.interruption import Interruption, interruptible
+from autograder.engine.report import Outcome, Profile, Report
+from autograder.engine.sandbox.room import SandboxKind
+from autograder.engine.text import Lang, printable, speaking
 
 MOST_WARNINGS = 20
 
@@ -41,19 +41,21 @@ def grade(
     ] = None,
 ) -> None:
     """Run submissions in the sandbox, judge what they computed, write reports."""
-    from autograder.grading.batch import grade_all
-    from autograder.grading.task import Grading
-    from autograder.notebook.assignment import load_assignment
-    from autograder.notebook.find import find_submissions, left_out
-    from autograder.sandbox import require
+    from autograder.engine.grading.batch import grade_all
+    from autograder.engine.grading.task import Grading
+    from autograder.engine.notebook.assignment import load_assignment
+    from autograder.engine.notebook.find import find_submissions, left_out
+    from autograder.engine.sandbox import require
 
-    found_at = {path: find_submissions(path, ASSIGNMENT, out) for path in paths}
-    _warn([said for path, notebooks in found_at.items() for said in left_out(path, ASSIGNMENT, notebooks, out)])
+    found_at = {path: find_submissions(path, chosen_assignment(), out) for path in paths}
+    _warn(
+        [said for path, notebooks in found_at.items() for said in left_out(path, chosen_assignment(), notebooks, out)]
+    )
     found = [notebook for notebooks in found_at.values() for notebook in notebooks]
     require(sandbox)
     how = Grading(out=out, profile=profile, lang=lang, sandbox=sandbox, time_limit=time_limit)
     with interruptible() as stopped:
-        reports = grade_all(found, load_assignment(ASSIGNMENT), how, jobs, stopped)
+        reports = grade_all(found, load_assignment(chosen_assignment()), how, jobs, stopped)
         _finish(_Run(len(found), lang, json, junit), reports, stopped, fail_under)
 
 
@@ -68,14 +70,14 @@ def judge(
     junit: Annotated[Path | None, typer.Option(dir_okay=False, help="also write JUnit XML here")] = None,
 ) -> None:
     """Judge stored evidence again; no student code runs."""
-    from autograder.grading.batch import judge_all
-    from autograder.grading.task import Grading
-    from autograder.notebook.assignment import load_assignment
-    from autograder.notebook.find import find_evidence
+    from autograder.engine.grading.batch import judge_all
+    from autograder.engine.grading.task import Grading
+    from autograder.engine.notebook.assignment import load_assignment
+    from autograder.engine.notebook.find import find_evidence
 
     folders = [folder for path in paths for folder in find_evidence(path)]
     with interruptible() as stopped:
-        reports = judge_all(folders, load_assignment(ASSIGNMENT), Grading(out=Path(), lang=lang), stopped)
+        reports = judge_all(folders, load_assignment(chosen_assignment()), Grading(out=Path(), lang=lang), stopped)
         _finish(_Run(len(folders), lang, json, junit), reports, stopped, fail_under)
 
 
@@ -122,10 +124,10 @@ def _watch(reports: Iterator[Report], total: int, done: list[Report]) -> None:
 
 def _publish(reports: list[Report], run: _Run) -> None:
     """Print the reports and write the files asked for."""
-    from autograder.files import write_whole
-    from autograder.publish.junit import junit
-    from autograder.publish.terminal import print_report, print_summary
-    from autograder.report import encode_all
+    from autograder.engine.files import write_whole
+    from autograder.engine.pages.junit import junit
+    from autograder.engine.pages.terminal import print_report, print_summary
+    from autograder.engine.report import encode_all
 
     with speaking(run.lang):
         console = Console()

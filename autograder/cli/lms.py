@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from autograder.cli.app import ASSIGNMENT, Language, app
-from autograder.export import Bonus, Filled, System
-from autograder.text import Lang, printable, speaking
+from autograder.cli.app import Language, app, chosen_assignment
+from autograder.engine.lms import Bonus, Filled, System
+from autograder.engine.text import Lang, printable, speaking
 
 
 @app.command()
@@ -20,9 +20,10 @@ def report(
     lang: Language = Lang.PL,
 ) -> None:
     """Write one page for the whole class, and a CSV file of everything beside it."""
-    from autograder.publish.classpage import write_class_page
+    from autograder.engine.notebook.assignment import load_assignment
+    from autograder.engine.pages.classpage import write_class_page
 
-    written = write_class_page(graded, ASSIGNMENT, lang, out)
+    written = write_class_page(graded, load_assignment(chosen_assignment()), lang, out)
     Console().print(
         printable(f"{written.page} and {written.table} written."), markup=False, highlight=False, soft_wrap=True
     )
@@ -67,10 +68,10 @@ def export(
     the reason, and the exit code is then 1: not in the file, fits several rows, not graded, above Moodle's maximum, or
     waiting for a person (give --marks, or --partial).
     """
-    from autograder.export import Rules, fill_file, read_grades
+    from autograder.engine.lms import Rules, fill_file, read_grades
 
     with speaking(lang):
-        grades = read_grades(graded, ASSIGNMENT, marks)
+        grades = read_grades(graded, chosen_assignment(), marks)
     rules = Rules(bonus=bonus, partial=partial, keep=keep, scale=scale, match=match)
     written, filled = fill_file(system, file, out, grades, rules, assignment=assignment, feedback=feedback)
     _print_filled(written, filled, len(grades))
@@ -80,7 +81,7 @@ def export(
 
 def _print_filled(written: Path, filled: Filled, total: int) -> None:
     """Print what an export wrote, and what is to be looked at, by matter."""
-    from autograder.publish.terminal import plain
+    from autograder.engine.pages.terminal import plain
 
     by = f", students found by {filled.by!r}" if filled.by else ""
     console = Console(highlight=False)

@@ -99,11 +99,11 @@ NONE_OF_TASK_1 = TASK_2_POINTS
 ATTACKS = (
     Attack("patches-comparisons", "3", "a comparison that says yes", function(ZEROS, COMPARISONS)),
     Attack("patches-the-library", "3", "a library that is as wrong as itself", function(REFERENCE), soak=True),
-    Attack("arrays-that-agree", "4", "an array that equals anything", function(AGREEABLE)),
+    Attack("arrays-that-agree", "4", "an array that equals anything", function(AGREEABLE), soak=True),
     Attack("tensors-that-agree", "4", "a tensor class with its own operations", function(SUBCLASS), soak=True),
     Attack("lazy-arrays", "4", "an object that decides later what it is", function(LAZY), soak=True),
     Attack("arrays-of-objects", "4, 9", "objects whose pickle runs a command", function(OBJECTS), soak=True),
     Attack("a-table-of-answers", "18", "the sheet's cases alone", function(TABLE),
-           TASK_2_POINTS | {"task1_convolution_tests": 1.0}),
+           TASK_2_POINTS | {"task1_convolution_tests": 1.0}, soak=True),
     Attack("shadows-modules", "19", "modules of its own under famous names", function(ZEROS, SHADOWS)),
 )  # fmt: skip

@@ -137,11 +137,11 @@ def convolution(X, K, q):
 
 ATTACKS = (
     Attack("forks", "12", "every process there is", between(FORK_BOMB), TASK_2_POINTS | {"task2_case_2_tests": 0},
-           "limit|zakończył"),
+           "limit|zakończył", soak=True),
     Attack("starts-threads", "12", "every thread there is", between(THREADS), TASK_2_POINTS | {"task2_case_2_tests": 0},
            "limit procesów", soak=True),
     Attack("eight-processes-of-memory", "12", "eight times what one may take", between(EIGHT_PROCESSES),
-           TASK_2_POINTS | {"task2_case_2_tests": 0}, "pamięci"),
+           TASK_2_POINTS | {"task2_case_2_tests": 0}, "pamięci", soak=True),
     Attack("shared-memory", "12", "memory that is nobody's: it cannot be had", between(SHARED),
            TASK_2_POINTS | {"task2_case_2_tests": 0}, soak=True),
     Attack("files-in-memory", "12", "memory by way of files", between(IN_MEMORY_FILES),
@@ -155,7 +155,7 @@ ATTACKS = (
     Attack("prints-gigabytes", "12", "the report's size", between(OUTPUT), says="limit wypisywania"),
     Attack("one-long-message", "12", "the grader's memory", between(MESSAGE), says="limit wypisywania", soak=True),
     Attack("one-message-of-many-parts", "24", "likewise, in parts that are each short", between(MANY_PARTS),
-           says="limit wypisywania"),
+           says="limit wypisywania", soak=True),
     Attack("buffers-of-comms", "24", "likewise, by what a widget keeps", between(COMM_BUFFERS), soak=True),
     Attack("talks-without-end", "24", "the grader's time, by replies to nothing", between(ENDLESS_TALK),
            TASK_2_POINTS | {"task2_case_2_tests": 0}, "limit czasu", soak=True),

@@ -80,10 +80,10 @@ model = Divides()
 # What the probe would write of a model, written by the student: an archive that unpacks to gigabytes, a pickle in it.
 STRAW = """
 import io, json, zipfile
-sys.modules.setdefault("splot_probe.requests", None)
-requests = sys.modules["splot_probe.requests"]
+recorders = sys.modules["splot_probe_of_this_kernel"]._requests.recorders
 
-def record_model(namespace, name, images, target):
+def record_model(namespace, request, source, target):
+    name = request["name"]
     folder = target / name
     folder.mkdir(parents=True)
     (folder / "graph.json").write_text(json.dumps({"version": 1, "inputs": [], "nodes": [], "outputs": []}))
@@ -91,11 +91,11 @@ def record_model(namespace, name, images, target):
         for n in range(3):
             bomb.writestr(f"w{n}.npy", bytes(1 << 26))
         bomb.writestr("../../../escape.npy", b"cposix\\nsystem\\n(S'touch /tmp/pickled'\\ntR.")
-    return {"kind": "model", "name": name, "type": "Net", "method": "export", "parameters": 1,
-            "history": {"train_loss": [2, 1], "val_loss": [2, 1], "val_accuracy": [0.1, 0.9]},
-            "results": {"accuracy": 0.95, "f1": 0.95, "parameters": 1}}
+    return [{"kind": "model", "name": name, "type": "Net", "method": "export", "parameters": 1,
+             "history": {"train_loss": [2, 1], "val_loss": [2, 1], "val_accuracy": [0.1, 0.9]},
+             "results": {"accuracy": 0.95, "f1": 0.95, "parameters": 1}}]
 
-requests.record_model = record_model
+recorders["model"] = record_model
 """
 
 
@@ -114,8 +114,9 @@ ATTACKS = (
     Attack("random-test-images", "16", "an accuracy that cannot be measured", trained(RANDOM),
            TASK_2_POINTS | {ARCHITECTURE: 2}, "losow|random", (TRAINING, ACCURACY)),
     Attack("divides-the-smallest-number", "25", "the judge's process, by what only its own noise leads to",
-           trained(DIVIDES), TASK_2_POINTS | {ARCHITECTURE: 2, TRAINING: 0.6}, "próg"),
+           trained(DIVIDES), TASK_2_POINTS | {ARCHITECTURE: 2, TRAINING: 0.6}, "próg", soak=True),
     Attack("models-of-straw", "9", "weights that unpack to gigabytes",
            NOTHING | TASK_2 | {"install": IMPORTS, "task3_baseline": STRAW}, TASK_2_POINTS, "nie udało się odtworzyć",
-           (ARCHITECTURE, TRAINING, ACCURACY, *(f"task4_exp{n}_tests" for n in range(1, 6)), "task4_single_loop_tests")),
+           (ARCHITECTURE, TRAINING, ACCURACY, *(f"task4_exp{n}_tests" for n in range(1, 6)), "task4_single_loop_tests"),
+           soak=True),
 )  # fmt: skip

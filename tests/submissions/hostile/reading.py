@@ -110,7 +110,8 @@ for place in sorted(places):
 IMPORTING = """
 import importlib
 sys.path += [str(up) for path in list(sys.path) if path for up in __import__("pathlib").Path(path).absolute().parents]
-for name in ("autograder.graders.task1", "autograder.judge", "reference.convolution", "reference", "tests", "conftest"):
+NAMES = "autograder.lesson.graders.task1 autograder.engine.judging.judge reference.convolution reference tests conftest"
+for name in NAMES.split():
     try:
         module = importlib.import_module(name)
         print(name, module.__path__ if hasattr(module, "__path__") else module.__file__)
@@ -140,7 +141,7 @@ for pid in range(400, 70000):
 ATTACKS = (
     Attack("walks-the-disk", "1", "answers and hidden tests on disk", early(WALK)),
     Attack("reads-temporary-files", "1", "what lies about in /tmp and at home", early(TEMPORARY)),
-    Attack("searches-proc", "1, 10", "secrets in environments and command lines", early(PROCESSES)),
+    Attack("searches-proc", "1, 10", "secrets in environments and command lines", early(PROCESSES), soak=True),
     Attack("searches-memory", "1", "answers in memory, after the probe was there", late(MEMORY), soak=True),
     Attack("walks-frames", "1", "the expected array in a caller's frame", function(FRAMES), soak=True),
     Attack("reaches-for-the-neighbour", "11", "another student's submission and grade", early(NEIGHBOUR)),

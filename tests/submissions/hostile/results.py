@@ -37,10 +37,10 @@ for n in (1, 2, 3):
     os.chmod(folder, 0o555)
 """
 
-# The probe's own module is in reach once it was asked; it writes what it is told to.
+# The recorders are in reach once they were asked; they write what they are told to.
 FORGED_RECORDS = """
 import json
-requests = sys.modules["splot_probe.requests"]
+recorders = sys.modules["splot_probe_of_this_kernel"]._requests.recorders
 rubbish = [
     {"kind": "layer", "name": "case_2", "in_channels": 2**70},
     {"kind": "verdict", "name": "case_2", "score": 20},
@@ -48,12 +48,12 @@ rubbish = [
     {"kind": "layer", "name": "case_2", "kernel_size": [float("nan"), 1]},
     {"kind": "layer", "name": "x" * 10**6},
 ]
-requests.record_layer = lambda namespace, name: rubbish[0] if name == "case_2" else rubbish[1]
+recorders["layer"] = lambda namespace, request, *_: rubbish[:1] if request["name"] == "case_2" else rubbish[1:2]
 """
 
 MANY_RECORDS = """
-requests = sys.modules["splot_probe.requests"]
-requests.Probe._answer = lambda *_: [{"kind": "layer", "name": "case_2", "type": "x" * 900}] * 100_000
+recorders = sys.modules["splot_probe_of_this_kernel"]._requests.recorders
+recorders["layer"] = lambda *_: [{"kind": "layer", "name": "case_2", "type": "x" * 900}] * 100_000
 """
 
 
@@ -109,7 +109,7 @@ if os.fork() == 0:
 
 ATTACKS = (
     Attack("exchanges-folders-for-links", "22", "a root grader that changes the host's files", early(EXCHANGES), soak=True),
-    Attack("writes-reports", "2", "full marks in a file of its own", early(REPORT)),
+    Attack("writes-reports", "2", "full marks in a file of its own", early(REPORT), soak=True),
     Attack("answers-beforehand", "2, 8", "records that say what it likes", early(FORGED_ANSWER),
            dict.fromkeys(TASK_2_POINTS, 0.0)),
     Attack("forges-records", "8", "records that are none", NOTHING | TASK_2 | {"install": IMPORTS,
@@ -119,5 +119,5 @@ ATTACKS = (
            TASK_2_POINTS | {"task2_case_3_tests": 0}, soak=True),
     Attack("links-for-arrays", "13", "the grader's files as its own answer", LINKS),
     Attack("odd-files-for-arrays", "13", "a grader that hangs on a pipe or fills up", ODD_FILES, soak=True),
-    Attack("pickles-for-arrays", "9", "code that runs where its answer is read", PICKLES),
+    Attack("pickles-for-arrays", "9", "code that runs where its answer is read", PICKLES, soak=True),
 )  # fmt: skip

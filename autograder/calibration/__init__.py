@@ -1,1 +1,0 @@
-"""How accurate a sound submission is, on which images: measured over seeds."""

@@ -1,0 +1,261 @@
+"""Collect evidence: run a submission in the sandbox, and take what the hidden graders ask for, test cell by test cell.
+
+A cell that ends its kernel costs that cell alone: a fresh kernel replays the earlier ones without it, and what was taken
+before stays taken.
+"""
+
+import asyncio
+import importlib.metadata
+import platform
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
+
+from autograder.engine import inside
+from autograder.engine.collecting.runner import Runner, SandboxEndedError, bounded_memory
+from autograder.engine.errors import GraderError
+from autograder.engine.evidence.exchange import Schema, seal, take, withdraw, write_requests
+from autograder.engine.evidence.probes import Probe, seed_for
+from autograder.engine.evidence.records import CellRun, EvidenceFile, Failure, Fault, Probed, Record
+from autograder.engine.inside.bootstrap import KERNEL_PROBE
+from autograder.engine.notebook.submission import Cell, Submission
+from autograder.engine.report import Profile, Timing
+from autograder.engine.sandbox import Limits, Room, SandboxKind, memory_guard
+from autograder.engine.text import say
+
+
+@dataclass(frozen=True)
+class TimeLimits:
+    """Seconds of wall time: one cell, the whole notebook, and the probe at one test cell."""
+
+    cell: float
+    submission: float
+    probe: float = 120.0
+
+    def within(self, seconds: float | None) -> "TimeLimits":
+        """Keep to `seconds` in all, of which neither one cell nor one probe may take more than half."""
+        if seconds is None:
+            return self
+        return TimeLimits(min(self.cell, seconds / 2), seconds, min(self.probe, seconds / 2))
+
+
+TIME_LIMITS: Mapping[Profile, TimeLimits] = {
+    Profile.QUICK: TimeLimits(cell=300.0, submission=900.0),
+    Profile.FULL: TimeLimits(cell=1800.0, submission=5400.0),
+}
+
+
+MAX_DEATHS = 6
+MIN_FREE = 16_000_000
+NEVER_RUN = Failure(Fault.DIED, "", "")
+BOOTSTRAP = """
+import sys, types
+sys.modules["splot_inside"] = types.ModuleType("splot_inside")
+sys.modules["splot_inside"].__path__ = [{code!r}]
+from splot_inside.engine.inside.bootstrap import prepare
+prepare(shell, {inbox!r}, {outbox!r}, {recorders!r})
+"""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """How to collect: on which data, in what sandbox, within what limits."""
+
+    profile: Profile
+    data: Path | None
+    sandbox: SandboxKind = SandboxKind.BWRAP
+    limits: Limits = field(default_factory=Limits)
+    time: TimeLimits = TIME_LIMITS[Profile.QUICK]
+    dataset: str | None = None
+    notes: tuple[str, ...] = ()
+    probes: Mapping[str, Sequence[Probe]] = field(default_factory=dict)  # by test cell
+    schema: Schema = field(default_factory=lambda: Schema(Record))
+    code: Mapping[str, Path] = field(default_factory=dict)
+    """Packages that are seen inside beside the engine's own, and `recorders`, the one of them that answers requests."""
+    recorders: str = ""
+
+
+def collect(submission: Submission, assignment: str, how: Collection, folder: Path) -> None:
+    """Run a submission and leave its evidence in `folder`, made anew; raises `GraderError` where no kernel starts."""
+    withdraw(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700)
+    code = {"engine/inside": Path(inside.__file__).parent, **how.code}
+    with (
+        bounded_memory(),
+        Room.open(how.sandbox, code=code, data=how.data, limits=how.limits) as room,
+    ):
+        visit = _Visit(submission, how, room, folder)
+        asyncio.run(visit.run())
+    file = EvidenceFile(
+        submission=str(submission.path),
+        student=submission.student,
+        assignment=assignment,
+        digest=submission.digest,
+        seed=visit.seed,
+        profile=how.profile,
+        dataset=how.dataset,
+        sandbox=how.sandbox,
+        memory_guard=memory_guard() if how.sandbox is SandboxKind.BWRAP else "watchdog",
+        notes=(*submission.notes, *how.notes, *visit.cut_notes()),
+        runs=tuple(visit.runs.values()),
+        probed=tuple(visit.probed.values()),
+        timing=visit.timing,
+        versions=_versions(),
+    )
+    seal(folder, visit.notebook, file)
+
+
+class _Visit:
+    """One submission's stay in its room."""
+
+    def __init__(self, submission: Submission, how: Collection, room: Room, folder: Path) -> None:
+        self.submission = submission
+        self.how = how
+        self.room = room
+        self.folder = folder
+        self.seed = seed_for(submission.digest)
+        self.probes = how.probes
+        self.notebook = new_notebook(cells=[_as_node(cell) for cell in submission.cells])
+        self.runs: dict[int, CellRun] = {}
+        self.probed: dict[str, Probed] = {}
+        self.killers: set[int] = set()
+        self.timing = Timing()
+        self.lost = False
+        self.deadline = 0.0
+
+    async def run(self) -> None:
+        """Run every cell once, in order, and take evidence at the test cells."""
+        self.runner = Runner(self.notebook, self.room)
+        try:
+            await self._start()
+            self.deadline = time.monotonic() + self.how.time.submission
+            for index, cell in enumerate(self.submission.cells):
+                if cell.kind == "code" and cell.source.strip():
+                    await self._step(index, cell)
+            self.runner.why_dead()
+        finally:
+            await self.runner.stop()
+
+    async def _start(self) -> None:
+        started = time.monotonic()
+        await self.runner.start(self._bootstrap())
+        self._spend("start_s", started)
+
+    async def _step(self, index: int, cell: Cell) -> None:
+        """Run one cell and, at a test cell, the probe."""
+        asked = cell.grade_id if cell.grade_id in self.probes else None
+        if not await self._ready(index):
+            failure = self._out_of_reach()
+            self.runs[index] = CellRun(index, cell.grade_id, 0.0, failure)
+            if asked:
+                self.probed[asked] = Probed(asked, failure=failure)
+            return
+        run = await self._run(index)
+        self.runs[index] = run
+        if not await self.runner.alive():
+            self.killers.add(index)
+        if asked:
+            self.probed[asked] = await self._probe(index, asked, run)
+
+    async def _run(self, index: int) -> CellRun:
+        started = time.monotonic()
+        run = await self.runner.run(index, min(self.how.time.cell, self.deadline - started))
+        self._spend("notebook_s", started)
+        return run
+
+    async def _ready(self, index: int) -> bool:
+        """Make sure a kernel is up that ran every earlier cell but the killers; False where none can be had."""
+        while not await self.runner.alive():
+            if self.lost or len(self.killers) > MAX_DEATHS or time.monotonic() >= self.deadline:
+                return False
+            try:
+                await self._start()
+            except SandboxEndedError:
+                raise
+            except GraderError:  # the first kernel started: what this one cannot live with is the notebook's doing
+                self.lost = True
+                return False
+            await self._replay(index)
+        return time.monotonic() < self.deadline
+
+    async def _replay(self, until: int) -> None:
+        for index in sorted(self.runs):
+            if index >= until or index in self.killers or time.monotonic() >= self.deadline:
+                continue
+            outputs = self.notebook.cells[index].outputs
+            await self._run(index)
+            self.notebook.cells[index].outputs = outputs
+            if not await self.runner.alive():
+                self.killers.add(index)
+                return
+
+    def _out_of_reach(self) -> Failure:
+        if time.monotonic() >= self.deadline:
+            return Failure(Fault.TIMEOUT, "", f"{self.how.time.submission:.0f} s")
+        return NEVER_RUN
+
+    async def _probe(self, index: int, cell: str, run: CellRun) -> Probed:
+        """Take what is asked at one test cell."""
+        if index in self.killers:
+            return Probed(cell, failure=run.failure or NEVER_RUN)
+        started = time.monotonic()
+        write_requests(self.probes[cell], self.seed, self.room.inbox / cell)
+        failure = await self.runner.ask(
+            f"__import__('sys').modules[{KERNEL_PROBE!r}].take({cell!r})", self.how.time.probe
+        )
+        if not await self.runner.alive():
+            self.killers.add(index)
+        probed = (
+            Probed(cell, failure=failure) if failure else take(self.room.outbox, cell, self.folder, self.how.schema)
+        )
+        self._spend("probe_s", started)
+        self._require_disk()
+        return probed
+
+    def _require_disk(self) -> None:
+        """Make sure that what the probe left out was not for want of our disk."""
+        if shutil.disk_usage(self.room.base).free < MIN_FREE:
+            raise GraderError(f"The disk that holds {self.room.base.parent} is full: make room, then grade again.")
+
+    def cut_notes(self) -> list[str]:
+        """Say whose output passed the limit."""
+        cells = self.submission.cells
+        names = ", ".join(cells[index].grade_id or str(index + 1) for index in sorted(self.runner.cut))
+        said = say(
+            pl=f"Przekroczono limit wypisywania, więc pominięto dalszą część wyniku (komórki: {names}).",
+            en=f"The limit on output was passed, so the rest of it was left out (cells: {names}).",
+        )
+        return [said] if names else []
+
+    def _bootstrap(self) -> str:
+        """Return the line that prepares a fresh kernel; it leaves no name behind in the notebook's namespace."""
+        view = self.room.inside
+        source = BOOTSTRAP.format(
+            code=str(view.code),
+            inbox=str(view.inbox),
+            outbox=str(view.outbox),
+            recorders=self.how.recorders,
+        )
+        return f"exec({source!r}, {{'shell': get_ipython()}})"
+
+    def _spend(self, what: str, started: float) -> None:
+        spent = getattr(self.timing, what) + time.monotonic() - started
+        self.timing = msgspec.structs.replace(self.timing, **{what: round(spent, 3)})
+
+
+def _as_node(cell: Cell) -> nbformat.NotebookNode:
+    make = {"code": new_code_cell, "markdown": new_markdown_cell}.get(cell.kind, new_raw_cell)
+    metadata = {"grade_id": cell.grade_id, "locked": cell.locked} if cell.grade_id else {}
+    return make(cell.source, metadata=metadata)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def _versions() -> dict[str, str]:
+    names = ("torch", "torchvision", "numpy", "nbclient", "nbgrader", "splot")
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in names}}

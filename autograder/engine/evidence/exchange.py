@@ -1,0 +1,195 @@
+"""What passes between grader and sandbox as files: requests in, answers out, and the folder sealed at the end.
+
+Requests are data: names and inputs, never an expected value. Answers are taken file by file; `evidence.json` is written
+last and synced: where it exists, every file that it lists does.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import msgspec
+import nbformat
+from nbformat.v4 import new_output
+
+from autograder.engine.deletion import delete
+from autograder.engine.errors import EvidenceError, GraderError
+from autograder.engine.evidence.probes import Probe
+from autograder.engine.evidence.reader import MAX_JSON, UNREADABLE
+from autograder.engine.evidence.records import EvidenceFile, Failure, Fault, KeptFile, Probed, Record
+from autograder.engine.files import PRIVATE, make_private, open_beneath, parse_array, read_beneath, write_whole
+from autograder.engine.text import say
+
+
+def write_requests(probes: Sequence[Probe], seed: str, folder: Path) -> None:
+    """Write what is asked at one test cell, and the inputs that go with it, where the recorders read it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    requests = [probe.request(seed, folder) for probe in probes]
+    (folder / "request.json").write_text(json.dumps(requests))
+    for path in (folder, *folder.iterdir()):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def seal(folder: Path, notebook: nbformat.NotebookNode, file: EvidenceFile) -> None:
+    """Write the executed notebook and, last and whole, `evidence.json`; raises `OSError` or `SplotError` on a full disk.
+
+    Who finds `evidence.json` finds all it speaks of, after a crash of the machine too.
+    """
+    for path in folder.rglob("*"):
+        _sync(path)
+    write_whole(folder / "notebook.ipynb", written(notebook), PRIVATE)
+    write_whole(folder / "evidence.json", msgspec.json.encode(file), PRIVATE)
+
+
+def withdraw(folder: Path) -> None:
+    """Delete the evidence that an earlier run left, `evidence.json` first; raises `OSError` where some of it stays."""
+    if folder.is_symlink() or not folder.is_dir():
+        folder.unlink(missing_ok=True)
+        return
+    (folder / "evidence.json").unlink(missing_ok=True)
+    shutil.rmtree(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def written(notebook: nbformat.NotebookNode, limit: int = MAX_JSON) -> bytes:
+    """Return the executed notebook as a file of at most `limit` bytes: the largest outputs go first."""
+    content: bytes = nbformat.writes(notebook).encode("utf-8", "replace")
+    loud = sorted((c for c in notebook.cells if c.get("outputs")), key=lambda c: len(json.dumps(c)))
+    while len(content) > limit and loud:
+        loud.pop().outputs = [new_output("stream", text="[…]")]
+        content = nbformat.writes(notebook).encode("utf-8", "replace")
+    return content
+
+
+MAX_ANSWER = 2_000_000  # of every test cell's; together they stay within what `evidence.json` may hold
+MAX_RECORDS = 1_000
+MAX_OTHER = 256_000_000  # of a submission, all but its heavy files
+CHUNK = 1_000_000
+PATIENCE_S = 2.0
+"""For what is left of an answer: the notebook still runs, and may put it back. What stays counts against its limit."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the probe writes as `answer.json`."""
+
+    records: Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=MAX_RECORDS)]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What may come out of the sandbox: the union of a lesson's records, and what heavy files may take together.
+
+    Files of the name `heavy` are counted apart; `too_heavy` makes the error for one that goes past `heavy_bytes`.
+    """
+
+    records: Any
+    heavy: str = ""
+    heavy_bytes: int = 0
+    too_heavy: Callable[[str], EvidenceError] = EvidenceError
+
+
+def take(outbox: Path, cell: str, evidence: Path, schema: Schema) -> Probed:
+    """Move what the probe took at `cell` into the evidence folder; a file that does not fit refuses the cell's.
+
+    Raises `GraderError` where the evidence folder cannot be written; nothing that lies in the outbox raises.
+    """
+    try:
+        records = _records(read_beneath(outbox, cell, "answer.json", limit=MAX_ANSWER), schema)
+        budget = _Budget(evidence, schema)
+        for file in dict.fromkeys(file for record in records for file in record.files(cell)):
+            make_private((evidence / file.target).parent, evidence)
+            budget.take(outbox, cell, file)
+    except EvidenceError as error:
+        return Probed(cell, failure=Failure(Fault.ERROR, "EvidenceError", str(error)[:500]))
+    except OSError as error:
+        raise GraderError(f"Evidence cannot be written to {evidence}: {error.strerror}.") from error
+    finally:
+        delete(outbox / cell, PATIENCE_S)
+    return Probed.of(cell, *records)
+
+
+def _records(raw: bytes, schema: Schema) -> tuple[Record, ...]:
+    """Read `answer.json`; what could not be written down again within the same cap is refused."""
+    try:
+        answer = msgspec.json.decode(raw, type=Answer)
+        records = tuple(msgspec.json.decode(record, type=schema.records) for record in answer.records)
+        size = sum(len(msgspec.json.encode(record)) for record in records)
+    except (*UNREADABLE, OverflowError) as error:
+        raise EvidenceError(
+            say(pl=f"answer.json nie zawiera odpowiedzi: {error}.", en=f"answer.json is not an answer: {error}.")
+        ) from error
+    if size > MAX_ANSWER:
+        raise EvidenceError(
+            say(
+                pl=f"answer.json po zapisaniu ma ponad {MAX_ANSWER} B.",
+                en=f"answer.json is longer than {MAX_ANSWER} bytes when it is written out.",
+            )
+        )
+    return records
+
+
+class _Budget:
+    """What one submission's evidence may still take: so much for its heavy files, so much for all others."""
+
+    def __init__(self, evidence: Path, schema: Schema) -> None:
+        self._evidence = evidence
+        self._schema = schema
+        self._left = {True: schema.heavy_bytes, False: MAX_OTHER}
+        for path in (path for path in evidence.rglob("*") if path.is_file()):
+            self._left[path.name == schema.heavy] -= path.stat().st_size
+
+    def take(self, outbox: Path, cell: str, file: KeptFile) -> None:
+        """Copy one file within its own limit and the budget; raises `EvidenceError` where it does not fit."""
+        parts, target = (cell, *file.source), self._evidence / file.target
+        heavy = target.name == self._schema.heavy
+        if target.exists():  # of the same model, taken before
+            self._left[heavy] += target.stat().st_size
+        with open_beneath(outbox, *parts, limit=file.limit) as source:
+            if os.fstat(source.fileno()).st_size > self._left[heavy]:
+                raise self._schema.too_heavy("/".join(parts)) if heavy else _past(parts)
+        self._left[heavy] -= _move(outbox, parts, target, min(file.limit, self._left[heavy]))
+
+
+def _past(parts: tuple[str, ...]) -> EvidenceError:
+    where = "/".join(parts)
+    return EvidenceError(
+        say(
+            pl=f"{where}: dane z całego notebooka mogą zajmować najwyżej {MAX_OTHER} B, a z tym plikiem zajmują więcej.",
+            en=f"{where}: what is taken of the whole notebook may have {MAX_OTHER} bytes; with this file it has more.",
+        )
+    )
+
+
+def _move(outbox: Path, parts: tuple[str, ...], target: Path, limit: int) -> int:
+    """Copy one file and return its size; an array is read first, so that none is kept that the judge cannot read."""
+    if target.suffix == ".npy":
+        raw = read_beneath(outbox, *parts, limit=limit)
+        parse_array(raw, "/".join(parts))
+        with _private_file(target) as copy:
+            return copy.write(raw)
+    with open_beneath(outbox, *parts, limit=limit) as source, _private_file(target) as copy:
+        while chunk := source.read(CHUNK):
+            copy.write(chunk)
+            if copy.tell() > limit:
+                raise EvidenceError(
+                    say(
+                        pl=f"{'/'.join(parts)} podczas przenoszenia urósł powyżej {limit} B.",
+                        en=f"{'/'.join(parts)} grew past {limit} bytes while it was taken.",
+                    )
+                )
+        return copy.tell()
+
+
+def _private_file(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "wb")

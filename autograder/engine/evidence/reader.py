@@ -1,0 +1,184 @@
+"""Evidence: what came out of the sandbox, as data. Its reader trusts nothing of it.
+
+`evidence.json` is written by the grader about what it received; arrays are `.npy` files read without pickle. The types
+of `records.py` are the whole vocabulary: whatever does not fit them is refused by `EvidenceError`.
+"""
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from numpy.typing import NDArray
+
+from autograder.engine.errors import EvidenceError
+from autograder.engine.evidence.records import SCHEMA, CellRun, EvidenceFile, Fault, Probed
+from autograder.engine.files import json_values, parse_array, read_beneath
+from autograder.engine.text import printable, say
+
+Text = str | list[str]
+
+
+class Role(msgspec.Struct, frozen=True):
+    """What the grader wrote into a cell's metadata."""
+
+    grade_id: str | None = None
+    locked: bool = False
+
+
+class ExecutedCell(msgspec.Struct, frozen=True):
+    """A cell as it ran. The grader wrote it; but what stands in an output came from the kernel, and may be of any type."""
+
+    cell_type: str
+    source: Text
+    metadata: Role = Role()
+    outputs: list[dict[str, Any]] = []
+
+    @property
+    def is_students(self) -> bool:
+        """Whether this is code of the student's; locked cells are not."""
+        return self.cell_type == "code" and not self.metadata.locked
+
+    @property
+    def text(self) -> str:
+        """The source in one piece."""
+        return _text(self.source)
+
+
+class Executed(msgspec.Struct, frozen=True):
+    """The executed notebook as text: what each cell said in source, what it printed."""
+
+    cells: tuple[ExecutedCell, ...]
+
+    @classmethod
+    def of(cls, document: object) -> "Executed":
+        """Read a notebook's JSON; raises `msgspec.ValidationError` where it is no notebook that the grader wrote."""
+        return msgspec.convert(document, cls)
+
+    def source(self, grade_id: str) -> str:
+        """The source of the cell that holds this id, or nothing."""
+        return "".join(cell.text for cell in self.cells if cell.metadata.grade_id == grade_id)
+
+    def locked(self, index: int) -> bool:
+        """Whether the cell of this number, from 0, is the instructor's own."""
+        return 0 <= index < len(self.cells) and self.cells[index].metadata.locked
+
+    def code_before(self, grade_id: str) -> list[tuple[int, ExecutedCell]]:
+        """Return the code cells that stand before the cell of this id, with their numbers in the notebook, from 0."""
+        found = []
+        for index, cell in enumerate(self.cells):
+            if cell.metadata.grade_id == grade_id:
+                break
+            if cell.cell_type == "code":
+                found.append((index, cell))
+        return found
+
+    @property
+    def printed(self) -> str:
+        """All text that the student's cells printed or showed."""
+        return "\n".join(_shown(output) for cell in self.cells if not cell.metadata.locked for output in cell.outputs)
+
+
+def _shown(output: dict[str, Any]) -> str:
+    data = output.get("data")
+    kinds = data if isinstance(data, dict) else {}
+    return "\n".join(_text(part) for part in (output.get("text"), kinds.get("text/plain"), kinds.get("text/html")))
+
+
+def _text(value: object) -> str:
+    """Return text as notebooks hold it, in one piece or in lines."""
+    parts = value if isinstance(value, list) else [value]
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+MAX_JSON = 64_000_000
+MAX_ARRAY = 64_000_000
+MAX_VALUES = 8_000_000
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises on bytes that are not the JSON they should be."""
+
+
+class Evidence:
+    """Read access to an evidence folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        raw = read_beneath(folder, "evidence.json", limit=MAX_JSON)
+        try:
+            self.file = msgspec.json.decode(_bounded(raw), type=EvidenceFile)
+        except (ValueError, *UNREADABLE) as error:
+            raise self._unreadable(error) from error
+        if self.file.schema != SCHEMA:
+            found = printable(self.file.schema, 60)
+            raise EvidenceError(
+                say(
+                    pl=f"Format danych w {folder} to {found}, a ta wersja programu czyta {SCHEMA}.",
+                    en=f"{folder} holds {found}; this version reads {SCHEMA}.",
+                )
+            )
+
+    def _unreadable(self, error: Exception) -> EvidenceError:
+        path = self.folder / "evidence.json"
+        return EvidenceError(
+            say(pl=f"{path} nie zawiera danych do oceny: {error}.", en=f"{path} is not evidence: {error}.")
+        )
+
+    def records(self, schema: Any) -> dict[str, tuple[Any, ...]]:
+        """Return what was recorded, by test cell, of these types; raises `EvidenceError` where something else is there."""
+        try:
+            return {
+                probed.cell: tuple(msgspec.json.decode(record, type=schema) for record in probed.records)
+                for probed in self.file.probed
+            }
+        except UNREADABLE as error:
+            raise self._unreadable(error) from error
+
+    @cached_property
+    def probed(self) -> dict[str, Probed]:
+        """What was taken, by test cell."""
+        return {probed.cell: probed for probed in self.file.probed}
+
+    def run(self, grade_id: str) -> CellRun | None:
+        """How the cell with this id ended, if it was there."""
+        return next((run for run in self.file.runs if run.grade_id == grade_id), None)
+
+    def ran_before(self, grade_id: str) -> list[tuple[int, ExecutedCell]]:
+        """Return the code cells whose names are there at the cell of this id, with their numbers, from 0."""
+        left = {run.index for run in self.file.runs if _left_nothing(run)}
+        return [(index, cell) for index, cell in self.notebook.code_before(grade_id) if index not in left]
+
+    def array(self, *path: str) -> NDArray[Any]:
+        """Read one array below the folder."""
+        return parse_array(read_beneath(self.folder, *path, limit=MAX_ARRAY), "/".join(path))
+
+    @cached_property
+    def notebook(self) -> Executed:
+        """The executed notebook."""
+        raw = read_beneath(self.folder, "notebook.ipynb", limit=MAX_JSON)
+        try:
+            return Executed.of(json.loads(_bounded(raw)))
+        except (ValueError, *UNREADABLE) as error:
+            path = self.folder / "notebook.ipynb"
+            raise EvidenceError(
+                say(
+                    pl=f"{path} nie jest wykonanym notebookiem: {error}.",
+                    en=f"{path} is not the executed notebook: {error}.",
+                )
+            ) from error
+
+
+def _left_nothing(run: CellRun) -> bool:
+    """Whether a cell never ran, or ended its kernel, and with it all it had defined."""
+    if run.failure is None or run.failure.fault in {Fault.ERROR, Fault.MISSING}:
+        return False
+    if run.failure.fault is Fault.TIMEOUT:
+        return run.seconds == 0
+    return run.failure.fault is Fault.DIED or not run.failure.type  # of memory: an exception has a type
+
+
+def _bounded(raw: bytes) -> bytes:
+    """Return JSON that will not fill memory when it is read; raises `ValueError` where it might."""
+    if json_values(raw) > MAX_VALUES:
+        raise ValueError(f"it holds more than {MAX_VALUES} values")
+    return raw

@@ -1,0 +1,96 @@
+"""The schema of `evidence.json`: how a notebook ran, and what was recorded of it. Anything else is rejected."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated, NamedTuple, Self
+
+import msgspec
+
+from autograder.engine.report import Profile, Timing
+
+SCHEMA = "splot/evidence/v1"
+
+Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_]{1,64}\Z")]
+Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Text = Annotated[str, msgspec.Meta(max_length=2_000)]
+
+
+class Fault(StrEnum):
+    """Why something that was asked for is not there."""
+
+    ERROR = "error"
+    MISSING = "missing"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    DIED = "died"
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """What went wrong in the student's code: the exception's class, its message, the line in the cell."""
+
+    fault: Fault
+    type: Text = ""
+    message: Text = ""
+    line: Whole | None = None
+
+
+class KeptFile(NamedTuple):
+    """A file that a record speaks of: where it lies below the cell's folder, where it goes, what it may take."""
+
+    source: tuple[str, ...]
+    target: str
+    limit: int
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What a recorder wrote down of a notebook at a test cell; a lesson's records are subclasses, told apart by a tag."""
+
+    def files(self, _cell: str) -> Iterator[KeptFile]:
+        """Yield the files that belong to it."""
+        yield from ()
+
+
+class CellRun(msgspec.Struct, frozen=True):
+    """How one cell of the notebook ended."""
+
+    index: int
+    grade_id: str | None
+    seconds: float
+    failure: Failure | None = None
+    images: int = 0
+
+
+class Probed(msgspec.Struct, frozen=True):
+    """What the probe took at one test cell; `failure` where the probe itself could not answer.
+
+    Records are the lesson's: checked against its types when they come in, and read by them again (`Evidence.records`).
+    """
+
+    cell: str
+    records: tuple[msgspec.Raw, ...] = ()
+    failure: Failure | None = None
+
+    @classmethod
+    def of(cls, cell: str, *records: Record) -> Self:
+        """Make one of records as they are to be kept."""
+        return cls(cell, tuple(msgspec.Raw(msgspec.json.encode(record)) for record in records))
+
+
+class EvidenceFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole of `evidence.json`."""
+
+    schema: str = SCHEMA
+    submission: str
+    student: str
+    assignment: str
+    digest: str
+    seed: str
+    profile: Profile
+    dataset: str | None
+    sandbox: str
+    memory_guard: str = "watchdog"
+    notes: tuple[str, ...] = ()
+    runs: tuple[CellRun, ...] = ()
+    probed: tuple[Probed, ...] = ()
+    timing: Timing = Timing()
+    versions: dict[str, str] = {}

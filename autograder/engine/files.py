@@ -1,0 +1,202 @@
+"""Read files that a submission made, and write our own whole.
+
+Of untrusted files only plain ones are read, within a size limit, and arrays without pickle; a report is written aside and
+renamed, so that it is whole or absent.
+"""
+
+import math
+import os
+import re
+import secrets
+import stat
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograder.engine.errors import EvidenceError, SplotError
+from autograder.engine.report import Report, encode
+from autograder.engine.text import say
+
+
+def open_beneath(root: Path, *parts: str, limit: int) -> BinaryIO:
+    """Open a plain file of at most `limit` bytes below `root`; links, pipes and devices are refused on the way.
+
+    `root` is ours and may be trusted; every part below it was named or made by a stranger.
+    """
+    where = "/".join(parts)
+    if not all(_PART.fullmatch(part) for part in parts):
+        raise EvidenceError(
+            say(pl=f"{where!r} nie jest nazwą pliku w tym folderze.", en=f"{where!r} names no file below the folder.")
+        )
+    folder = -1
+    try:
+        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        for part in parts[:-1]:
+            inner = os.open(part, _FOLDER, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        descriptor = os.open(parts[-1], _FILE, dir_fd=folder)
+    except OSError as error:
+        why = error.strerror
+        raise EvidenceError(
+            say(pl=f"Pliku {where} nie da się odczytać ({why}).", en=f"{where} cannot be read: {why}.")
+        ) from error
+    finally:
+        if folder >= 0:
+            os.close(folder)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_size > limit:
+        os.close(descriptor)
+        raise EvidenceError(
+            say(
+                pl=f"{where} nie jest zwykłym plikiem, który ma najwyżej {limit} B.",
+                en=f"{where} is not a plain file of at most {limit} bytes.",
+            )
+        )
+    return os.fdopen(descriptor, "rb")
+
+
+_PART = re.compile(r"(?!\.\.?\Z)[^/\0]+")
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def read_beneath(root: Path, *parts: str, limit: int) -> bytes:
+    """Read a plain file below `root`; see `open_beneath`."""
+    with open_beneath(root, *parts, limit=limit) as file:
+        raw = file.read(limit + 1)
+    if len(raw) > limit:
+        where = "/".join(parts)
+        raise EvidenceError(
+            say(
+                pl=f"{where} urósł w trakcie czytania powyżej {limit} B.",
+                en=f"{where} grew past {limit} bytes while it was read.",
+            )
+        )
+    return raw
+
+
+def json_values(raw: bytes) -> int:
+    """Count, from above, the values that JSON spells: each takes up to a hundred bytes, however short it is spelt."""
+    if raw.count(b",") + raw.count(b"[") + raw.count(b"{") < 1_000_000:
+        return 1_000_000
+    text = np.frombuffer(raw.replace(rb"\\", b"").replace(rb"\"", b""), np.uint8)
+    outside = ~np.bitwise_xor.accumulate(text == ord('"'))
+    return int((((text == ord(",")) | (text == ord("[")) | (text == ord("{"))) & outside).sum())
+
+
+def parse_array(raw: bytes, name: str) -> NDArray[Any]:
+    """Parse the bytes of a `.npy` file; raises `EvidenceError` unless they are exactly one plain array."""
+    view = memoryview(raw)
+    try:
+        if bytes(view[:8]) not in {b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00"}:
+            raise EvidenceError(
+                say(
+                    pl=f"{name} nie jest plikiem .npy w wersji 1 lub 2.",
+                    en=f"{name} is not a .npy file of version 1 or 2.",
+                )
+            )
+        width = 2 if view[6] == 1 else 4
+        start = 8 + width + int.from_bytes(view[8 : 8 + width], "little")
+        shape, fortran, dtype = _header(bytes(view[8 + width : min(start, 8 + width + 10_000)]), name)
+        expected = math.prod(shape) * dtype.itemsize
+        if len(view) - start != expected:
+            held = len(view) - start
+            raise EvidenceError(
+                say(
+                    pl=f"{name} ma {held} B danych, a kształt tablicy wymaga {expected}.",
+                    en=f"{name} holds {held} bytes where its shape needs {expected}.",
+                )
+            )
+        return np.frombuffer(view[start:], dtype).reshape(shape, order="F" if fortran else "C")
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        raise EvidenceError(
+            say(pl=f"{name} nie jest czytelną tablicą: {error}.", en=f"{name} is not a readable array: {error}.")
+        ) from error
+
+
+def _header(raw: bytes, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Read the header's literal without evaluating it: only the three keys NumPy writes, in its own order."""
+    match = _HEADER.fullmatch(raw)
+    if match is None:
+        raise EvidenceError(
+            say(
+                pl=f"{name} ma inny nagłówek niż zwykła tablica liczb.",
+                en=f"{name} has a header that is not that of a plain array of numbers.",
+            )
+        )
+    shape = tuple(int(part) for part in match[3].decode().replace(" ", "").split(",") if part)
+    if len(shape) > 8:
+        raise EvidenceError(say(pl=f"{name} ma za dużo osi: {len(shape)}.", en=f"{name} has {len(shape)} axes."))
+    return shape, match[2] == b"True", np.dtype(match[1].decode())
+
+
+_SHAPE = rb"\((|\d+,|\d+(?:, \d+)+)\)"
+_HEADER = re.compile(
+    rb"\{'descr': '([<>|][biuf]\d{1,2})', 'fortran_order': (True|False), 'shape': " + _SHAPE + rb", \} *\n"
+)
+
+
+AS_UMASK_SAYS = 0o666
+PRIVATE = 0o600
+GROUP_FILE = 0o660
+GROUP_FOLDER = stat.S_ISGID | 0o770
+"""What nbgrader gives a folder of a course whose `groupshared` is set."""
+
+
+def write_report(report: Report, folder: Path) -> Path:
+    """Write `report.json` into `folder` and return its path."""
+    return write_whole(folder / "report.json", encode(report))
+
+
+def write_whole(path: Path, content: bytes, mode: int = AS_UMASK_SAYS) -> Path:
+    """Write a file aside and rename it into place, so that nobody ever reads half of it; raises `SplotError`.
+
+    The group may read and write it too where the folder is shared with it (see `share_with_group`), unless it is
+    `PRIVATE`.
+    """
+    try:
+        return _write(path, content, mode)
+    except OSError as error:
+        raise SplotError(f"{path} cannot be written ({error.strerror}); choose another place.") from error
+
+
+def _write(path: Path, content: bytes, mode: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            if mode != PRIVATE and path.parent.stat().st_mode & GROUP_FOLDER == GROUP_FOLDER:
+                os.fchmod(file.fileno(), os.fstat(file.fileno()).st_mode | GROUP_FILE)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+        sync_folder(path.parent)
+    finally:
+        aside.unlink(missing_ok=True)
+    return path
+
+
+def share_with_group(folder: Path) -> None:
+    """Let the folder's group read and write in it; raises `OSError` where it is another user's and not shared yet."""
+    if folder.stat().st_mode & GROUP_FOLDER != GROUP_FOLDER:
+        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | GROUP_FOLDER)
+
+
+def make_private(folder: Path, below: Path) -> None:
+    """Make a folder, and those between it and `below`, which nobody but the grader's user may look into."""
+    for part in folder.relative_to(below).parts:
+        below /= part
+        below.mkdir(mode=0o700, exist_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a crash of the machine: a rename or removal is the folder's content."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,113 @@
+"""A student's folder of results, held by one grader at a time, and a run's temporary files.
+
+In a folder that is held nothing of an earlier run is left that could pass for this one's; of temporary files nothing
+stays behind, whoever was killed.
+"""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from autograder.engine.deletion import delete
+from autograder.engine.errors import GraderError, SplotError
+from autograder.engine.evidence.exchange import withdraw
+from autograder.engine.files import share_with_group, sync_folder, write_report
+from autograder.engine.grading.task import Task
+from autograder.engine.report import Report
+
+PUBLISHED = ("report.json", "feedback.html")
+
+
+class BusyError(GraderError):
+    """Another grader is at work in the folder; what it writes there is not to be touched."""
+
+
+@contextmanager
+def held(folder: Path, *, group: bool = False) -> Iterator[None]:
+    """Hold a student's folder, made where it is not there, and withdraw the report that an earlier run left in it.
+
+    With `group` the folder's group may read and write what is published there.
+
+    The lock is the kernel's: it ends with the process, however that ends. Raises `BusyError` where another grader holds
+    it, `OSError` where the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if group:
+        _share(folder)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _lock(descriptor, folder)
+        for name in PUBLISHED:
+            for path in (folder / name, *folder.glob(f".{name}-*")):  # and what a killed grader was about to rename
+                path.unlink(missing_ok=True)
+        sync_folder(folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _share(folder: Path) -> None:
+    """Share a student's folder, and those above it that reports stand in; another user's stay as that user has them."""
+    for shared in (folder, folder.parent, folder.parent.parent):
+        with suppress(PermissionError):
+            share_with_group(shared)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise BusyError(f"Another grader is at work in {folder}; let it end, then grade again.") from error
+    except OSError:  # a file system without locks on folders, such as NFS: better graded without than not at all
+        return
+
+
+def set_aside(task: Task, reason: str) -> Report:
+    """Publish, and return, that a task is ungraded for this reason; where nothing can be written, only return it."""
+    report = task.ungraded(reason)
+    folder = Path(task.directory, task.folder)
+    with suppress(SplotError, OSError), held(folder, group=task.how.group):
+        write_report(report, folder)
+        _withdraw_older(task, folder / "evidence")
+    return report
+
+
+def _withdraw_older(task: Task, evidence: Path) -> None:
+    """Delete evidence that an earlier run left of a submission that was to be graded; its own may be judged again."""
+    sealed = evidence / "evidence.json"
+    if task.notebook is not None and sealed.exists() and sealed.stat().st_mtime < task.made:
+        withdraw(evidence)
+
+
+PREFIX = "splot-run-"
+
+
+@contextmanager
+def run_folder() -> Iterator[Path]:
+    """Make a run's private folder, locked while the run lives; what runs that were killed left is tidied up first."""
+    root = Path(tempfile.gettempdir())
+    for left in root.glob(f"{PREFIX}*"):
+        with suppress(OSError), _locked(left):
+            delete(left)
+    run = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
+    with _locked(run):
+        try:
+            yield run
+        finally:
+            delete(run)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder of our own; raises `OSError` where another run holds it, or it is not ours."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if os.fstat(descriptor).st_uid != os.geteuid():
+            raise PermissionError(folder)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,5 @@
+"""The engine's part of what runs inside the sandbox: it prepares the kernel and answers requests with a lesson's recorders.
+
+It knows no answer: it gets names and inputs (`request.json` and arrays in the inbox) and writes records and arrays to the
+outbox. Whatever it reports is untrusted; the grader checks form and content on its side. Standard library only.
+"""

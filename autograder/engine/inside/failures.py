@@ -1,0 +1,88 @@
+"""What recorders share: how a student's exception is written down, deadlines, untouched generators."""
+
+import random
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Any
+
+TEXT = 1_000
+AGAIN = 0.001  # seconds until the next try to stop a call
+HOLDING: list[Callable[[FrameType | None], bool]] = []
+"""Say of the frame at work whether a call must not be stopped just there."""
+
+
+class DeadlineError(BaseException):
+    """Raised inside a call that takes too long; not an `Exception`, so that a bare `except` does not swallow it."""
+
+
+class AbsentError(Exception):
+    """A name the notebook should define is not there, or is not what it should be."""
+
+
+def failure(error: BaseException) -> dict[str, Any]:
+    """Describe an exception: its class, its message, the line of the notebook's cell where it arose."""
+    fault = "error"
+    if isinstance(error, DeadlineError):
+        fault = "timeout"
+    elif isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        fault = "memory"
+    elif isinstance(error, AbsentError):
+        fault = "missing"
+    return {
+        "fault": fault,
+        "type": type(error).__name__[:TEXT],
+        "message": str(error)[:TEXT],
+        "line": _line(error.__traceback__),
+    }
+
+
+def _line(traceback: TracebackType | None) -> int | None:
+    """Return the line of the innermost frame that belongs to a notebook cell."""
+    line = None
+    while traceback is not None:
+        if "ipykernel_" in traceback.tb_frame.f_code.co_filename:
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return line
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Raise `DeadlineError` in the block when it takes longer than `seconds`."""
+
+    def stop(_signal: int, frame: FrameType | None) -> None:
+        if any(holds(frame) for holds in HOLDING):
+            signal.setitimer(signal.ITIMER_REAL, AGAIN)
+            return
+        raise DeadlineError(f"{seconds:g} s")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def restored_generators() -> Iterator[None]:
+    """Leave the notebook's random generators and gradient mode as they were, those of libraries that it imported."""
+    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    states = [(random.setstate, random.getstate())]
+    if numpy is not None:
+        states.append((numpy.random.set_state, numpy.random.get_state()))
+    if torch is not None:
+        states += [(torch.set_rng_state, torch.get_rng_state()), (torch.set_grad_enabled, torch.is_grad_enabled())]
+    try:
+        yield
+    finally:
+        for restore, state in states:
+            restore(state)

@@ -1,0 +1,103 @@
+"""A CSV file as bytes that come back as they were: only the cells that are filled in change.
+
+Python's `csv` cannot do this: it forgets which fields were quoted, the line ends and the byte order mark, and an
+instructor's file then differs from the LMS's own in every line.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Self
+
+from autograder.engine.errors import SplotError
+
+BOM = b"\xef\xbb\xbf"
+DELIMITERS = ",;\t"
+
+Place = tuple[int, int]
+"""Row and column of a cell, from 0; row 0 is the header."""
+
+
+class SheetError(SplotError):
+    """The file is not a CSV file as an LMS writes it."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The raw fields of each row, quotes included, and what stood between them."""
+
+    rows: tuple[tuple[str, ...], ...]
+    ends: tuple[str, ...]
+    delimiter: str
+    bom: bool
+
+    @classmethod
+    def parse(cls, raw: bytes, name: str) -> Self:
+        """Read a CSV file in UTF-8, separated by commas, semicolons or tabs; raises `SheetError` naming the file."""
+        try:
+            text = raw.removeprefix(BOM).decode()
+        except UnicodeDecodeError as error:
+            raise SheetError(
+                f"{name} is not UTF-8; download it again, and do not save it in a spreadsheet program."
+            ) from error
+        if not text.strip():
+            raise SheetError(f"{name} is empty; download it again.")
+        delimiter = max(DELIMITERS, key=lambda mark: len(_split(text, mark)[0][0]))
+        rows, ends = _split(text, delimiter)
+        return cls(rows, ends, delimiter, raw.startswith(BOM))
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The texts of the first row."""
+        return tuple(self.text((0, column)).strip() for column in range(len(self.rows[0])))
+
+    def text(self, place: Place) -> str:
+        """Return what a cell says, without its quotes; nothing where the row is too short."""
+        row, column = place
+        raw = self.rows[row][column] if column < len(self.rows[row]) else ""
+        if not raw.startswith('"'):
+            return raw
+        quoted = _QUOTED.match(raw)
+        return raw if quoted is None else quoted[1].replace('""', '"') + raw[quoted.end() :]
+
+    def blank(self, row: int) -> bool:
+        """Say whether nothing stands in a row."""
+        return not any(self.text((row, column)).strip() for column in range(len(self.rows[row])))
+
+    def filled(self, cells: Mapping[Place, str]) -> bytes:
+        """Return the file with these cells filled in and everything else as it was, byte for byte."""
+        rows = [list(row) for row in self.rows]
+        for (row, column), text in cells.items():
+            rows[row][column] = self._field(text, quoted=rows[row][column].startswith('"'))
+        lines = (self.delimiter.join(row) + end for row, end in zip(rows, self.ends, strict=True))
+        return BOM * self.bom + "".join(lines).encode()
+
+    def _field(self, text: str, *, quoted: bool) -> str:
+        """Return a text as a field, in quotes where it needs them or where its predecessor had them."""
+        quoted = quoted or any(mark in text for mark in f'{self.delimiter}"\r\n')
+        return '"{}"'.format(text.replace('"', '""')) if quoted else text
+
+
+def number(text: str) -> float | None:
+    """Read a number with a decimal point or comma, rounded to two decimals as an LMS compares it; None for other text."""
+    try:
+        value = float(text.replace("\N{NO-BREAK SPACE}", "").replace(" ", "").replace(",", "."))
+    except ValueError:
+        return None
+    return round(value, 2) if math.isfinite(value) else None
+
+
+_QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)"')
+
+
+def _split(text: str, delimiter: str) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
+    """Split a file into the raw fields of its rows and the line end of each."""
+    field = re.compile(rf"((?:{_QUOTED.pattern})?[^{delimiter}\r\n]*)({delimiter}|\r\n|\r|\n|\Z)")
+    found = [(match[1], match[3]) for match in field.finditer(text)]
+    if len(found) > 1 and found[-1] == ("", "") and found[-2][1] != delimiter:
+        found.pop()  # what follows the last line's end is no row
+    ends = [number for number, (_, end) in enumerate(found) if end != delimiter]
+    rows = tuple(tuple(raw for raw, _ in found[first + 1 : last + 1]) for first, last in pairwise([-1, *ends]))
+    return rows, tuple(found[number][1] for number in ends)

@@ -1,0 +1,312 @@
+"""Read a file that should be a notebook and that anybody may have written: its bytes, its cells, their pasted pictures.
+
+Of pictures only PNG and JPEG are kept, told by their own bytes and not by what they claim to be: SVG and HTML can run. A
+picture of a few bytes can stand for gigabytes of pixels, which the reader's browser would have to hold, so these have a
+limit too.
+"""
+
+import base64
+import errno
+import hashlib
+import io
+import json
+import os
+import re
+import stat
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from PIL import Image
+
+from autograder.engine.errors import SubmissionError
+from autograder.engine.files import json_values
+from autograder.engine.notebook.damage import Damage, Damaged, damaged
+from autograder.engine.text import printable, say
+
+MAX_PICTURES = 20
+MAX_CHARACTERS = 8_000_000  # of base64: 6 MB
+MAX_PIXELS = 40_000_000
+MAX_NAME = 200
+FORMATS = ("PNG", "JPEG")
+BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A pasted picture: its name in the cell, its media type, and its bytes in base64 without whitespace."""
+
+    name: str
+    kind: str
+    data: str
+
+
+def pasted(attachments: object) -> tuple[tuple[Picture, ...], bool]:
+    """Return a cell's pictures, at most `MAX_PICTURES`, and whether anything attached had to be left out.
+
+    `attachments` is what the file has there, of any type.
+    """
+    found = list(attachments.items()) if isinstance(attachments, dict) else []
+    pictures = [picture for name, bundle in found[:MAX_PICTURES] if (picture := _picture(name, bundle)) is not None]
+    return tuple(pictures), len(pictures) < len(found)
+
+
+def _picture(name: object, bundle: object) -> Picture | None:
+    """Return the first PNG or JPEG among the forms in which one attachment is given."""
+    if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= MAX_NAME:
+        return None
+    for value in bundle.values() if isinstance(bundle, dict) else ():
+        lines = value if isinstance(value, list) else [value]
+        data = "".join("".join(line for line in lines if isinstance(line, str)).split())
+        kind = picture_kind(data)
+        if kind is not None:
+            return Picture(name, kind, data)
+    return None
+
+
+def picture_kind(data: str) -> str | None:
+    """Return the media type of a picture in base64 by its header; None where it is neither PNG nor JPEG, or too large."""
+    if len(data) > MAX_CHARACTERS or len(data) % 4 or not BASE64.fullmatch(data):
+        return None
+    try:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(io.BytesIO(base64.b64decode(data)), formats=FORMATS) as found,
+        ):
+            return Image.MIME[found.format or ""] if found.width * found.height <= MAX_PIXELS else None
+    except Exception:  # noqa: BLE001 - whatever a decoder raises at bytes that anyone may have written
+        return None
+
+
+MAX_BYTES = 50_000_000
+MAX_VALUES = 4_000_000
+MAX_CELLS = 5_000
+ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"\xfd7zXZ", b"BZh", b"\x28\xb5\x2f\xfd")
+
+
+@dataclass(frozen=True)
+class Document:
+    """A notebook as JSON: SHA-256 of the file, the format's version, and the cells in the form of version 4."""
+
+    digest: str
+    version: int
+    minor: int
+    cells: list[dict[str, Any]]
+
+
+def read_document(path: Path) -> Document:
+    """Read the notebook at `path`; raises `SubmissionError`, one sentence, where it is not one."""
+    raw = _bytes(path)
+    content = _json(raw, path)
+    version, minor = content["nbformat"], content.get("nbformat_minor")
+    cells = _cells(content if version == 4 else _upgraded(content, path), path)
+    return Document(hashlib.sha256(raw).hexdigest(), version, minor if type(minor) is int else 0, cells)
+
+
+def _bytes(path: Path) -> bytes:
+    """Read a plain file: a link may lead to another's work, and a pipe never ends."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise refused(
+                path, "jest dowiązaniem; oddaj właściwy plik notebooka", "is a link; submit the notebook itself"
+            ) from error
+        why = error.strerror
+        raise refused(path, f"nie daje się odczytać ({why})", f"cannot be read: {why}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise refused(path, "nie jest plikiem; oddaj plik .ipynb", "is not a file; submit the .ipynb file itself")
+    with os.fdopen(descriptor, "rb") as file:
+        raw = file.read(MAX_BYTES + 1)
+    if len(raw) > MAX_BYTES:
+        raise refused(
+            path,
+            f"ma ponad {MAX_BYTES // 1_000_000} MB; wyczyść wyniki komórek i oddaj notebook jeszcze raz",
+            f"is larger than {MAX_BYTES // 1_000_000} MB; clear its outputs and submit it again",
+        )
+    return raw
+
+
+def _json(raw: bytes, path: Path) -> dict[str, Any]:
+    if raw.startswith(ARCHIVES):
+        raise refused(path, "jest archiwum; oddaj rozpakowany plik .ipynb", "is an archive; submit the .ipynb in it")
+    if json_values(raw) > MAX_VALUES:
+        raise refused(
+            path,
+            "zawiera zbyt wiele danych; wyczyść wyniki komórek i oddaj notebook jeszcze raz",
+            "holds too many values; clear its outputs and submit it again",
+        )
+    again = ("zapisz go ponownie w Jupyterze", "save it again from Jupyter")
+    try:
+        content = json.loads(raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise refused(
+            path,
+            f"nie jest tekstem w UTF-8 (bajt {error.start}); {again[0]}",
+            f"is not UTF-8 text (byte {error.start}); {again[1]}",
+        ) from error
+    except (ValueError, RecursionError) as error:
+        if not raw.strip():
+            raise refused(path, f"jest pusty; {again[0]}", f"is empty; {again[1]}") from error
+        raise refused(
+            path, f"jest ucięty lub nie jest poprawnym JSON-em; {again[0]}", f"is truncated or not JSON; {again[1]}"
+        ) from error
+    if not isinstance(content, dict) or type(content.get("nbformat")) is not int:
+        raise refused(
+            path,
+            "jest JSON-em, ale nie notebookiem Jupytera; oddaj plik .ipynb",
+            "is JSON but not a Jupyter notebook; submit the .ipynb file itself",
+        )
+    return content
+
+
+def _upgraded(content: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return an older notebook in the form of version 4, as nbformat converts it."""
+    try:
+        _bound_headings(content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return nbformat.convert(nbformat.from_dict(content), 4)  # type: ignore[no-any-return]
+    except Exception as error:  # nbformat raises whatever a malformed document makes it trip over
+        raise _invalid(path) from error
+
+
+def _bound_headings(content: dict[str, Any]) -> None:
+    """Keep heading levels as HTML has them: nbformat writes as many `#` as version 3's cell asks for."""
+    for sheet in content.get("worksheets", ()):
+        for cell in sheet.get("cells", ()):
+            if "level" in cell and cell["level"] not in range(1, 7):
+                cell["level"] = 1
+
+
+def _cells(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
+    cells = content.get("cells")
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        raise _invalid(path)
+    if len(cells) > MAX_CELLS:
+        raise refused(
+            path,
+            f"ma za dużo komórek ({len(cells)}, a ocenia się najwyżej {MAX_CELLS}); skróć go",
+            f"has {len(cells)} cells, more than the {MAX_CELLS} that are graded; shorten it",
+        )
+    return cells
+
+
+def _invalid(path: Path) -> SubmissionError:
+    return refused(
+        path,
+        "nie jest poprawnym notebookiem; otwórz go w Jupyterze i zapisz ponownie",
+        "is not a valid notebook; open it in Jupyter and save it again",
+    )
+
+
+def refused(path: Path, pl: str, en: str) -> SubmissionError:
+    """Return the refusal of a path: what it is, and what to do."""
+    shown = printable(str(path))
+    return SubmissionError(say(pl=f"{shown} {pl}.", en=f"{shown} {en}."))
+
+
+KINDS = ("code", "markdown", "raw")
+
+
+@dataclass(frozen=True)
+class Marking:
+    """What nbgrader's metadata make of a cell; `points` count where it is graded."""
+
+    grade: bool = False
+    locked: bool = False
+    solution: bool = False
+    points: float | None = None
+
+
+@dataclass(frozen=True)
+class FoundCell:
+    """A cell as the file has it: its type, text and pasted pictures, and what it claims to be; all else is left behind."""
+
+    kind: str
+    source: str
+    grade_id: str | None = None
+    cell_id: str = ""
+    marking: Marking = Marking()
+    pictures: tuple[Picture, ...] = ()
+
+
+@dataclass(frozen=True)
+class NotebookFile:
+    """The file's SHA-256, its cells, and what had to be mended to read them."""
+
+    digest: str
+    cells: tuple[FoundCell, ...]
+    damage: tuple[Damaged, ...]
+
+
+def read_ipynb(path: Path) -> NotebookFile:
+    """Read the notebook at `path`; raises `SubmissionError`, one sentence, where it is not one."""
+    document = read_document(path)
+    cells = tuple(_as_claimed(cell) for cell in document.cells)
+    return NotebookFile(document.digest, cells, _damage(document))
+
+
+def marking(nbgrader: dict[str, Any]) -> Marking:
+    """Read nbgrader's metadata of one cell, whoever wrote them."""
+    grade, locked, solution = (nbgrader.get(key) is True for key in ("grade", "locked", "solution"))
+    points = nbgrader.get("points")
+    counts = grade and isinstance(points, int | float) and not isinstance(points, bool)
+    return Marking(grade, locked, solution, points if counts else None)
+
+
+def valid_text(value: object) -> str:
+    """Return text that UTF-8 can hold: half a surrogate pair is valid JSON, and no character."""
+    parts = value if isinstance(value, list) else [value]
+    return "".join(part for part in parts if isinstance(part, str)).encode(errors="replace").decode()
+
+
+def _as_claimed(cell: dict[str, Any]) -> FoundCell:
+    """Take a cell's type, text and ids; what is not text counts as none."""
+    meta = cell.get("metadata")
+    nbgrader = meta.get("nbgrader") if isinstance(meta, dict) else None
+    claims = nbgrader if isinstance(nbgrader, dict) else {}
+    kind = valid_text(cell.get("cell_type"))
+    pictures, _ = pasted(cell.get("attachments"))
+    return FoundCell(
+        kind=kind if kind in KINDS else "raw",
+        source=valid_text(cell.get("source")),
+        grade_id=valid_text(claims.get("grade_id")) or None,
+        cell_id=valid_text(cell.get("id")),
+        marking=marking(claims),
+        pictures=pictures if kind == "markdown" else (),
+    )
+
+
+def _damage(document: Document) -> tuple[Damaged, ...]:
+    """Name what had to be mended: an old format, cells that are not wholly cells, ids that Jupyter would have given."""
+    version = document.version
+    ids = [cell.get("id") for cell in document.cells]
+    named = Counter(name for name in ids if isinstance(name, str) and name)
+    have_ids = version == 4 and document.minor >= 5
+    return (
+        *damaged(Damage.OLD_FORMAT, [str(version)] if version < 4 else []),
+        *damaged(Damage.UNREADABLE, _numbers(not _whole(cell) for cell in document.cells)),
+        *damaged(Damage.NOT_A_PICTURE, _numbers(_holds_more_than_pictures(cell) for cell in document.cells)),
+        *damaged(Damage.NO_CELL_ID, _numbers(have_ids and named[valid_text(name)] != 1 for name in ids)),
+    )
+
+
+def _whole(cell: dict[str, Any]) -> bool:
+    """Whether a cell has a type of Jupyter's, and text, in one piece or in lines."""
+    source = cell.get("source")
+    lines = source if isinstance(source, list) else [source]
+    return cell.get("cell_type") in KINDS and all(isinstance(line, str) for line in lines)
+
+
+def _holds_more_than_pictures(cell: dict[str, Any]) -> bool:
+    return cell.get("cell_type") == "markdown" and pasted(cell.get("attachments"))[1]
+
+
+def _numbers(marked: Iterable[bool]) -> list[str]:
+    return [str(number) for number, is_marked in enumerate(marked, start=1) if is_marked]

@@ -1,0 +1,135 @@
+"""Pages as one file each: no script, nothing loaded from elsewhere, and a policy that says so to the browser."""
+
+import base64
+import hashlib
+import re
+import unicodedata
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from autograder.engine.lesson import Lesson
+from autograder.engine.pages import charts
+from autograder.engine.report import Flag, Status
+from autograder.engine.text import Lang, count, number, printable, say, speaking
+
+MARKS = {"Mn", "Me"}  # https://www.unicode.org/reports/tr44/#General_Category_Values
+MARKS_A_LETTER = 3
+LONGEST = 3_000
+
+
+def harmless(text: str, limit: int = LONGEST) -> str:
+    """Return the text with its line breaks; what is invisible becomes U+FFFD, piles of accents and great lengths cut."""
+    cut = text if len(text) <= limit else text[:limit] + " […]"
+    lines = re.split(r"\r\n|\r|\n", cut.replace("\t", " "))
+    return "\n".join(_flattened(printable(line)) for line in lines)
+
+
+def _flattened(line: str) -> str:
+    kept: list[str] = []
+    pile = 0
+    for char in line:
+        pile = pile + 1 if unicodedata.category(char) in MARKS else 0
+        if pile <= MARKS_A_LETTER:
+            kept.append(char)
+    return "".join(kept)
+
+
+THIN = "\N{NARROW NO-BREAK SPACE}"
+
+
+def points(value: float | None) -> str:
+    """Return points without needless zeros, a dash where there are none yet."""
+    return "–" if value is None else number(value, 2).rstrip("0").rstrip(",.")
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """Return a fraction as percent."""
+    return number(100 * share, digits) + "%"
+
+
+def whole(value: int) -> str:
+    """Return a whole number, its thousands apart."""
+    return f"{value:,}".replace(",", say(pl=THIN, en=","))
+
+
+def short(value: float) -> str:
+    """Return a figure on an axis."""
+    return f"{value:g}".replace(".", say(pl=",", en="."))
+
+
+def shape(sizes: tuple[int, ...]) -> str:
+    """Return a shape as the lesson writes it: 24×24×8."""
+    return "×".join(map(str, sizes)) or "–"
+
+
+def status_name(status: Status) -> str:
+    """Name a status in a word or two."""
+    names = {
+        Status.PASSED: say(pl="zaliczone", en="passed"),
+        Status.PARTIAL: say(pl="częściowo", en="partial"),
+        Status.FAILED: say(pl="niezaliczone", en="failed"),
+        Status.ERROR: say(pl="wyjątek", en="error"),
+        Status.MISSING: say(pl="brak", en="missing"),
+        Status.TIMEOUT: say(pl="limit czasu", en="time limit"),
+        Status.MEMORY: say(pl="limit pamięci", en="memory limit"),
+        Status.MANUAL: say(pl="do oceny", en="by hand"),
+        Status.UNDECIDED: say(pl="nierozstrzygnięte", en="undecided"),
+    }
+    return names[status]
+
+
+def figures(flag: Flag) -> str:
+    """Return what was measured, in a line: "gap = deep: 1; limit: 0.95"; nothing where it is the fact that counts."""
+    return "; ".join(f"{name}: {number(value, 4).rstrip('0').rstrip(',.')}" for name, value in flag.figures.items())
+
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render(template: str, lang: Lang, lesson: Lesson, **context: Any) -> str:
+    """Return a page; every text in `context` is shown as `harmless` leaves it, and never as HTML."""
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    with speaking(lang):
+        page = _environment(lesson.templates).get_template(template)
+        # Ours, from a file of this package: markup by design.
+        return page.render(lang=lang, title=lesson.title(), style=Markup(style), style_digest=digest, **context)  # noqa: S704
+
+
+@cache
+def _environment(lessons: Path | None) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader([lessons, TEMPLATES] if lessons else TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(say=say, count=count, number=number, marker=charts.marker, squares=charts.squares)
+    environment.globals.update(
+        points=points,
+        percent=percent,
+        whole=whole,
+        short=short,
+        shape=shape,
+        status_name=status_name,
+    )
+    environment.filters["png"] = _png
+    return environment
+
+
+def _shown(value: Any) -> Any:
+    """What a template prints: every text a stranger may have written goes through here."""
+    if value is None:
+        return ""
+    return value if isinstance(value, Markup) or not isinstance(value, str) else harmless(value)
+
+
+def _png(image: bytes) -> Markup:
+    """Return an image as a data address: base64 knows no character that HTML does."""
+    return Markup("data:image/png;base64,") + base64.b64encode(image).decode()

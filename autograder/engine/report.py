@@ -1,0 +1,185 @@
+"""The report of one submission: what `report.json` holds, field by field (`splot/report/v1`)."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+SCHEMA: Final = "splot/report/v1"
+
+
+class Status(StrEnum):
+    """How a graded cell ended."""
+
+    PASSED = "passed"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    ERROR = "error"
+    MISSING = "missing"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    MANUAL = "manual"
+    UNDECIDED = "undecided"
+
+
+class Kind(StrEnum):
+    """Who decides a graded cell, and whether it counts into the 20 points."""
+
+    AUTO = "auto"
+    MANUAL = "manual"
+    BONUS = "bonus"
+
+
+class Outcome(StrEnum):
+    """How a whole submission ended: with points, or without because the grader could not do its work."""
+
+    GRADED = "graded"
+    UNGRADED = "ungraded"
+
+
+class Profile(StrEnum):
+    """How much data a submission is run on."""
+
+    AUTO = "auto"
+    QUICK = "quick"
+    FULL = "full"
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One check of a cell. `passed` is None where it could not be measured fairly."""
+
+    name: str
+    weight: float
+    passed: bool | None
+    message: str
+
+
+class CellReport(msgspec.Struct, frozen=True):
+    """One graded cell. `score` is None until somebody decides: written answers, undecided checks."""
+
+    id: str
+    title: str
+    kind: Kind
+    points: float
+    score: float | None
+    status: Status
+    checks: tuple[Check, ...] = ()
+
+
+class ModelReport(msgspec.Struct, frozen=True):
+    """What the judge measured of one model. `accuracy` is a fraction on held-out images."""
+
+    accuracy: float | None
+    threshold: float | None
+    parameters: int | None
+    layers: tuple[str, ...]
+    verified: bool
+
+
+class Flag(msgspec.Struct, frozen=True):
+    """What a person should look at; it changes no score and no status. No student's page, log or JUnit file shows it.
+
+    `cells` are grade ids, or numbers of cells without one; `figures` are what was measured, by what it was measured of.
+    """
+
+    code: str
+    cells: tuple[str, ...]
+    figures: dict[str, float]
+
+
+NOT_EXAMINED = Flag("not_examined", (), {})
+"""Stands in a report until the flags are there, and where a fault of ours took one away."""
+
+
+class Timing(msgspec.Struct, frozen=True):
+    """Wall time in seconds: the sandbox's start, the notebook, the probe, the judge."""
+
+    start_s: float = 0.0
+    notebook_s: float = 0.0
+    probe_s: float = 0.0
+    judge_s: float = 0.0
+
+    @property
+    def ours_s(self) -> float:
+        """What grading adds to the time the notebook itself takes."""
+        return self.start_s + self.probe_s + self.judge_s
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """The report of one submission."""
+
+    schema: Literal["splot/report/v1"] = SCHEMA
+    submission: str
+    student: str
+    assignment: str
+    profile: Profile
+    dataset: str | None
+    sandbox: str
+    memory_guard: str = "watchdog"
+    status: Outcome
+    reason: str | None = None
+    notes: tuple[str, ...] = ()
+    score: float | None = None
+    max_score: float | None = None
+    bonus: float | None = None
+    max_bonus: float | None = None
+    needs_manual: tuple[str, ...] = ()
+    cells: tuple[CellReport, ...] = ()
+    models: dict[str, ModelReport] = {}
+    flags: tuple[Flag, ...] = ()
+    timing: Timing = Timing()
+    versions: dict[str, str] = {}
+
+    @property
+    def certain_percent(self) -> float | None:
+        """The score in percent of all that the grader is to decide, undecided cells too: what is certain so far."""
+        still_open = sum(cell.points for cell in self.undecided if cell.kind is Kind.AUTO)
+        total = (self.max_score or 0.0) + still_open
+        return None if self.score is None or not total else 100 * self.score / total
+
+    @property
+    def undecided(self) -> tuple[CellReport, ...]:
+        """The cells that could not be measured fairly on this profile."""
+        return tuple(cell for cell in self.cells if cell.status is Status.UNDECIDED)
+
+
+def totals(cells: tuple[CellReport, ...], kind: Kind) -> tuple[float, float]:
+    """Sum score and points over the decided cells of `kind`."""
+    decided = [cell for cell in cells if cell.kind is kind and cell.score is not None]
+    return (
+        round(sum(cell.score or 0.0 for cell in decided), 4),
+        round(sum(cell.points for cell in decided), 4),
+    )
+
+
+def encode(report: Report) -> bytes:
+    """Return the report as indented JSON."""
+    return _json(report)
+
+
+def encode_all(reports: list[Report], total: int) -> bytes:
+    """Return the one report of one submission as it stands in `report.json`, those of a class, so far, as a list."""
+    return _json(reports[0] if reports and total == 1 else reports)
+
+
+def _json(value: Report | list[Report]) -> bytes:
+    try:
+        raw = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # a file name that is not UTF-8, or half a surrogate pair in a student's own words
+        raw = msgspec.json.encode(_valid(msgspec.to_builtins(value)))
+    return msgspec.json.format(raw, indent=2) + b"\n"
+
+
+def _valid(value: Any) -> Any:
+    """Replace what UTF-8 cannot hold by question marks, however deep it stands."""
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {_valid(key): _valid(inner) for key, inner in value.items()}
+    return [_valid(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def read_report(path: Path) -> Report:
+    """Read a `report.json`; raises `msgspec.ValidationError` where it does not fit the schema."""
+    return msgspec.json.decode(path.read_bytes(), type=Report)

@@ -1,0 +1,277 @@
+"""Bubblewrap's arguments for one sandboxed kernel.
+
+A grader who is root puts a stage around it, which shows what the kernel needs and then drops root. Which folders of this
+machine a sandboxed Python needs, and what in them must not be seen, is found out from the running interpreter.
+"""
+
+import os
+import shutil
+import sys
+import sysconfig
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import autograder
+from autograder.engine.sandbox.room import HOME, INSIDE, SANDBOX_UID, Room
+from autograder.engine.sandbox.seccomp import filter_program
+
+
+@dataclass(slots=True)
+class Arguments:
+    """Options of one bubblewrap in the making, and the descriptors they name."""
+
+    stack: ExitStack
+    options: list[str] = field(default_factory=list)
+    descriptors: list[int] = field(default_factory=list)
+
+    def add(self, *options: str | int | Path) -> None:
+        """Append options as they stand."""
+        self.options += [str(option) for option in options]
+
+    def memory(self, content: bytes) -> int:
+        """Open a descriptor that bubblewrap reads `content` from, and closes before the command starts."""
+        descriptor = os.memfd_create("splot")
+        self.stack.callback(os.close, descriptor)
+        os.write(descriptor, content)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        self.descriptors.append(descriptor)
+        return descriptor
+
+    def file(self, target: str | Path, content: bytes) -> None:
+        """Put a read-only file with `content` at `target`."""
+        self.add("--perms", "0444", "--ro-bind-data", self.memory(content), target)
+
+    def sealed(self) -> list[str]:
+        """Hand the options over by a descriptor, so that process 1's command line tells no path of the host."""
+        return ["bwrap", "--args", str(self.memory("".join(f"{o}\0" for o in self.options).encode()))]
+
+
+PROJECT = Path(autograder.__file__).resolve().parent.parent
+"""The checkout, or site-packages where the project is installed for good."""
+
+OWN_PACKAGES = ("autograder", "reference")
+SYSTEM = Path("/usr")
+USR = tuple(Path("/usr") / name for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"))
+SYSTEM_FILES = (
+    Path("/etc/ld.so.cache"),
+    Path("/etc/alternatives"),
+    Path("/etc/fonts"),  # matplotlib asks fontconfig, which complains in the cell's output without them
+    Path("/usr/share/fontconfig"),
+    Path("/usr/share/fonts"),
+    Path("/sys/devices/system/cpu"),  # torch counts the cores here
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Read-only trees, by the path they keep inside, and the entries in them that are covered up."""
+
+    trees: tuple[Path, ...]
+    covered_folders: tuple[Path, ...]
+    covered_files: tuple[Path, ...]
+
+
+@cache
+def installation() -> Installation:
+    """Find the running interpreter's trees, less this project: graders, reference and what names their place."""
+    trees = tuple(_trees())
+    covered = sorted({path for path in (*_own(), *_checkout(trees)) if _within(path, trees)})
+    return Installation(
+        trees,
+        tuple(path for path in covered if path.is_dir()),
+        tuple(path for path in covered if not path.is_dir()),
+    )
+
+
+def _trees() -> Iterator[Path]:
+    """Parents before children, each once. The system's own Python lies in /usr, of which only parts are bound."""
+    prefixes = {Path(prefix) for prefix in (sys.prefix, sys.base_prefix)}
+    for prefix in sorted(prefixes | {prefix.resolve() for prefix in prefixes}):
+        if prefix not in (SYSTEM, Path("/")):
+            yield prefix
+
+
+def _within(path: Path, trees: tuple[Path, ...]) -> bool:
+    return any(path.is_relative_to(tree) for tree in (*trees, *USR))
+
+
+def _own() -> Iterator[Path]:
+    """Our packages in site-packages, their metadata, and the files by which an editable install finds them."""
+    for packages in {Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")}:
+        yield from (packages / name for name in OWN_PACKAGES if (packages / name).exists())
+        # The metadata file stays: without it pip warns of a broken package at every call.
+        yield from (entry for entry in packages.glob("splot-*.dist-info/*") if entry.name != "METADATA")
+        yield from packages.glob("__editable__*splot*")
+        yield from (pth for pth in packages.glob("*.pth") if str(PROJECT) in pth.read_text("utf-8", "replace"))
+        yield from (packages / "__pycache__").glob("__editable__*splot*")
+
+
+def _checkout(trees: tuple[Path, ...]) -> Iterator[Path]:
+    """All of a checkout that lies within a bound tree, but for what leads to another such tree."""
+    if not (PROJECT / "pyproject.toml").exists():
+        return
+    for child in PROJECT.iterdir():
+        if not any(tree.is_relative_to(child) for tree in trees):
+            yield child
+
+
+DROP_ROOT = (
+    "setpriv", f"--reuid={SANDBOX_UID}", f"--regid={SANDBOX_UID}", "--clear-groups", "--no-new-privs",
+    "--inh-caps=-all", "--bounding-set=-all", "--pdeathsig=KILL", "--",
+)  # fmt: skip
+
+
+def outer_stage(stack: ExitStack, room: Room) -> Arguments:
+    """Show everything that the inner stage binds, at the paths it has here, with the right to become another user.
+
+    The host's own /proc is bound, not a fresh one: as root bubblewrap covers parts of a fresh one, and then the kernel
+    refuses the inner stage its own. What runs in the room sees only the inner stage's.
+    """
+    args = Arguments(stack)
+    args.add("--die-with-parent", "--unshare-pid", "--cap-drop", "ALL")
+    for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
+        args.add("--cap-add", capability)
+    args.add("--perms", "0755", "--dir", "/tmp")  # noqa: S108 - the inner stage mounts its new root there, wherever TMPDIR is
+    writable = (room.outbox, room.ipc)
+    for source in sorted({*_sources(room), *writable}):
+        for folder in reversed(source.parents[:-1]):
+            args.add("--perms", "0755", "--dir", folder)
+        args.add("--bind" if source in writable else "--ro-bind", source, source)
+    for link in (Path("/") / folder.name for folder in USR):
+        if link.is_symlink():
+            args.add("--symlink", f"usr/{link.name}", link)
+    args.add("--bind", "/proc", "/proc", "--dev", "/dev")
+    return args
+
+
+def _sources(room: Room) -> Iterator[Path]:
+    system = (*USR, *(Path("/") / folder.name for folder in USR), *SYSTEM_FILES)
+    yield from (path.resolve() for path in system if path.exists() and not path.is_symlink())
+    yield from (tree.resolve() for tree in installation().trees)
+    yield from (path for path in (room.data, room.inbox) if path is not None)
+
+
+INSIDE_UID = 1000
+CONNECTION_FILE = INSIDE / "connection.json"
+IPC = INSIDE / "ipc"
+MIB = 2**20
+
+ETC = {
+    "/etc/passwd": f"student:x:{INSIDE_UID}:{INSIDE_UID}:student:{HOME}:/bin/sh\n",
+    "/etc/group": f"student:x:{INSIDE_UID}:\n",
+    "/etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """A command line that starts something in a room, and the descriptors it must inherit."""
+
+    argv: tuple[str, ...]
+    descriptors: tuple[int, ...]
+
+
+@contextmanager
+def entrance(
+    room: Room, command: Sequence[str], environment: dict[str, str], connection: bytes = b""
+) -> Iterator[Entrance]:
+    """Open the way into `room` for `command`; start it before the context ends, with next to no environment.
+
+    Args:
+        room: the room; its directories exist.
+        command: argument list, in paths as seen inside.
+        environment: all that the command's environment will hold.
+        connection: content of the kernel's connection file (`CONNECTION_FILE`).
+
+    """
+    with ExitStack() as stack:
+        inner = _inner(stack, room, environment, connection)
+        argv = [*inner.sealed(), "--", *_limited(room), *command]
+        descriptors = inner.descriptors
+        if os.geteuid() == 0:
+            outer = outer_stage(stack, room)
+            argv = [*outer.sealed(), "--", *DROP_ROOT, *argv]
+            descriptors = descriptors + outer.descriptors
+        if room.cores:
+            argv = ["taskset", "--cpu-list", ",".join(map(str, room.cores)), *argv]
+        yield Entrance((shutil.which(argv[0]) or argv[0], *argv[1:]), tuple(descriptors))
+
+
+def _inner(stack: ExitStack, room: Room, environment: dict[str, str], connection: bytes) -> Arguments:
+    args = Arguments(stack)
+    args.add("--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session")
+    args.add("--uid", INSIDE_UID, "--gid", INSIDE_UID, "--hostname", "splot", "--cap-drop", "ALL", "--clearenv")
+    for name, value in environment.items():
+        args.add("--setenv", name, value)
+    _system(args)
+    _memory_file_systems(args, room)
+    _python(args)  # after the file systems in memory: a Python below /tmp must not disappear under one
+    _room(args, room, connection)
+    if (program := filter_program()) is not None:
+        args.add("--seccomp", args.memory(program))
+    # Bubblewrap's own root and /dev are tmpfs of half the machine's memory: nothing may be written there.
+    args.add("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", room.inside.work)
+    return args
+
+
+def _system(args: Arguments) -> None:
+    for folder in USR:
+        merged = Path("/") / folder.name
+        if folder.is_dir():
+            args.add("--ro-bind", folder.resolve(), folder)
+        if merged.is_symlink():
+            args.add("--symlink", f"usr/{folder.name}", merged)
+        elif merged.is_dir():
+            args.add("--ro-bind", merged, merged)
+    for path in SYSTEM_FILES:
+        if path.exists():
+            args.add("--ro-bind", path.resolve(), path)
+    for name, content in ETC.items():
+        args.file(name, content.encode())
+    # A shared mapping of /dev/zero is memory that no process's size shows; /dev/full reads alike and cannot be mapped.
+    args.add("--proc", "/proc", "--dev", "/dev", "--dev-bind", "/dev/full", "/dev/zero")
+
+
+def _python(args: Arguments) -> None:
+    python = installation()
+    for tree in python.trees:
+        args.add("--ro-bind", tree.resolve(), tree)
+    for folder in python.covered_folders:
+        args.add("--perms", "0555", "--size", 4096, "--tmpfs", folder, "--remount-ro", folder)
+    for path in python.covered_files:
+        args.file(path, b"")
+
+
+def _memory_file_systems(args: Arguments, room: Room) -> None:
+    size = room.limits.tmp_mb * MIB
+    args.add("--perms", "0755", "--size", size, "--tmpfs", HOME)
+    for shared in ("/tmp", "/dev/shm"):  # noqa: S108 - the sandbox's own
+        args.add("--perms", "1777", "--size", size, "--tmpfs", shared)
+
+
+def _room(args: Arguments, room: Room, connection: bytes) -> None:
+    inside = room.inside
+    if room.data is not None:
+        args.add("--ro-bind", room.data, inside.data)
+    for path, content in room.sources().items():
+        args.file(path, content)
+    args.add("--ro-bind", room.inbox, inside.inbox)
+    args.add("--bind", room.outbox, inside.outbox, "--bind", room.ipc, IPC)
+    args.file(CONNECTION_FILE, connection)
+
+
+def _limited(room: Room) -> list[str]:
+    """Limits set inside: RLIMIT_NPROC set outside would count a neighbour's processes too."""
+    limits = room.limits
+    return [
+        "prlimit",
+        f"--nproc={limits.processes}",
+        f"--as={limits.address_mb * MIB}",
+        f"--fsize={limits.file_mb * MIB}",
+        f"--nofile={limits.open_files}",
+        "--core=0",
+        "--",
+    ]

@@ -1,0 +1,150 @@
+"""What this machine can isolate: each feature tried for real, never told from a version number."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+
+from autograder.engine.errors import GraderError
+from autograder.engine.sandbox.bubblewrap import entrance
+from autograder.engine.sandbox.cgroup import parent_group
+from autograder.engine.sandbox.processes import PROC, descendants, host_uid, memory_in_use
+from autograder.engine.sandbox.room import Limits, Room, SandboxKind
+
+PROGRAMS = ("bwrap", "prlimit", "setpriv", "taskset")
+INSTALL = "Install it: `sudo apt-get install bubblewrap util-linux`."
+INSTALL_FILTER = "Install it: `sudo apt-get install libseccomp2`, and here `pip install pyseccomp`."
+ALLOW_NAMESPACES = (
+    "Allow unprivileged user namespaces (Ubuntu: `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`; "
+    "Docker: `--security-opt` with each of `seccomp=unconfined`, `apparmor=unconfined`, `systempaths=unconfined`)."
+)
+FILE_A_BUG = "Please report this machine's kernel and distribution."
+TRIAL = "cat /proc/self/status /proc/self/limits; tail -n +3 /proc/net/dev; echo end; read -r _"
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One thing that a sandbox needs of the machine.
+
+    Attributes:
+        name: a few words.
+        ok: it was tried and holds.
+        detail: what was found, one sentence.
+        remedy: what to do where it does not hold; empty where it does.
+        required: without it nothing is graded; otherwise its lack is a note in the report.
+
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """What a command in a room printed, and how it looked from outside."""
+
+    inside: str
+    complaint: str
+    uid: int = 0
+    memory: int = 0
+    proportional: bool = False
+
+
+@cache
+def isolation() -> tuple[Feature, ...]:
+    """Try everything that the sandbox relies on, once per process (about 0.1 s)."""
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    if missing:
+        return (Feature("bubblewrap", False, f"The program {missing[0]} is not installed.", INSTALL),)
+    found = Feature("bubblewrap", True, f"{shutil.which('bwrap')}")
+    trial = _try_room()
+    if not trial.inside:
+        reason = trial.complaint or "It gave no answer."
+        return (found, Feature("namespaces", False, f"Bubblewrap could not start: {reason}", ALLOW_NAMESPACES))
+    return (found, Feature("namespaces", True, "User, pid, mount, network and ipc."), *_findings(trial))
+
+
+def _findings(trial: _Trial) -> tuple[Feature, ...]:
+    inside, limits = trial.inside.splitlines(), Limits()
+    interfaces = [line.split(":")[0].strip() for line in inside if line.lstrip().startswith(("lo:", "eth", "en", "wl"))]
+    processes = next((int(line.split()[2]) for line in inside if line.startswith("Max processes")), 0)
+    filtered = "Seccomp:\t2" in inside
+    return (
+        _feature("unprivileged", trial.uid != 0, f"Outside, the sandbox is user {trial.uid}."),
+        _feature("no capabilities", "CapEff:\t0000000000000000" in inside, "None is held inside."),
+        _feature("no network", interfaces == ["lo"], f"Interfaces: {', '.join(interfaces)}."),
+        _feature("process limit", processes == limits.processes, f"{processes} processes and threads."),
+        _feature("memory limit", trial.memory > 0, _memory(trial.proportional)),
+        Feature(
+            "system-call filter", filtered, "On." if filtered else "No libseccomp.", "" if filtered else INSTALL_FILTER
+        ),
+    )
+
+
+def _feature(name: str, ok: bool, detail: str) -> Feature:
+    return Feature(name, ok, detail, "" if ok else FILE_A_BUG)
+
+
+def _memory(proportional: bool) -> str:
+    counted = "shared pages once" if proportional else "shared pages once for each process"
+    return f"{parent_group()[1]} A watchdog sums the process tree five times a second, {counted}."
+
+
+def _try_room() -> _Trial:
+    with (
+        Room.open(SandboxKind.BWRAP, code={}) as room,
+        entrance(room, ["sh", "-c", TRIAL], {"PATH": os.defpath}) as way,
+        subprocess.Popen(  # noqa: S603 - our own command
+            way.argv,
+            pass_fds=way.descriptors,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"PATH": os.defpath},
+            text=True,
+        ) as process,
+    ):
+        try:
+            return _observe(process)
+        finally:
+            process.kill()
+
+
+def _observe(process: subprocess.Popen[str]) -> _Trial:
+    lines: list[str] = []
+    for line in process.stdout or ():
+        if line == "end\n":
+            break
+        lines.append(line)
+    else:
+        complaint = process.stderr.read(1000) if process.stderr else ""
+        return _Trial("", complaint.strip().removeprefix("bwrap: "))
+    leaf = descendants(process.pid)[-1]
+    return _Trial(
+        "".join(lines),
+        "",
+        host_uid(leaf),
+        memory_in_use(process.pid, 0) if leaf != process.pid else 0,  # a /proc without `children` shows no tree
+        os.access(PROC / str(leaf) / "smaps_rollup", os.R_OK),
+    )
+
+
+def require(kind: SandboxKind) -> None:
+    """Make sure that rooms of this kind can be had here.
+
+    Raises:
+        GraderError: a feature that the sandbox must have is missing; says which and what to do.
+
+    """
+    if kind is SandboxKind.NONE:
+        return
+    for feature in isolation():
+        if feature.required and not feature.ok:
+            raise GraderError(
+                f"The sandbox cannot run here ({feature.name}): {feature.detail} {feature.remedy} "
+                "`--sandbox none` grades without one, and the report says so."
+            )

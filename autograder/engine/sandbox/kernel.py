@@ -1,0 +1,243 @@
+"""A Jupyter kernel in a sandbox, as nbclient, nbconvert and nbgrader use any other, and the provisioner that starts it."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import zmq
+import zmq.asyncio
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from traitlets import Instance
+
+from autograder.engine.errors import GraderError
+from autograder.engine.sandbox.bubblewrap import CONNECTION_FILE, IPC, entrance
+from autograder.engine.sandbox.cgroup import MemoryGroup, new_group
+from autograder.engine.sandbox.relay import MAX_MESSAGE, Relay
+from autograder.engine.sandbox.room import Room, SandboxKind
+from autograder.engine.sandbox.watchdog import Death, Watchdog
+
+MIB = 2**20
+SOCKET = "kernel"
+"""Base name of the kernel's sockets: `kernel-1` to `kernel-5`."""
+LINE = "line"
+"""Base name of those that the grader's clients connect to in their stead."""
+
+
+class BubblewrapProvisioner(LocalProvisioner):
+    """Starts a kernel in its room: under bubblewrap, or, where the room's kind is `none`, merely in its directory."""
+
+    room = Instance(Room)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._watchdog: Watchdog | None = None
+        self._relay: Relay | None = None
+        self._group: MemoryGroup | None = None
+        self._ended_by_us = False
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        """Start the kernel; the environment and working directory asked for give way to the room's own."""
+        own = {key: value for key, value in kwargs.items() if key not in ("env", "cwd")}
+        self._ended_by_us = False
+        self._leave_group()
+        with self.room.log.open("wb") as log:
+            own |= {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+            if self.room.kind is SandboxKind.NONE:
+                await self._launch(cmd, environment(self.room), cwd=str(self.room.work), **own)
+            else:
+                await self._launch_inside(cmd, **own)
+        return self.connection_info
+
+    async def _launch_inside(self, cmd: list[str], **own: Any) -> None:
+        await self._close_relay()
+        ports = [value for name, value in self.connection_info.items() if name.endswith("_port")]
+        self._relay = await Relay.open(
+            {self.room.base / f"{LINE}-{port}": self.room.ipc / f"{SOCKET}-{port}" for port in ports}
+        )
+        connection = json.dumps(_readable(self.connection_info) | {"ip": str(IPC / SOCKET)}).encode()
+        with entrance(self.room, cmd, environment(self.room), connection) as way:
+            # Bubblewrap stays as the room's process 1, where its environment can be read: it gets but a PATH.
+            outside = {"PATH": os.defpath}
+            self._group = new_group(self.room.limits.memory_mb * MIB)
+            argv = list(way.argv) if self._group is None else self._group.entered(list(way.argv))
+            await self._launch(argv, outside, cwd="/", pass_fds=way.descriptors, **own)
+
+    async def _launch(self, cmd: list[str], env: dict[str, str], **own: Any) -> None:
+        await super().launch_kernel(cmd, env=env, **own)
+        if self.process is None:
+            raise GraderError("The sandbox could not be started.")
+        self._watchdog = Watchdog(self.process, self.room, self._group)
+
+    async def kill(self, restart: bool = False) -> None:
+        """End the kernel and everything in its room, and wait until it is gone."""
+        self._note_request()
+        if self._watchdog is not None:
+            self._watchdog.look()
+        await super().kill(restart)
+        if self._watchdog is not None:
+            await asyncio.to_thread(self._watchdog.wait_until_gone)
+        self._leave_group()
+
+    def _leave_group(self) -> None:
+        if self._group is not None:
+            self._group.close()
+        self._group = None
+
+    async def terminate(self, restart: bool = False) -> None:
+        """Likewise: bubblewrap has nothing to tidy up."""
+        self._note_request()
+        await super().terminate(restart)
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Let go of what a kernel that has ended needed."""
+        await self._close_relay()
+        await super().cleanup(restart)
+
+    async def _close_relay(self) -> None:
+        if self._relay is not None:
+            await self._relay.close()
+            self._relay = None
+
+    @property
+    def left_out(self) -> int:
+        """How many of the kernel's messages were longer than allowed, and so were not passed on."""
+        return self._relay.left_out if self._relay is not None else 0
+
+    async def shutdown_requested(self, restart: bool = False) -> None:
+        """Take note that the manager asked the kernel to end, so that its end is no death."""
+        self._note_request()
+        await super().shutdown_requested(restart)
+
+    def _note_request(self) -> None:
+        self._ended_by_us = self._ended_by_us or self.death() is None
+
+    def death(self) -> Death | None:
+        """Why the kernel ended; None while it lives, and where it ended because it was asked to."""
+        if self._watchdog is None or self._ended_by_us:
+            return None
+        return self._watchdog.death()
+
+
+def environment(room: Room) -> dict[str, str]:
+    """Make the kernel's whole environment: nothing of the host's crosses."""
+    work, threads = str(room.inside.work), str(room.limits.cores)
+    return {
+        "PATH": f"{Path(sys.prefix) / 'bin'}:/usr/bin:/bin",
+        "HOME": work,
+        "USER": "student",
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "PIP_NO_INDEX": "1",  # `!pip install …` answers at once instead of waiting for a network
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        # A thread that waits by spinning stops its neighbours: three trainings at once on two cores took 50 s, not 7.
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+    }
+
+
+def _readable(info: KernelConnectionInfo) -> dict[str, Any]:
+    return {key: value.decode() if isinstance(value, bytes) else value for key, value in info.items()}
+
+
+PROVISIONER = "splot-bubblewrap"
+"""The entry point's name in pyproject.toml."""
+KERNEL_NAME = "splot"
+UNREAD = 4
+"""Messages of one channel that may wait in the grader's memory, `MAX_MESSAGE` bytes each; more wait in the kernel's own."""
+
+
+class BoundedKernelClient(AsyncKernelClient):
+    """A client whose sockets take in neither long messages nor many, and that asks for no channel it does not read."""
+
+    def _context_default(self) -> zmq.asyncio.Context:
+        return _bounded(super()._context_default())
+
+    def start_channels(self, *_: bool, **__: bool) -> None:
+        """Open the channels for replies and for output: nobody here answers `input()`, nor needs a heartbeat."""
+        super().start_channels(stdin=False, hb=False, control=False)
+
+    def stop_channels(self) -> None:
+        """Close them, without opening the others first."""
+        self.shell_channel.stop()
+        self.iopub_channel.stop()
+
+
+def _bounded(context: zmq.asyncio.Context) -> zmq.asyncio.Context:
+    """Limit what every socket made from it takes in."""
+    context.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE)
+    context.setsockopt(zmq.RCVHWM, UNREAD)
+    return context
+
+
+class _RoomSpecs(KernelSpecManager):
+    """Knows one kernel spec, that of a room's kernel, wherever kernel specs may lie on this machine."""
+
+    room = Instance(Room)
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:  # noqa: ARG002 - one kernel, whatever its name
+        return kernel_spec(self.room)
+
+
+def kernel_spec(room: Room) -> KernelSpec:
+    """Describe an ordinary ipykernel that names our provisioner.
+
+    Interrupts go by message: a SIGINT sent from here would end bubblewrap, not reach the cell.
+    """
+    connection_file = "{connection_file}" if room.kind is SandboxKind.NONE else str(CONNECTION_FILE)
+    launcher = [sys.executable, "-m", "ipykernel_launcher", "-f", connection_file]
+    return KernelSpec(
+        argv=[*launcher, "--HistoryManager.hist_file=:memory:"],
+        display_name="Splot",
+        language="python",
+        interrupt_mode="message",
+        metadata={"kernel_provisioner": {"provisioner_name": PROVISIONER, "config": {"room": room}}},
+    )
+
+
+def kernel_manager(room: Room) -> AsyncKernelManager:
+    """Make a manager whose kernel runs in `room`, for `NotebookClient(notebook, km=…)`.
+
+    nbclient leaves a manager that it was handed running: call `shutdown_kernel(now=True)` before the room closes.
+    A kernel that died may be started again in the same room (`start_kernel`), with a fresh watchdog.
+    """
+    manager = AsyncKernelManager(
+        client_class=f"{BoundedKernelClient.__module__}.{BoundedKernelClient.__name__}",
+        kernel_name=KERNEL_NAME,
+        kernel_spec_manager=_RoomSpecs(room=room),
+        transport="ipc",
+        ip=str(room.ipc / SOCKET if room.kind is SandboxKind.NONE else room.base / LINE),
+        connection_file=str(room.base / "connection.json"),
+    )
+    _bounded(manager.context)
+    return manager
+
+
+def left_out(manager: AsyncKernelManager) -> int:
+    """How many messages of a manager's kernel were longer than allowed, and so never came."""
+    provisioner = manager.provisioner
+    return provisioner.left_out if isinstance(provisioner, BubblewrapProvisioner) else 0
+
+
+def death(manager: AsyncKernelManager) -> Death | None:
+    """Why a manager's kernel ended; None while it lives, and where it ended because it was asked to.
+
+    Raises:
+        GraderError: the manager is not one of `kernel_manager`.
+
+    """
+    provisioner = manager.provisioner
+    if provisioner is None:
+        return None
+    if not isinstance(provisioner, BubblewrapProvisioner):
+        raise GraderError("This kernel was not started in a room.")
+    return provisioner.death()

@@ -1,9 +1,0 @@
-"""The supervisor's process: the client's end of the line is its standard input."""
-
-import os
-from multiprocessing.connection import Connection
-
-from autograder.grading.workers.supervisor import supervise
-
-if __name__ == "__main__":
-    supervise(Connection(os.dup(0)))

@@ -1,0 +1,199 @@
+"""What a person should look at: signs that a network was not trained here, or not as the notebook says.
+
+None of them proves anything, each has an honest explanation, so none changes a score or a status.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from itertools import combinations, groupby
+
+from torch import Tensor
+
+from autograder.engine.report import NOT_EXAMINED, Flag
+from autograder.lesson.measure import REALLY_TRAINED, REQUIRED, TIGHT, Measurements
+from autograder.lesson.measured import Measured
+from autograder.lesson.records import ModelRecord
+from autograder.lesson.thresholds import ceiling, fall_limit
+
+ALIKE = 0.995  # of the images on which two networks decide the same; trained apart they reach about 0.9
+SHARED = 0.1  # of a network's parameters
+SMALLEST = 32  # elements of a tensor that is alike in two networks by no accident
+REACHED = 0.75  # of the parameter tensors
+FAR = 0.15  # between a history's accuracies and the measured one: other images, a few hundred of them
+WORD, DISTINCT, PACKED = 100, 10, 2_000  # characters
+NUMBERS = 200
+
+Rule = Callable[[Measurements], Iterator[Flag]]
+
+
+def raise_flags(measured: Measurements) -> tuple[Flag, ...]:
+    """Return the flags of a submission whose models were measured; never raises, since no grade may hang on it."""
+    found: list[Flag] = []
+    for rule in RULES:
+        try:
+            found += rule(measured)
+        except Exception:  # noqa: BLE001 - a fault of ours in it costs this flag, and says so
+            found.append(NOT_EXAMINED)
+    return tuple(found)
+
+
+def no_backward(measured: Measurements) -> Iterator[Flag]:
+    """No gradient step was seen for a network."""
+    for name, record in _records(measured).items():
+        if record.gradients is not None and not record.gradients.steps:
+            yield Flag("no_backward", _cells(measured, name), {name: 0.0})
+
+
+def frozen_layers(measured: Measurements) -> Iterator[Flag]:
+    """A good part of a network's parameters was reached by no step."""
+    for name, record in _records(measured).items():
+        seen = record.gradients
+        if seen is not None and seen.steps and not seen.copied and seen.reached < REACHED:
+            yield Flag("frozen_layers", _cells(measured, name), {name: round(seen.reached, 4)})
+
+
+def restored_best_epoch(measured: Measurements) -> Iterator[Flag]:
+    """The steps seen were not of this network's own tensors, but of others of the same shapes."""
+    for name, record in _records(measured).items():
+        if record.gradients is not None and record.gradients.steps and record.gradients.copied:
+            yield Flag("restored_best_epoch", _cells(measured, name), {name: float(record.gradients.steps)})
+
+
+def warm_start(measured: Measurements) -> Iterator[Flag]:
+    """A network's training began from the weights of another that had been trained."""
+    for name, record in _records(measured).items():
+        if record.gradients is not None and record.gradients.inherited >= SHARED:
+            yield Flag("warm_start", _cells(measured, name), {name: round(record.gradients.inherited, 4)})
+
+
+def history_does_not_fit(measured: Measurements) -> Iterator[Flag]:
+    """No epoch's validation accuracy is near the accuracy measured on the images that the notebook evaluated on."""
+    for name, model in _required(measured).items():
+        history = _records(measured)[name].history
+        told = [value for value in (history.val_accuracy if history else None) or () if value is not None]
+        accuracy = model.visible.accuracy
+        if told and min(abs(value - accuracy) for value in told) > FAR:
+            figures = {"told": told[-1], "measured": round(accuracy, 4)}
+            yield Flag("history_does_not_fit", _cells(measured, name), figures)
+
+
+def accuracy_above_reference(measured: Measurements) -> Iterator[Flag]:
+    """A network makes less than half the errors of the best one that was ever calibrated."""
+    limit = ceiling(measured.dataset, measured.evidence.file.profile)
+    for name, model in measured.verified.items():
+        if limit is not None and model.held_out.accuracy > limit:
+            figures = {name: round(model.held_out.accuracy, 4), "limit": round(limit, 4)}
+            yield Flag("accuracy_above_reference", _cells(measured, name), figures)
+
+
+def falls_under_change(measured: Measurements) -> Iterator[Flag]:
+    """The baseline loses more accuracy under a small change of the held-out images than honest networks do."""
+    limit = fall_limit(measured.dataset)
+    model = measured.verified.get(TIGHT)
+    if limit is None or model is None:
+        return
+    before, after = model.robustness(measured.changed)
+    if before - after > limit:
+        figures = {"before": round(before, 4), "after": round(after, 4), "limit": limit}
+        yield Flag("falls_under_change", _cells(measured, TIGHT), figures)
+
+
+def equal_scores(measured: Measurements) -> Iterator[Flag]:
+    """Two networks that are better than chance decide the same for nearly every image."""
+    for (one, first), (other, second) in combinations(_required(measured).items(), 2):
+        same = float((first.visible_scores.argmax(1) == second.visible_scores.argmax(1)).double().mean())
+        if same >= ALIKE and first.visible.accuracy >= REALLY_TRAINED:
+            cells = (*_cells(measured, one), *_cells(measured, other))
+            yield Flag("equal_scores", tuple(dict.fromkeys(cells)), {f"{one} = {other}": round(same, 4)})
+
+
+def shared_tensors(measured: Measurements) -> Iterator[Flag]:
+    """Two networks have weights in common, to the last bit."""
+    weights = {name: _weights(model) for name, model in _required(measured).items()}
+    for one, other in combinations(weights, 2):
+        common = sum(weights[other][key] for key in weights[one].keys() & weights[other].keys())
+        share = common / max(1, measured.verified[other].model.parameters_declared)
+        if share >= SHARED:
+            cells = (*_cells(measured, one), *_cells(measured, other))
+            yield Flag("shared_tensors", tuple(dict.fromkeys(cells)), {f"{one} = {other}": round(share, 4)})
+
+
+def weights_from_literals(measured: Measurements) -> Iterator[Flag]:
+    """Cells hold packed data or long rows of numbers: in the sandbox there is no other place to bring weights from."""
+    packed, rows = {}, {}
+    for number, cell in enumerate(measured.evidence.notebook.cells, start=1):
+        if cell.is_students:
+            label = cell.metadata.grade_id or str(number)
+            packed[label] = sum(len(word) for word in cell.text.split() if _dense(word))
+            rows[label] = _numbers(cell.text)
+    if sum(packed.values()) >= PACKED:
+        yield Flag("weights_from_literals", _named(packed), {"characters": float(sum(packed.values()))})
+    if sum(rows.values()) >= NUMBERS:
+        yield Flag("weights_from_literals", _named(rows), {"numbers": float(sum(rows.values()))})
+
+
+RULES: tuple[Rule, ...] = (
+    no_backward,
+    weights_from_literals,
+    accuracy_above_reference,
+    falls_under_change,
+    equal_scores,
+    shared_tensors,
+    frozen_layers,
+    warm_start,
+    restored_best_epoch,
+    history_does_not_fit,
+)
+
+
+def _records(measured: Measurements) -> dict[str, ModelRecord]:
+    """The models that were taken, as the probe saw them."""
+    records = {name: measured.evidence.model(name) for name in REQUIRED}
+    return {name: record for name, record in records.items() if record is not None and record.failure is None}
+
+
+def _required(measured: Measurements) -> dict[str, Measured]:
+    return {name: measured.verified[name] for name in REQUIRED if name in measured.verified}
+
+
+def _cells(measured: Measurements, name: str) -> tuple[str, ...]:
+    """The test cell at which a model was taken."""
+    for cell, records in measured.evidence.taken.items():
+        if any(isinstance(record, ModelRecord) and record.name == name for record in records):
+            return (cell,)
+    return ()
+
+
+def _weights(measured: Measured) -> dict[bytes, int]:
+    """The sizes of a model's tensors by their bytes; without small ones, and those that hold one value only."""
+    weights = (weight.detach() for weight in measured.model.parameters())
+    return {_digest(weight): weight.numel() for weight in weights if weight.numel() >= SMALLEST and _varies(weight)}
+
+
+def _varies(weight: Tensor) -> bool:
+    return bool((weight != weight.flatten()[0]).any())
+
+
+def _digest(weight: Tensor) -> bytes:
+    return hashlib.sha256(weight.contiguous().cpu().numpy().tobytes()).digest()
+
+
+def _dense(word: str) -> bool:
+    """Whether a word is long and of many characters: packed data, and no line that divides a text."""
+    return len(word) >= WORD and len(set(word)) >= DISTINCT
+
+
+def _numbers(text: str) -> int:
+    """Count the numbers in long rows of them, however they are nested and broken into lines."""
+    parts = re.sub(r"[\s\[\](){}]", "", text).split(",")
+    rows = (len(list(row)) for numeric, row in groupby(parts, key=_is_number) if numeric)
+    return sum(row for row in rows if row >= NUMBERS)
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"[-+]?\d[\d.eE+-]*", text) is not None
+
+
+def _named(amounts: dict[str, int]) -> tuple[str, ...]:
+    return tuple(label for label, amount in amounts.items() if amount)

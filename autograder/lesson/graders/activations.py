@@ -1,0 +1,221 @@
+"""The feature maps and last weights of a model that a class activation map is made of, read from the lifted model.
+
+Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016, section 2: the map of class c is
+Σ_k w_ck f_k(x, y), f the maps before global average pooling, w the last layer's weights.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from autograder.engine.text import say
+from autograder.lesson.graders.architecture import Flow
+from autograder.lesson.measured import Measured
+from autograder.models.rebuild import LiftedModel, Step, StepKind
+
+AGREEMENT = 0.98
+FLAT = 1e-6  # relative to the map's own size: what float32 leaves of a constant
+LARGEST = 128  # pixels a side that are compared; of larger maps, means of areas
+WAYS: tuple[dict[str, Any], ...] = (
+    {"mode": "nearest"},
+    {"mode": "nearest-exact"},
+    {"mode": "area"},
+    *(
+        {"mode": mode} | options
+        for mode in ("bilinear", "bicubic")
+        for options in ({}, {"align_corners": True}, {"antialias": True})
+    ),
+)
+PICKS: tuple[Callable[[int, int, int], int], ...] = (
+    lambda pixel, length, wanted: (2 * pixel + 1) * length // (2 * wanted),
+    lambda pixel, length, wanted: (2 * pixel * (length - 1) + wanted - 1) // max(1, 2 * (wanted - 1)),
+)
+"""Which pixel of `length` is repeated as one of `wanted`: with Pillow, and with SciPy's `zoom(order=0)`."""
+
+
+def alike(returned: Tensor, right: Tensor) -> bool:
+    """Whether a map (h, w) shows what the right one shows, at its own resolution."""
+    return any(reached >= AGREEMENT for reached in _likenesses(returned, right))
+
+
+def likeness(returned: Tensor, right: Tensor) -> float:
+    """Return the best correlation with the right map, resized in the usual ways, before or after a ReLU."""
+    return max(_likenesses(returned, right))
+
+
+def _likenesses(returned: Tensor, right: Tensor) -> Iterator[float]:
+    h, w = returned.shape
+    size = min(h, LARGEST), min(w, LARGEST)
+    seen = F.adaptive_avg_pool2d(returned.double()[None], size)[0]
+    for way in range(len(WAYS) + len(PICKS)):
+        rows, columns = _resizing(way, right.shape[0], h), _resizing(way, right.shape[1], w)
+        for base in (right.double(), right.double().relu()):
+            resized = rows @ base @ columns.T
+            yield correlation(seen, resized)
+            yield correlation(seen, resized.relu())
+
+
+@lru_cache(maxsize=64)
+def _resizing(way: int, length: int, wanted: int) -> Tensor:
+    """Return the matrix (seen, length) that resizes one axis, then takes means where that is more than is compared.
+
+    Each way of resizing treats the axes apart and is linear, so that no map is ever made as large as the one returned.
+    """
+    each = torch.eye(length, dtype=torch.float64)[None, :, :, None].repeat(
+        1, 1, 1, 2
+    )  # two columns: one is not aligned
+    if way < len(WAYS):
+        resized = F.interpolate(each, (wanted, 2), **WAYS[way])[..., :1]
+    else:
+        pick = PICKS[way - len(WAYS)]
+        resized = each[:, :, [pick(pixel, length, wanted) for pixel in range(wanted)], :1]
+    return F.adaptive_avg_pool2d(resized, (min(wanted, LARGEST), 1))[0, :, :, 0].T
+
+
+def correlation(a: Tensor, b: Tensor) -> float:
+    """Pearson's; two constant maps agree, a constant and another do not."""
+    if flat(a) or flat(b):
+        return float(flat(a) and flat(b))
+    a, b = a - a.mean(), b - b.mean()
+    return float((a * b).sum() / (a.norm() * b.norm()))
+
+
+def flat(a: Tensor) -> bool:
+    """Whether all values are equal, but for rounding."""
+    return bool((a - a.mean()).norm() <= FLAT * torch.linalg.vector_norm(a))
+
+
+SMALLEST = 3  # pixels a side: on fewer, any map resembles any other
+MAP_AXES = 4  # (B, C, h, w)
+COPIES = 1e-4  # of the first singular value: where the second is smaller, the maps are copies of one
+TOLERANCE = 1e-3  # relative, of what is averaged to what the mean of the maps is
+REARRANGING = (
+    "aten.view", "aten.reshape", "aten._unsafe_view", "aten.flatten", "aten.permute", "aten.transpose", "aten.movedim",
+    "aten.contiguous", "aten.clone", "aten.alias", "aten.detach", "aten.squeeze", "aten.unsqueeze", "aten.to",
+    "aten._to_copy", "aten.numpy_T", "aten.t.",
+)  # fmt: skip
+
+
+class UnfitError(Exception):
+    """A model has no class activation map; the message says why, as the end of a sentence about the model."""
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Maps (B, C, h, w), images (B, channels, H, W) and scores (B, classes) of the first visible images.
+
+    `weights` is (classes, C), of the last layer; all in float64.
+    """
+
+    images: Tensor
+    maps: Tensor
+    scores: Tensor
+    weights: Tensor
+
+    def of(self, image: int) -> Tensor:
+        """Compute the maps (classes, h, w) of one image."""
+        return torch.einsum("ck,khw->chw", self.weights, self.maps[image])
+
+    def predicts(self, image: int, class_index: int) -> bool:
+        """Whether the model's own answer for an image is this class, or as good as it."""
+        if not (image < len(self.scores) and 0 <= class_index < self.scores.shape[1]):
+            return False
+        scores = self.scores[image]
+        return bool(scores[class_index] >= scores.max() - TOLERANCE * (1 + scores.abs().max()))
+
+
+def activations(measured: Measured) -> Activations:
+    """Return what a model's class activation maps are made of; raises `UnfitError` where it has none."""
+    images = measured.visible_batch()
+    flow = Flow(measured.model, images)
+    classifiers = flow.classifiers()
+    average = flow.averaging(classifiers[0]) if len(classifiers) == 1 else None
+    source = None if average is None else _averaged(measured.model, average)
+    if average is None or source is None or not isinstance(linear := classifiers[0].layer, nn.Linear):
+        raise UnfitError(
+            say(
+                pl="nie kończy się Global Average Poolingiem i jedną warstwą liniową",
+                en="does not end in global average pooling and a single linear layer",
+            )
+        )
+    with torch.inference_mode():
+        scores, means, maps = (
+            value.double() for value in measured.model.values(images, measured.model.output, average.name, source.name)
+        )
+    _require_several(maps)
+    if maps.shape[1] != linear.in_features or not _proportional(means, maps.mean((2, 3))):
+        raise UnfitError(
+            say(
+                pl="nie podaje warstwie liniowej zwykłych średnich map",
+                en="does not give its linear layer the plain means of its maps",
+            )
+        )
+    return Activations(images.double(), maps, scores, linear.weight.detach().double())
+
+
+def _averaged(model: LiftedModel, average: Step) -> Step | None:
+    """Return the step that gives the map (B, C, h, w) of which `average` leaves a number a channel.
+
+    An average of single pixels is none, and what only moves numbers about is looked through. None where the image itself
+    is averaged.
+    """
+    steps = {step.name: step for step in model.steps}
+    source = steps.get(average.inputs[0])
+    while source is not None and _passed_through(source):
+        source = steps.get(source.inputs[0]) if source.inputs else None
+    return source
+
+
+def _passed_through(step: Step) -> bool:
+    pixel = step.kind is StepKind.GLOBAL_POOL
+    return pixel or len(step.output_shape) != MAP_AXES or step.op.startswith(REARRANGING)
+
+
+def _require_several(maps: Tensor) -> None:
+    """Raise `UnfitError` unless the maps (B, C, h, w) are large enough, of several channels, and say where."""
+    _, channels, h, w = maps.shape
+    if min(h, w) < SMALLEST:
+        raise UnfitError(
+            say(
+                pl=f"ma przed uśrednianiem mapę {h}×{w}, a potrzebna jest co najmniej {SMALLEST}×{SMALLEST}: dodaj "
+                "padding albo usuń ostatni pooling",
+                en=f"has a map of {h}×{w} before averaging, and at least {SMALLEST}×{SMALLEST} is needed: add padding or "
+                "leave out the last pooling",
+            )
+        )
+    if all(flat(plane) for plane in maps.flatten(0, 1)):
+        raise UnfitError(
+            say(
+                pl="ma przed uśrednianiem mapy, które w każdym miejscu mają tę samą wartość",
+                en="has maps before averaging that are the same everywhere",
+            )
+        )
+    if not _independent(maps):
+        raise UnfitError(
+            say(
+                pl=f"ma przed uśrednianiem tylko jedną mapę (kanałów: {channels}) albo jej kopie, a potrzeba kilku różnych",
+                en=f"has only one map before averaging (channels: {channels}), or copies of it; several are needed",
+            )
+        )
+
+
+def _independent(maps: Tensor) -> bool:
+    """Whether the channels are more than one map times a number each; offsets aside."""
+    centred = maps - maps.mean((2, 3), keepdim=True)
+    channels = centred.transpose(0, 1).flatten(1)
+    values = torch.linalg.eigvalsh(channels @ channels.T).clamp(min=0).sqrt()  # singular values, ascending
+    return len(values) > 1 and bool(values[-2] > COPIES * values[-1])
+
+
+def _proportional(given: Tensor, means: Tensor) -> bool:
+    """Whether what the average gives is the means (B, C) times one positive number (a sum is)."""
+    if given.numel() != means.numel():
+        return False
+    given = given.reshape(means.shape)
+    factor = (given * means).sum() / means.square().sum().clamp(min=1e-30)
+    return bool(factor > 0 and (given - factor * means).norm() <= TOLERANCE * given.norm())

@@ -1,0 +1,197 @@
+"""Checks of how a model was trained and reported, the same for the baseline and for every experiment."""
+
+import re
+
+from autograder.engine.errors import EvidenceError
+from autograder.engine.judging.verdicts import AbsentError, UndecidedError, settled
+from autograder.engine.text import number, say
+from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.measure import REALLY_TRAINED, REQUIRED, Measurements
+from autograder.lesson.measured import Measured
+from autograder.lesson.records import Epochs, ModelRecord
+
+CURVES = ("train_loss", "val_loss", "val_accuracy")
+EPOCHS = 2
+STEPS = 5  # backward passes: two epochs of large batches on `quick` take six
+RESULTS_TOLERANCE = 0.02  # a notebook may average over batches, or evaluate in bf16
+SEPARATORS = " ,._'\u00a0\u202f"  # between thousands
+
+
+def complete(record: ModelRecord) -> None:
+    """Fail unless the history has its three curves, alike in length, finite, of two epochs at least."""
+    history = record.history
+    missing_history = say(
+        pl=f'Brakuje histories["{record.name}"]: zapisz w nim słownik z listami train_loss, val_loss i val_accuracy.',
+        en=f'histories["{record.name}"] is missing: store a dict with the lists train_loss, val_loss, val_accuracy.',
+    )
+    settled(history is not None, missing_history)
+    assert history is not None
+    curves: dict[str, Epochs | None] = {name: getattr(history, name) for name in CURVES}
+    missing = [name for name, values in curves.items() if not values]
+    settled(
+        not missing,
+        say(
+            pl=f'W histories["{record.name}"] brakuje: {", ".join(missing)}.',
+            en=f'histories["{record.name}"] lacks {", ".join(missing)}.',
+        ),
+    )
+    lengths = {name: len(values or ()) for name, values in curves.items()}
+    said = ", ".join(f"{name}: {length}" for name, length in lengths.items())
+    settled(
+        len(set(lengths.values())) == 1 and min(lengths.values()) >= EPOCHS,
+        say(
+            pl=f"Każda lista powinna mieć po jednej wartości na epokę, dla co najmniej {EPOCHS} epok; teraz długości to {said}.",
+            en=f"Each list should have a value an epoch, {EPOCHS} epochs at least; their lengths are {said}.",
+        ),
+    )
+    broken = [name for name, values in curves.items() if any(value is None for value in values or ())]
+    assert not broken, say(
+        pl=f"W {', '.join(broken)} są wartości, które nie są skończonymi liczbami (NaN?): zmniejsz szybkość uczenia.",
+        en=f"{', '.join(broken)} hold values that are not finite numbers (NaN?): lower the learning rate.",
+    )
+    accuracies = [value for value in history.val_accuracy or () if value is not None]
+    settled(
+        all(0 <= value <= 1 for value in accuracies),
+        say(
+            pl=f"val_accuracy ma wartość {max(accuracies):g}: podaj ułamek od 0 do 1, nie procenty.",
+            en=f"val_accuracy holds {max(accuracies):g}: give a fraction from 0 to 1, not percent.",
+        ),
+    )
+
+
+def fell(record: ModelRecord) -> None:
+    """Fail unless the training loss ended lower than it began."""
+    complete(record)
+    losses = [value for value in (record.history.train_loss if record.history else None) or () if value is not None]
+    assert losses[-1] < losses[0], say(
+        pl=f"train_loss nie zmalała: od {number(losses[0])} do {number(losses[-1])}. Sprawdź optimizer.zero_grad(), "
+        "loss.backward(), optimizer.step() i szybkość uczenia.",
+        en=f"train_loss did not fall: from {number(losses[0])} to {number(losses[-1])}. Check optimizer.zero_grad(), "
+        "loss.backward(), optimizer.step() and the learning rate.",
+    )
+
+
+def curves_shown(record: ModelRecord, evidence: LessonEvidence, *cells: str) -> None:
+    """Fail unless an image came out of one of the solution cells, or of a cell of the student's own after them."""
+    complete(record)
+    runs = [evidence.run(cell) for cell in cells]
+    first = min((run.index for run in runs if run), default=0)
+    shown = any(run.images for run in evidence.file.runs if run.index >= first)
+    assert shown, say(
+        pl="Nie znaleziono żadnego wykresu: narysuj krzywe uczenia (plt.plot, plt.show()) w komórce tego zadania.",
+        en="No plot was found: draw the learning curves (plt.plot, plt.show()) in the task's cell.",
+    )
+
+
+def parameters_printed(record: ModelRecord, measured: Measurements, evidence: LessonEvidence, *cells: str) -> None:
+    """Fail unless the count the model really has appears among what the notebook printed."""
+    count = measured.parameters(record.name, *cells)
+    assert appears(count, evidence.notebook.printed), say(
+        pl=f"Wśród wypisanych tekstów nie ma liczby parametrów sieci {record.name} ({count}): użyj "
+        "print(summary(model, ...)) z torchinfo po utworzeniu sieci.",
+        en=f"The printed text does not hold the parameter count of {record.name} ({count}): use torchinfo's "
+        "print(summary(model, ...)) after creating the network.",
+    )
+
+
+def appears(count: int, text: str) -> bool:
+    """Whether a whole number stands in the text by itself, its thousands separated or not: 1234567, 1,234,567."""
+    spelt = f"[{SEPARATORS}]?".join(f"{count:,}".split(","))
+    return re.search(rf"(?<!\d)(?<!\d[,._']){spelt}(?!\d)", text) is not None
+
+
+def really_trained(measured: Measurements, name: str, *cells: str) -> None:
+    """Fail unless the model is better than chance on held-out images, by steps of its own, and is no other model again."""
+    reached = measured.of(name, *cells).held_out.accuracy
+    assert reached >= REALLY_TRAINED, say(
+        pl=f"Na obrazach, których sieć {name} nie widziała, dokładność wynosi {number(reached)}; wytrenowana sieć "
+        f"osiąga co najmniej {number(REALLY_TRAINED, 2)}.",
+        en=f"On images {name} never saw its accuracy is {number(reached)}; a trained network reaches at least "
+        f"{number(REALLY_TRAINED, 2)}.",
+    )
+    steps_taken(measured.record(name, *cells))
+    twin = _twin(measured, name)
+    settled(
+        twin is None,
+        say(
+            pl=f"Sieci {twin} i {name} dają na wszystkich obrazach te same wyniki, więc {name} nie jest osobno "
+            'wytrenowaną siecią: utwórz ją i wytrenuj, zanim zapiszesz ją w models["' + name + '"].',
+            en=f"The networks {twin} and {name} give the same scores on all images, so {name} was not trained by itself: "
+            'create it and train it before you store it in models["' + name + '"].',
+        ),
+    )
+
+
+def steps_taken(record: ModelRecord) -> None:
+    """Fail unless gradient steps were seen for the model, or for one of the same shape that it is a copy of."""
+    seen, name = record.gradients, record.name
+    if seen is None or seen.steps < STEPS <= seen.unclaimed:
+        raise UndecidedError(
+            say(
+                pl=f"Nie udało się ustalić, czy sieć {name} była trenowana w notebooku; oceni to osoba prowadząca.",
+                en=f"Whether {name} was trained in the notebook could not be made out; a person will judge it.",
+            )
+        )
+    never = say(
+        pl=f"Nie widać, żeby w notebooku trenowano sieć {name} metodą gradientową: nie obliczono gradientu straty względem "
+        "jej parametrów. Wytrenuj ją w tym notebooku (loss.backward() i optimizer.step() w pętli po danych).",
+        en=f"No training of {name} by gradients was seen in the notebook: no gradient of a loss with respect to its "
+        "parameters was computed. Train it in this notebook (loss.backward() and optimizer.step() in a loop over data).",
+    )
+    settled(seen.steps > 0, never)
+    assert seen.steps >= STEPS, say(
+        pl=f"Liczba kroków gradientowych sieci {name} to {seen.steps}: to za mało na dwie epoki. Trenuj ją dłużej.",
+        en=f"The number of gradient steps of {name} is {seen.steps}: too few for two epochs. Train it longer.",
+    )
+
+
+def _twin(measured: Measurements, name: str) -> str | None:
+    """Return an earlier model that gives the same scores, to rounding, on the images that the notebook saw."""
+    for other in REQUIRED[: REQUIRED.index(name)] if name in REQUIRED else ():
+        try:
+            if measured.of(other).agrees(measured.of(name).visible_scores):
+                return other
+        except (AbsentError, UndecidedError, EvidenceError):
+            continue
+    return None
+
+
+def agree(record: ModelRecord, measured: Measured) -> None:
+    """Fail unless `results` say what the judge measured on the same images."""
+    results = record.results
+    missing_results = say(
+        pl=f'Brakuje results["{record.name}"]: zapisz w nim accuracy, f1 i parameters.',
+        en=f'results["{record.name}"] is missing: store accuracy, f1 and parameters in it.',
+    )
+    settled(results is not None, missing_results)
+    assert results is not None
+    measurements = {"accuracy": measured.visible.accuracy, "f1": measured.visible.f1}
+    for name, ours in measurements.items():
+        theirs = getattr(results, name)
+        lacking = say(
+            pl=f'W results["{record.name}"] brakuje liczby {name}.',
+            en=f'results["{record.name}"] lacks the number {name}.',
+        )
+        settled(theirs is not None, lacking)
+        percent = say(
+            pl=f'results["{record.name}"]["{name}"] to {number(theirs)}: podaj ułamek od 0 do 1, nie procenty.',
+            en=f'results["{record.name}"]["{name}"] is {number(theirs)}: give a fraction from 0 to 1, not percent.',
+        )
+        settled(theirs <= 1, percent)
+        assert abs(theirs - ours) <= RESULTS_TOLERANCE, say(
+            pl=f'results["{record.name}"]["{name}"] to {number(theirs)}, a pomiar na tych samych obrazach dał '
+            "inny wynik. Licz na całym testset, w trybie model.eval(), i dziel przez len(testset).",
+            en=f'results["{record.name}"]["{name}"] is {number(theirs)}; measured on the same images, it is different. '
+            "Evaluate on all of testset, in model.eval() mode, and divide by len(testset).",
+        )
+    count = measured.model.parameters_declared
+    given = "–" if results.parameters is None else f"{results.parameters:.0f}"
+    settled(
+        results.parameters == count,
+        say(
+            pl=f'results["{record.name}"]["parameters"] to {given}, a liczba parametrów sieci to {count} '
+            "(suma numel() po model.parameters()).",
+            en=f'results["{record.name}"]["parameters"] is {given}; the model has {count} '
+            "(the sum of numel() over model.parameters()).",
+        ),
+    )

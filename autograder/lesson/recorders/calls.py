@@ -1,0 +1,116 @@
+"""Call a function of the notebook with given inputs and write down the array it returns."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...engine.inside.failures import TEXT, AbsentError, DeadlineError, deadline, failure
+from .observe import Observed, observed
+
+SECONDS = 20.0
+TIMEOUTS = 2
+"""After so many calls of one flavour that took too long, the others are not made."""
+
+
+class Calls:
+    """Calls functions of the notebook, each once with NumPy arrays and once with torch tensors."""
+
+    def __init__(self) -> None:
+        self.late: Counter[tuple[str, str]] = Counter()
+
+    def record(
+        self, namespace: dict[str, Any], request: dict[str, Any], source: Path, target: Path
+    ) -> list[dict[str, Any]]:
+        """Make one call in both flavours, all alike: watched, with its own copies of the inputs."""
+        return [self._record(namespace, request, source, flavour, target) for flavour in ("numpy", "torch")]
+
+    def _record(
+        self, namespace: dict[str, Any], request: dict[str, Any], source: Path, flavour: str, target: Path
+    ) -> dict[str, Any]:
+        record: dict[str, Any] = {"kind": "call", "name": request["name"], "flavour": flavour}
+        kind = request["function"], flavour
+        try:
+            function = find_function(namespace, request["function"])
+            if self.late[kind] >= TIMEOUTS:
+                raise DeadlineError(f"{SECONDS:g} s")
+            _call(function, request, source, flavour, target, record)
+        except BaseException as error:  # noqa: BLE001 - whatever a student raises, sys.exit included, is an answer
+            record["failure"] = failure(error)
+            self.late[kind] += isinstance(error, DeadlineError)
+        return record
+
+
+def find_function(namespace: dict[str, Any], name: str) -> Callable[..., Any]:
+    """Return the notebook's function of this name; raises `AbsentError` where there is none."""
+    if name not in namespace:
+        raise AbsentError(name)
+    function = namespace[name]
+    if not callable(function):
+        raise AbsentError(f"{name}: {type(function).__name__}")
+    return function  # type: ignore[no-any-return]
+
+
+def _call(
+    function: Callable[..., Any],
+    request: dict[str, Any],
+    source: Path,
+    flavour: str,
+    target: Path,
+    record: dict[str, Any],
+) -> None:
+    """Call, and write into `record` what came back and what was seen; what was seen also where the call raises."""
+    arguments = _arguments(request["arguments"], source, flavour)
+    before = _arguments(request["arguments"], source, "numpy")
+    seen = Observed()
+    try:
+        # A tensor of a class of the student's own may compute when it is read: that is watched as well.
+        with observed(count=request["steps"]) as seen, deadline(SECONDS):
+            returned = function(*arguments)
+            array, described = as_array(returned), describe(returned)[:TEXT]
+            kept = all(np.array_equal(_plain(a), b) for a, b in zip(arguments, before, strict=True))
+    finally:
+        record |= {"reached": sorted(seen.reached), "unseen": sorted(seen.unseen)}
+    record |= {"returned": described, "inputs_kept": kept}
+    record |= {"steps": seen.steps} if request["steps"] else {}
+    if array is not None:
+        np.save(target / f"{request['name']}-{flavour}.npy", array, allow_pickle=False)
+        record["array"] = True
+
+
+def _plain(argument: Any) -> Any:
+    return argument.detach().numpy() if isinstance(argument, torch.Tensor) else argument
+
+
+def _arguments(specs: list[dict[str, Any]], source: Path, flavour: str) -> list[Any]:
+    arguments: list[Any] = []
+    for spec in specs:
+        if "value" in spec:
+            arguments.append(spec["value"])
+        else:
+            array = np.load(source / spec["array"], allow_pickle=False)
+            arguments.append(torch.from_numpy(array) if flavour == "torch" else array)
+    return arguments
+
+
+def describe(value: object) -> str:
+    """Name a value's type, and its dtype where it has one."""
+    kind = type(value)
+    text = f"{kind.__module__}.{kind.__name__}"
+    dtype = getattr(value, "dtype", None)
+    return f"{text} {dtype}" if isinstance(dtype, np.dtype | torch.dtype) else text
+
+
+def as_array(value: object) -> np.ndarray[Any, Any] | None:
+    """Return plain numbers as they are in memory, or None where the value is not an array of numbers."""
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu().resolve_conj().resolve_neg()
+        value = value.float() if value.dtype is torch.bfloat16 else value
+        value = value.numpy()
+    if not isinstance(value, np.ndarray):
+        return None
+    plain = np.array(value, subok=False, copy=True, order="C")
+    return plain if plain.dtype.kind in "biuf" else None

@@ -1,0 +1,112 @@
+"""Write down what `testset` does to images: random ones before and after, and the first visible ones."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Subset, default_collate
+
+from ...engine.inside.failures import TEXT, AbsentError, deadline, failure
+
+BATCH = 100
+SHOWN = 8
+SECONDS = 30.0
+ATTRIBUTES = 24
+
+
+class VisibleImages:
+    """The first images of `testset` as the student's transform gives them, kept for the models to be run on."""
+
+    def __init__(self) -> None:
+        self.batch: torch.Tensor | None = None
+
+    def of(self, namespace: dict[str, Any]) -> torch.Tensor:
+        """Return a batch (B, C, H, W) of at most 100 images."""
+        if self.batch is None:
+            dataset = _testset(namespace)
+            with deadline(SECONDS):
+                self.batch = _collate(dataset, min(BATCH, len(dataset)))
+        return self.batch
+
+
+def record_data(namespace: dict[str, Any], images: VisibleImages, source: Path, target: Path) -> dict[str, Any]:
+    """Describe `testset`, and save pairs of images before and after its transform."""
+    record: dict[str, Any] = {"kind": "data"}
+    try:
+        dataset = _testset(namespace)
+        while isinstance(dataset, Subset):
+            dataset = dataset.dataset
+        record["type"] = type(dataset).__name__[:TEXT]
+        record["length"] = len(namespace["testset"])
+        record["steps"] = [_step(step) for step in _steps(getattr(dataset, "transform", None))][:32]
+        with deadline(SECONDS):
+            random, again = _transformed(dataset, source), _transformed(dataset, source)
+        record["repeatable"] = torch.equal(random, again)
+        np.save(target / "random.npy", random.numpy(), allow_pickle=False)
+        np.save(target / "visible.npy", images.of(namespace)[:SHOWN].numpy(), allow_pickle=False)
+        record["pairs"] = True
+    except BaseException as error:  # noqa: BLE001 - a student's dataset may raise anything
+        record["failure"] = failure(error)
+    return record
+
+
+def _testset(namespace: dict[str, Any]) -> Any:
+    dataset = namespace.get("testset")
+    if dataset is None:
+        raise AbsentError("testset")
+    if not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
+        raise AbsentError(f"testset: {type(dataset).__name__}")
+    return dataset
+
+
+def _collate(dataset: Any, n: int) -> torch.Tensor:
+    batch = default_collate([dataset[index][0] for index in range(n)])
+    if not isinstance(batch, torch.Tensor):
+        raise AbsentError(f"testset[0][0]: {type(dataset[0][0]).__name__}")
+    return batch.detach().cpu().contiguous()
+
+
+def _transformed(dataset: Any, source: Path) -> torch.Tensor:
+    """Put random images in a copy of the dataset, so that torchvision itself opens them as it opens real ones."""
+    stand_in = copy.copy(dataset)
+    grey = isinstance(dataset.data, torch.Tensor)
+    random = np.load(source / ("grey.npy" if grey else "colour.npy"), allow_pickle=False)
+    stand_in.data = torch.from_numpy(random) if grey else random
+    stand_in.targets = torch.zeros(len(random), dtype=torch.int64) if grey else [0] * len(random)
+    return _collate(stand_in, len(random))
+
+
+def _steps(transform: Any) -> list[Any]:
+    """Flatten nested Compose and nn.Sequential into a list of single steps."""
+    if transform is None:
+        return []
+    inner = getattr(transform, "transforms", None)
+    if inner is None and isinstance(transform, torch.nn.Sequential):
+        inner = list(transform)
+    if not isinstance(inner, list | tuple):
+        return [transform]
+    return [step for part in inner for step in _steps(part)]
+
+
+def _step(step: Any) -> dict[str, Any]:
+    parameters = {}
+    for name, value in list(vars(step).items())[:ATTRIBUTES] if hasattr(step, "__dict__") else []:
+        plain = _plain(value)
+        if not name.startswith("_") and plain is not None:
+            parameters[name[:64]] = plain
+    return {"type": type(step).__name__[:TEXT], "parameters": parameters}
+
+
+def _plain(value: Any) -> Any:
+    """Return a parameter as JSON can hold it, or None."""
+    value = getattr(value, "value", value)  # an interpolation mode is an enum
+    if isinstance(value, torch.Tensor):
+        value = value.flatten().tolist()
+    if isinstance(value, list | tuple):
+        parts = [_plain(part) for part in value[:8]]
+        return [float(p) for p in parts] if all(isinstance(p, int | float) for p in parts) else None
+    if isinstance(value, torch.dtype):
+        return str(value)
+    return value if isinstance(value, bool | int | float) else value[:64] if isinstance(value, str) else None

@@ -1,0 +1,98 @@
+"""Call `cam(model, image, class_index)` on visible images and write down the maps it returns."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ...engine.inside.failures import TEXT, AbsentError, deadline, failure
+from .calls import as_array, describe, find_function
+from .data import VisibleImages
+from .models import evaluating
+
+OWN = "cam"
+IMAGES = 4
+SECONDS = 20.0
+SECONDS_IN_ALL = 80.0
+LARGEST = 1_024  # pixels a side that are written down; of a larger map, means of areas
+_NOT_ASKED = {"fault": "timeout", "type": "NotAsked", "message": f"{SECONDS_IN_ALL:g} s"}
+
+
+def record_maps(
+    namespace: dict[str, Any], names: list[str], images: VisibleImages, target: Path
+) -> list[dict[str, Any]]:
+    """Ask for the maps of `models["cam"]` if there is one, else of every named model: the grader knows which has a CAM.
+
+    A model on which a call took too long is asked no more; nor is any model once the time for all of them has passed.
+    """
+    started = time.monotonic()
+    records = []
+    for name, model in _models(namespace, names):
+        classes: torch.Tensor | None = None
+        for image in range(IMAGES):
+            record: dict[str, Any] = {"kind": "map", "name": "cam", "model": name, "image": image, "class_index": -1}
+            records.append(record)
+            left = SECONDS_IN_ALL - (time.monotonic() - started)
+            if left <= 0:
+                record["failure"] = _NOT_ASKED
+                break
+            try:
+                find_function(namespace, "cam")
+                with deadline(min(SECONDS, left)):
+                    classes = _classes(namespace, model, images) if classes is None else classes
+                    record |= _map(namespace, model, image, classes, images, target / f"map-{name}-{image}.npy")
+            except BaseException as error:  # noqa: BLE001 - whatever a student raises is an answer
+                record["failure"] = failure(error)
+            fault = record.get("failure", {}).get("fault")
+            if fault == "timeout" and left < SECONDS:
+                record["failure"] = _NOT_ASKED
+            if fault == "missing":
+                return records
+            if fault == "timeout" or classes is None:
+                break
+    return records
+
+
+def _models(namespace: dict[str, Any], names: list[str]) -> list[tuple[str, nn.Module]]:
+    """Return the models of these names, in the notebook's order."""
+    models = namespace.get("models")
+    entries = models.items() if isinstance(models, dict) else ()
+    known = [(n, m) for n, m in entries if isinstance(n, str) and n in names and isinstance(m, nn.Module)]
+    return [(n, m) for n, m in known if n == OWN] or known
+
+
+def _classes(namespace: dict[str, Any], model: nn.Module, images: VisibleImages) -> torch.Tensor:
+    """Return the class (B,) that the model itself predicts for each image."""
+    with evaluating(model), torch.no_grad():
+        return model(images.of(namespace)).argmax(1)  # type: ignore[no-any-return]
+
+
+def _map(
+    namespace: dict[str, Any], model: nn.Module, image: int, classes: torch.Tensor, images: VisibleImages, target: Path
+) -> dict[str, Any]:
+    batch = images.of(namespace)
+    if image >= len(batch):
+        raise AbsentError(f"testset[{image}]")
+    class_index = int(classes[image])
+    with evaluating(model), torch.enable_grad():
+        returned = namespace["cam"](model, batch[image].clone(), class_index)
+    record: dict[str, Any] = {"class_index": class_index, "returned": describe(returned)[:TEXT]}
+    array = as_array(returned)
+    if array is not None and array.ndim == 2:
+        np.save(target, _reduced(array), allow_pickle=False)
+        record["array"] = True
+    elif array is not None:
+        record["returned"] += f" {array.shape}"[:TEXT]
+    return record
+
+
+def _reduced(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return a map (h, w) no larger than is written down."""
+    if max(array.shape) <= LARGEST:
+        return array
+    size = min(array.shape[0], LARGEST), min(array.shape[1], LARGEST)
+    return F.adaptive_avg_pool2d(torch.from_numpy(array.astype(np.float64))[None], size)[0].numpy()

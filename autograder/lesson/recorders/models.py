@@ -1,0 +1,152 @@
+"""Write down one of `models`: its graph and weights, its outputs on visible images, its history and results."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ...engine.inside.failures import TEXT, AbsentError, deadline, failure
+from ...models.capture.export import export_model
+from ...models.capture.gradients import UNTAKEN, watched
+from .data import VisibleImages
+
+SECONDS = 60.0
+CURVES = ("train_loss", "val_loss", "val_accuracy")
+ANY_COPY = "cam"
+# A network kept under another name is the student's own affair: of it, one of these may be the copy of the best epoch.
+CLAIMING = ("baseline", "max_pool", "avg_pool", "gap", "regularized", "deep", "custom")
+SCORES_AXES = 2  # (B, classes)
+FIGURES = ("accuracy", "f1", "parameters")
+
+
+def record_model(namespace: dict[str, Any], name: str, images: VisibleImages, target: Path) -> dict[str, Any]:
+    """Take `models[name]` and what `histories` and `results` say of it; what fails costs only what comes after it.
+
+    `failure` says why there is no model, `unscored` why a model that is there gives no scores.
+    """
+    record: dict[str, Any] = {"kind": "model", "name": name}
+    record["history"] = _curves(_entry(namespace, "histories", name))
+    record["results"] = _figures(_entry(namespace, "results", name))
+    try:
+        model = _model(namespace, name)
+        record["type"] = type(model).__name__[:TEXT]
+        with deadline(SECONDS):
+            record["parameters"] = sum(parameter.numel() for parameter in model.parameters())
+            record |= _steps(namespace, name, model)
+    except BaseException as error:  # noqa: BLE001 - a student's `models` may raise anything
+        record["failure"] = failure(error)
+        return record
+    try:
+        batch = images.of(namespace)
+        with deadline(SECONDS):
+            record |= _outputs(model, batch, target / name)
+        if "outputs" in record:
+            with deadline(SECONDS):
+                record |= _export(model, batch, target / name)
+    except BaseException as error:  # noqa: BLE001 - a student's model may raise anything
+        record["unscored"] = failure(error)
+    return record
+
+
+def _model(namespace: dict[str, Any], name: str) -> nn.Module:
+    models = namespace.get("models")
+    if not isinstance(models, dict):
+        raise AbsentError("models" if models is None else f"models: {type(models).__name__}")
+    if name not in models:
+        raise AbsentError(f'models["{name}"]')
+    model = models[name]
+    if not isinstance(model, nn.Module):
+        raise AbsentError(f'models["{name}"]: {type(model).__name__}')
+    return model
+
+
+def _steps(namespace: dict[str, Any], name: str, model: nn.Module) -> dict[str, Any]:
+    """Say what gradient steps were seen for the model; the one for Task 5 may be a copy of any other."""
+    steps = watched()
+    if steps is None:
+        return {}
+    kept = namespace["models"].items() if name != ANY_COPY else ()
+    others = [other for key, other in kept if key in CLAIMING and key != name and isinstance(other, nn.Module)]
+    return {"gradients": asdict(steps.seen(model, others, name if name in CLAIMING else UNTAKEN))}
+
+
+def _outputs(model: nn.Module, batch: torch.Tensor, folder: Path) -> dict[str, Any]:
+    """Run the live model once, in eval mode; save its scores (B, n), or say what it returned instead of them."""
+    with evaluating(model), torch.no_grad():
+        scores = model(batch)
+    if not isinstance(scores, torch.Tensor):
+        return {"returned": _described(scores)}
+    scores = scores.detach().as_subclass(torch.Tensor).cpu()
+    scores = scores.float() if scores.dtype in {torch.bfloat16, torch.float16} else scores
+    if scores.dim() != SCORES_AXES or len(scores) != len(batch):
+        return {"returned": f"{type(scores).__name__} {tuple(scores.shape)}"[:TEXT]}
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "outputs.npy", scores.contiguous().numpy(), allow_pickle=False)
+    return {"outputs": True}
+
+
+def _described(value: Any) -> str:
+    """Name what a model returned that is no tensor: its type, and how many things it holds."""
+    held = f" ({len(value)})" if isinstance(value, tuple | list | dict) else ""
+    return f"{type(value).__name__}{held}"[:TEXT]
+
+
+def _export(model: nn.Module, batch: torch.Tensor, folder: Path) -> dict[str, Any]:
+    try:
+        exported = export_model(model, batch, folder)
+    except Exception as error:  # noqa: BLE001 - that no method exports is itself what the grader must know
+        return {"export_error": f"{type(error).__name__}: {error}"[:TEXT]}
+    return {"method": exported.method, "train_graph": exported.train_graph}
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put every module of the model in eval mode, and back in the mode it was in."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def _entry(namespace: dict[str, Any], table: str, name: str) -> dict[str, Any] | None:
+    values = namespace.get(table)
+    entry = values.get(name) if isinstance(values, dict) else None
+    return entry if isinstance(entry, dict) else None
+
+
+def _curves(history: dict[str, Any] | None) -> dict[str, Any] | None:
+    if history is None:
+        return None
+    return {curve: _numbers(history.get(curve)) for curve in CURVES}
+
+
+def _figures(results: dict[str, Any] | None) -> dict[str, Any] | None:
+    if results is None:
+        return None
+    return {figure: _number(results.get(figure)) for figure in FIGURES}
+
+
+def _numbers(values: Any) -> list[float | None] | None:
+    try:
+        return [_number(value) for value in islice(values, 10_000)]
+    except Exception:  # noqa: BLE001 - not a sequence of numbers
+        return None
+
+
+def _number(value: Any) -> float | None:
+    """Return a finite float, or None."""
+    try:
+        number = float(value)
+    except Exception:  # noqa: BLE001 - not a number
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,202 @@
+"""Recover the student's image transform from evidence, as our own code: no student code ever touches held-out images.
+
+The probe sent random images through `testset`; from the pairs the judge finds a map that reproduces them: a chain of
+declared geometric steps (Resize, Pad, CenterCrop, Grayscale) or none, then an affine map per channel.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from autograder.engine.text import printable, say
+from autograder.lesson.records import DataRecord, TransformStep
+
+TOLERANCE = {"float16": 1e-3}  # half precision keeps eleven bits
+OTHERWISE = 1e-4
+MAX_SIDE = 256
+MAX_CHANNELS = 16
+CHUNK = 500
+GEOMETRIC = ("Resize", "Pad", "CenterCrop", "Grayscale")
+DTYPES = {np.dtype(name): getattr(torch, name) for name in ("uint8", "int64", "float16", "float32", "float64")}
+
+
+class UnknownTransformError(Exception):
+    """No map that the judge may apply reproduces what the student's transform did."""
+
+
+class Stage(StrEnum):
+    """What the image is when the geometric steps come: they round differently on each."""
+
+    PIL = "PIL"
+    FLOATS = "floats"
+    BYTES = "bytes"
+    BYTES_V2 = "bytes, transforms.v2"
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Declared geometric steps, and what they are applied to."""
+
+    steps: tuple[TransformStep, ...] = ()
+    stage: Stage = Stage.FLOATS
+
+
+@dataclass(frozen=True)
+class ImageTransform:
+    """Our copy of the student's transform: geometry on the raw image, then `scale · pixel / 255 + shift` per channel."""
+
+    geometry: Geometry
+    scale: Tensor
+    shift: Tensor
+    dtype: torch.dtype
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Map uint8 images (N, H, W) or (N, H, W, 3) to what the student's models take, (N, C, H', W')."""
+        return torch.cat([self._chunk(chunk) for chunk in images.split(CHUNK)])
+
+    def _chunk(self, images: Tensor) -> Tensor:
+        pixels = _pixels(images, self.geometry)
+        scale, shift = self.scale.to(pixels.dtype), self.shift.to(pixels.dtype)
+        mapped = pixels * scale[:, None, None] + shift[:, None, None]
+        return (mapped if self.dtype.is_floating_point else mapped.round()).to(self.dtype)
+
+    def describe(self) -> str:
+        """Say it in one line, for the report."""
+        steps = [step.type for step in self.geometry.steps]
+        pairs = zip(self.scale.tolist(), self.shift.tolist(), strict=True)
+        return " → ".join([*steps, ", ".join(f"{a:.4g}·x{b:+.4g}" for a, b in pairs)])
+
+
+def recover(record: DataRecord, raw: Tensor, seen: NDArray[Any]) -> ImageTransform:
+    """Find the map from `raw`, uint8 (N, H, W) or (N, H, W, 3), to `seen`, (N, C, H', W').
+
+    Raises `UnknownTransformError`, whatever the record and `seen` hold.
+    """
+    if not record.repeatable:
+        raise UnknownTransformError(say(pl="jest losowa", en="it is random"))
+    if seen.ndim != 4 or len(seen) != len(raw) or seen.dtype not in DTYPES or not _image_sized(seen.shape[1:]):
+        raise UnknownTransformError(
+            say(
+                pl=f"daje obrazy typu {seen.dtype} o kształcie {seen.shape[1:]}",
+                en=f"images come out as {seen.dtype} of shape {seen.shape[1:]}",
+            )
+        )
+    target = torch.from_numpy(seen.astype(np.float64))
+    tolerance = TOLERANCE.get(seen.dtype.name, OTHERWISE)
+    declared = tuple(step for step in record.steps if step.type in GEOMETRIC)
+    why = say(pl="nie składa się ze znanych kroków", en="its steps are not among those the judge knows")
+    for geometry in (Geometry(), *(Geometry(declared, stage) for stage in Stage if declared)):
+        try:
+            found = _fit(raw, target, geometry, tolerance)
+        except UnknownTransformError as error:
+            why = str(error)
+            continue
+        if found is not None:
+            return ImageTransform(geometry, *found, DTYPES[seen.dtype])
+    raise UnknownTransformError(why)
+
+
+def _image_sized(shape: tuple[int, ...]) -> bool:
+    channels, height, width = shape
+    return 1 <= channels <= MAX_CHANNELS and 1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE
+
+
+def _fit(raw: Tensor, target: Tensor, geometry: Geometry, tolerance: float) -> tuple[Tensor, Tensor] | None:
+    """Least squares per channel; None unless the map reproduces every pixel."""
+    for images in (raw[:1], raw):  # one first: what does not fit costs one image's time and memory
+        pixels = _pixels(images, geometry).double()
+        if pixels.shape[2:] != target.shape[2:] or pixels.shape[1] not in {1, target.shape[1]}:
+            return None
+    pixels = pixels.expand(-1, target.shape[1], -1, -1)
+    mean_x, mean_y = pixels.mean((0, 2, 3)), target.mean((0, 2, 3))
+    dx, dy = pixels - mean_x[:, None, None], target - mean_y[:, None, None]
+    scale = (dx * dy).sum((0, 2, 3)) / (dx * dx).sum((0, 2, 3))
+    shift = mean_y - scale * mean_x
+    error = (pixels * scale[:, None, None] + shift[:, None, None] - target).abs().max()
+    spread = 1 + target.abs().max()
+    if not bool(error <= tolerance * spread):
+        return None
+    return scale, shift
+
+
+def _pixels(images: Tensor, geometry: Geometry) -> Tensor:
+    """Return (N, C, H, W) in [0, 1], each raw image taken through the declared geometry on the way."""
+    steps = [_build(step, geometry.stage) for step in geometry.steps]
+    if steps and geometry.stage is Stage.PIL:
+        return torch.stack([_as_tensor(_apply(steps, Image.fromarray(image))) for image in images.numpy()])
+    stacked = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2)
+    if geometry.stage is Stage.FLOATS:
+        pixels: Tensor = _apply(steps, stacked.float() / 255)
+        return pixels
+    return _apply(steps, stacked).float() / 255  # type: ignore[no-any-return]
+
+
+def _apply(steps: list[Callable[[Any], Any]], image: Any) -> Any:
+    """Apply the steps one by one, within the size that any image may have on the way."""
+    for step in steps:
+        try:
+            image = step(image)
+        except Exception as error:  # torchvision and PIL raise whatever strange parameters make them trip over
+            kind = type(error).__name__
+            raise UnknownTransformError(
+                say(pl=f"jednego z kroków nie da się powtórzyć: {kind}", en=f"a step cannot be repeated, {kind}")
+            ) from error
+        size = image.size if isinstance(image, Image.Image) else image.shape[-2:]
+        if max(size) > 2 * MAX_SIDE:
+            sides = f"{size[0]}×{size[1]}"
+            raise UnknownTransformError(
+                say(pl=f"jeden z kroków daje obrazy o wymiarach {sides}", en=f"a step makes images of {sides}")
+            )
+    return image
+
+
+def _as_tensor(image: Image.Image) -> Tensor:
+    pixels = torch.from_numpy(np.array(image))
+    return (pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)).float() / 255
+
+
+def _build(step: TransformStep, stage: Stage) -> Callable[[Any], Any]:
+    """Build torchvision's own transform from declared parameters, after checking each."""
+    from torchvision import transforms  # noqa: PLC0415 - slow to import, seldom needed
+    from torchvision.transforms import v2  # noqa: PLC0415
+
+    library = v2 if stage is Stage.BYTES_V2 else transforms
+    given = step.parameters
+    try:
+        if step.type == "Resize":
+            mode = transforms.InterpolationMode(str(given.get("interpolation", "bilinear")))
+            longest = None if given.get("max_size") is None else _sizes(given["max_size"])
+            return library.Resize(_sizes(given["size"]), mode, longest, given.get("antialias", True))  # type: ignore[no-any-return]
+        if step.type == "Pad":
+            mode = str(given.get("padding_mode", "constant"))
+            return library.Pad(_sizes(given["padding"]), _fill(given.get("fill", 0)), mode)  # type: ignore[no-any-return]
+        if step.type == "CenterCrop":
+            return library.CenterCrop(_sizes(given["size"]))  # type: ignore[no-any-return]
+        return library.Grayscale(_sizes(given.get("num_output_channels", 1)))  # type: ignore[no-any-return]
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
+        with_what = printable(str(dict(given)), 200)
+        raise UnknownTransformError(
+            say(pl=f"ma krok {step.type} o parametrach {with_what}", en=f"{step.type} with {with_what}")
+        ) from error
+
+
+def _sizes(value: Any) -> int | list[int]:
+    sizes = [int(part) for part in (value if isinstance(value, tuple | list) else (value,))]
+    if not sizes or len(sizes) > 4 or not all(0 <= size <= MAX_SIDE for size in sizes):
+        raise ValueError(value)
+    return sizes[0] if len(sizes) == 1 else sizes
+
+
+def _fill(value: Any) -> int | float:
+    """Return what is padded with: PIL wants a whole number, tensors take any."""
+    number = float(value)
+    if not 0 <= number <= 255:
+        raise ValueError(value)
+    return int(number) if number.is_integer() else number

@@ -1,0 +1,1 @@
+"""Capture inside the sandbox: a model as a graph of tensor operations and weights, gradient steps as they are taken."""
