@@ -156,7 +156,7 @@ JSON = st.recursive(
 KINDS = ["stream", "error", "display_data", "execute_result", "update_display_data", "clear_output", "comm_msg"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(KINDS), st.dictionaries(st.sampled_from(WORDS), JSON)), max_size=8))
 def test_no_content_raises(messages: list[tuple[str, dict[str, Any]]]) -> None:
     """Whatever JSON stands in a message, what is kept is made of texts within the limit."""
