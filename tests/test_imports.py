@@ -19,12 +19,16 @@ IN_ENGINE = (
     {"files"},
     {"notebook", "sandbox"},
     {"evidence"},
-    {"explain", "findings", "collecting"},
-    {"judging", "lesson"},
+    {"outcomes", "findings", "collecting"},
+    {"watch"},
+    {"lesson"},
+    {"judging"},
     {"pages", "lms"},
     {"grading"},
     {"nbgrader"},
 )
+OPEN = {"autograder", "autograder.engine", "autograder.lesson", "autograder.lesson.graders", "reference"}
+"""Packages whose modules are doors themselves; the graders are plain pytest files."""
 INSIDE = ("autograder.engine.inside", "autograder.models.capture", "autograder.lesson.recorders")
 """What goes into the sandbox, and what these may import of each other: each only those before it."""
 
@@ -35,8 +39,8 @@ def modules() -> dict[str, Path]:
     return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in files}
 
 
-def imports(name: str, path: Path) -> set[str]:
-    """Return the modules of the project that one imports, anywhere in its text."""
+def imports(name: str, path: Path, *, names: bool = True) -> set[str]:
+    """Return the modules of the project that one imports, anywhere in its text; with `names` those it imports from packages."""
     found = set()
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     for node in ast.walk(ast.parse(path.read_text())):
@@ -45,7 +49,7 @@ def imports(name: str, path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             base = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
             module = ".".join(part for part in (base, node.module) if part)
-            found |= {f"{module}.{alias.name}" for alias in node.names} | {module}
+            found |= {f"{module}.{alias.name}" for alias in node.names if names} | {module}
     known = modules()
     return {module for module in found if module in known and module != name}
 
@@ -89,6 +93,15 @@ def test_the_engine_is_built_in_layers(name: str) -> None:
     used = {m for m in ours(name) if m.startswith("autograder.engine.")}
     assert {m for m in used if layer(m) > layer(name)} == set()
     assert "torch" not in packages(modules()[name])
+
+
+@pytest.mark.parametrize("name", [name for name in modules() if name.startswith("autograder.")])
+def test_packages_are_entered_by_their_doors(name: str) -> None:
+    """A module imports of another package only what that package's `__init__` names."""
+    doors = {module for module, path in modules().items() if path.name == "__init__.py" and module not in OPEN}
+    own = {name, *(name.rsplit(".", depth)[0] for depth in range(1, name.count(".") + 1))}
+    used = imports(name, modules()[name], names=False)
+    assert {m for m in used if m.rpartition(".")[0] in doors - own and m not in doors} == set()
 
 
 def test_reference_imports_nothing_of_the_autograder() -> None:

@@ -41,11 +41,9 @@ def check(
 
     Exit 0: nothing is wrong; 1: something is damaged, and grading mends or bears it; 2: it cannot be read.
     """
-    from autograder.engine.notebook.assignment import load_assignment
-    from autograder.engine.notebook.check import check as checked
-    from autograder.engine.notebook.check import write_fixed
-    from autograder.engine.notebook.find import find_submissions
-    from autograder.engine.pages.terminal import print_check
+    from autograder.engine.notebook import check as checked
+    from autograder.engine.notebook import find_submissions, load_assignment, write_fixed
+    from autograder.engine.pages import print_check
 
     assignment = load_assignment(chosen_assignment())
     found = [notebook for path in paths for notebook in find_submissions(path, chosen_assignment())]

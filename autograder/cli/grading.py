@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from autograder.cli.app import Language, app, chosen_assignment
 from autograder.engine.interruption import Interruption, interruptible
 from autograder.engine.report import Outcome, Profile, Report
-from autograder.engine.sandbox.room import SandboxKind
+from autograder.engine.sandbox import SandboxKind
 from autograder.engine.text import Lang, printable, speaking
 
 MOST_WARNINGS = 20
@@ -41,10 +41,8 @@ def grade(
     ] = None,
 ) -> None:
     """Run submissions in the sandbox, judge what they computed, write reports."""
-    from autograder.engine.grading.batch import grade_all
-    from autograder.engine.grading.task import Grading
-    from autograder.engine.notebook.assignment import load_assignment
-    from autograder.engine.notebook.find import find_submissions, left_out
+    from autograder.engine.grading import Grading, grade_all
+    from autograder.engine.notebook import find_submissions, left_out, load_assignment
     from autograder.engine.sandbox import require
 
     found_at = {path: find_submissions(path, chosen_assignment(), out) for path in paths}
@@ -70,10 +68,8 @@ def judge(
     junit: Annotated[Path | None, typer.Option(dir_okay=False, help="also write JUnit XML here")] = None,
 ) -> None:
     """Judge stored evidence again; no student code runs."""
-    from autograder.engine.grading.batch import judge_all
-    from autograder.engine.grading.task import Grading
-    from autograder.engine.notebook.assignment import load_assignment
-    from autograder.engine.notebook.find import find_evidence
+    from autograder.engine.grading import Grading, judge_all
+    from autograder.engine.notebook import find_evidence, load_assignment
 
     folders = [folder for path in paths for folder in find_evidence(path)]
     with interruptible() as stopped:
@@ -125,8 +121,7 @@ def _watch(reports: Iterator[Report], total: int, done: list[Report]) -> None:
 def _publish(reports: list[Report], run: _Run) -> None:
     """Print the reports and write the files asked for."""
     from autograder.engine.files import write_whole
-    from autograder.engine.pages.junit import junit
-    from autograder.engine.pages.terminal import print_report, print_summary
+    from autograder.engine.pages import junit, print_report, print_summary
     from autograder.engine.report import encode_all
 
     with speaking(run.lang):

@@ -20,8 +20,8 @@ def report(
     lang: Language = Lang.PL,
 ) -> None:
     """Write one page for the whole class, and a CSV file of everything beside it."""
-    from autograder.engine.notebook.assignment import load_assignment
-    from autograder.engine.pages.classpage import write_class_page
+    from autograder.engine.notebook import load_assignment
+    from autograder.engine.pages import write_class_page
 
     written = write_class_page(graded, load_assignment(chosen_assignment()), lang, out)
     Console().print(
@@ -81,7 +81,7 @@ def export(
 
 def _print_filled(written: Path, filled: Filled, total: int) -> None:
     """Print what an export wrote, and what is to be looked at, by matter."""
-    from autograder.engine.pages.terminal import plain
+    from autograder.engine.pages import plain
 
     by = f", students found by {filled.by!r}" if filled.by else ""
     console = Console(highlight=False)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.cli.release import is_current, leftovers
-from autograder.engine.grading.batch import grade
-from autograder.engine.grading.task import Grading
-from autograder.engine.notebook.assignment import load_assignment
+from autograder.engine.grading import Grading, grade
+from autograder.engine.notebook import load_assignment
 from autograder.engine.report import Kind, Profile, Report
 
 

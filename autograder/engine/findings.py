@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from autograder.engine.errors import EvidenceError
-from autograder.engine.evidence.reader import UNREADABLE
+from autograder.engine.evidence import UNREADABLE
 from autograder.engine.files import read_beneath
 from autograder.engine.text import say
 

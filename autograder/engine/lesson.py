@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from autograder.engine.errors import GraderError
-from autograder.engine.evidence.exchange import Schema
-from autograder.engine.evidence.reader import Evidence
+from autograder.engine.evidence import Evidence, Schema
 from autograder.engine.findings import Findings
-from autograder.engine.judging.watch import Watch
-from autograder.engine.notebook.submission import Submission
+from autograder.engine.notebook import Submission
 from autograder.engine.report import CellReport, Flag, ModelReport, Profile, Report
+from autograder.engine.watch import Watch
 
 
 class Measured(Protocol):

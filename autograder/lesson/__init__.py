@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from autograder import models
-from autograder.engine.evidence.exchange import Schema
-from autograder.engine.judging.watch import Watch
+from autograder.engine.evidence import Schema
 from autograder.engine.lesson import Lesson, Measured
-from autograder.engine.notebook.submission import Submission
+from autograder.engine.notebook import Submission
 from autograder.engine.report import CellReport, Flag, Profile, Report
 from autograder.engine.text import say
+from autograder.engine.watch import Watch
 from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.findings import CNNFindings
 from autograder.lesson.records import WEIGHTS, AnyRecord

@@ -3,8 +3,7 @@
 import ast
 
 from autograder.engine.errors import GraderError
-from autograder.engine.notebook.submission import Submission
-from autograder.engine.notebook.syntax import parse_cell
+from autograder.engine.notebook import Submission, parse_cell
 from autograder.lesson.data import available
 from reference.data import Dataset
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from autograder.engine.evidence.reader import Evidence
+from autograder.engine.evidence import Evidence
 from autograder.lesson.records import AnyRecord, CallRecord, DataRecord, Flavour, LayerRecord, MapRecord, ModelRecord
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from autograder.engine.evidence.records import Name
+from autograder.engine.evidence import Name
 from autograder.engine.findings import Findings
 from autograder.lesson.records import History, Results
 

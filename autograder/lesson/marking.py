@@ -5,7 +5,7 @@ Both stand in the autograded notebook alone, which only instructors see: never i
 
 from collections.abc import Iterator
 
-from autograder.engine.pages.page import shape, whole
+from autograder.engine.pages import shape, whole
 from autograder.engine.report import CellReport, ModelReport, Report
 from autograder.engine.text import number, say
 from autograder.lesson.findings import CNNFindings, ModelFinding

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from autograder.engine.errors import EvidenceError
-from autograder.engine.evidence.probes import generator
-from autograder.engine.judging.verdicts import AbsentError, UndecidedError, absent
-from autograder.engine.judging.watch import Part, Watch
+from autograder.engine.evidence import generator
+from autograder.engine.outcomes import AbsentError, UndecidedError, absent
 from autograder.engine.report import ModelReport, Status
 from autograder.engine.text import printable, say
+from autograder.engine.watch import Part, Watch
 from autograder.lesson.changed import IMAGES, change
 from autograder.lesson.data import Split, load_split
 from autograder.lesson.evidence import LessonEvidence

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from autograder.engine.pages.charts import Panel, panel
+from autograder.engine.pages import Panel, panel
 from autograder.engine.text import count, say
 from autograder.lesson.findings import CNNFindings
 from autograder.lesson.records import History

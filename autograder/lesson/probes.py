@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from autograder.engine.evidence.probes import Probe, generator
+from autograder.engine.evidence import Probe, generator
 
 Array = NDArray[np.generic]
 IMAGE_SHAPES = {"grey": (16, 28, 28), "colour": (16, 32, 32, 3)}

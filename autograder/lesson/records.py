@@ -6,8 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from autograder.engine.evidence.reader import MAX_ARRAY
-from autograder.engine.evidence.records import Failure, KeptFile, Name, Record, Text, Whole
+from autograder.engine.evidence import MAX_ARRAY, Failure, KeptFile, Name, Record, Text, Whole
 from autograder.models import MAX_GRAPH_BYTES, MAX_WEIGHT_BYTES
 
 WEIGHTS = "weights.npz"

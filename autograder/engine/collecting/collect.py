@@ -20,11 +20,23 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_
 from autograder.engine import inside
 from autograder.engine.collecting.runner import Runner, SandboxEndedError, bounded_memory
 from autograder.engine.errors import GraderError
-from autograder.engine.evidence.exchange import Schema, seal, take, withdraw, write_requests
-from autograder.engine.evidence.probes import Probe, seed_for
-from autograder.engine.evidence.records import CellRun, EvidenceFile, Failure, Fault, Probed, Record
-from autograder.engine.inside.bootstrap import KERNEL_PROBE
-from autograder.engine.notebook.submission import Cell, Submission
+from autograder.engine.evidence import (
+    CellRun,
+    EvidenceFile,
+    Failure,
+    Fault,
+    Probe,
+    Probed,
+    Record,
+    Schema,
+    seal,
+    seed_for,
+    take,
+    withdraw,
+    write_requests,
+)
+from autograder.engine.inside import KERNEL_PROBE
+from autograder.engine.notebook import Cell, Submission
 from autograder.engine.report import Profile, Timing
 from autograder.engine.sandbox import Limits, Room, SandboxKind, memory_guard
 from autograder.engine.text import say
@@ -58,7 +70,7 @@ BOOTSTRAP = """
 import sys, types
 sys.modules["splot_inside"] = types.ModuleType("splot_inside")
 sys.modules["splot_inside"].__path__ = [{code!r}]
-from splot_inside.engine.inside.bootstrap import prepare
+from splot_inside.engine.inside import prepare
 prepare(shell, {inbox!r}, {outbox!r}, {recorders!r})
 """
 

@@ -23,8 +23,8 @@ from zmq import ZMQError
 
 from autograder.engine.collecting.kept import Kept
 from autograder.engine.errors import GraderError
-from autograder.engine.evidence.records import CellRun, Failure, Fault
-from autograder.engine.inside.bootstrap import CUT
+from autograder.engine.evidence import CellRun, Failure, Fault
+from autograder.engine.inside import CUT
 from autograder.engine.sandbox import Cause, Room, death, kernel_manager, left_out
 
 MIB = 2**20

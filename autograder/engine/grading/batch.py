@@ -8,9 +8,7 @@ from pathlib import Path
 from autograder.engine.errors import SplotError
 from autograder.engine.grading.task import Grading, Task, folder_of, to_grade, to_judge
 from autograder.engine.grading.workers import each
-from autograder.engine.notebook.assignment import Assignment
-from autograder.engine.notebook.find import refuse_overlap
-from autograder.engine.notebook.submission import student_of
+from autograder.engine.notebook import Assignment, refuse_overlap, student_of
 from autograder.engine.report import Report
 from autograder.engine.text import Lang
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from autograder.engine.deletion import delete
 from autograder.engine.errors import GraderError, SplotError
-from autograder.engine.evidence.exchange import withdraw
+from autograder.engine.evidence import withdraw
 from autograder.engine.files import share_with_group, sync_folder, write_report
 from autograder.engine.grading.task import Task
 from autograder.engine.report import Report

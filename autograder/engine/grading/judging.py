@@ -19,16 +19,16 @@ from typing import BinaryIO
 import msgspec
 
 from autograder.engine.errors import GraderError, SplotError
-from autograder.engine.evidence.reader import Evidence
+from autograder.engine.evidence import Evidence
 from autograder.engine.files import write_whole
 from autograder.engine.findings import FILE
 from autograder.engine.grading.confinement import confined, end_with_parent
 from autograder.engine.grading.task import JudgeLimits, Task, reason_of
-from autograder.engine.judging.judge import judge
-from autograder.engine.judging.watch import Cause, Part, Setback, SetbackError, Watch
+from autograder.engine.judging import judge
 from autograder.engine.lesson import find_lesson
 from autograder.engine.report import Report, encode
 from autograder.engine.text import printable
+from autograder.engine.watch import Cause, Part, Setback, SetbackError, Watch
 
 RESERVE_S = 60.0
 """For all but the models where their time is up; and for the findings, once the report is there."""

@@ -4,15 +4,14 @@ from contextlib import suppress
 
 import msgspec
 
-from autograder.engine.collecting.collect import TIME_LIMITS, Collection, collect
+from autograder.engine.collecting import TIME_LIMITS, Collection, collect
 from autograder.engine.errors import SplotError
-from autograder.engine.evidence.exchange import withdraw
-from autograder.engine.evidence.reader import Evidence
+from autograder.engine.evidence import Evidence, withdraw
 from autograder.engine.grading.judging import judged
 from autograder.engine.grading.task import Task, reason_of
-from autograder.engine.judging.judge import gather_probes
+from autograder.engine.judging import gather_probes
 from autograder.engine.lesson import find_lesson
-from autograder.engine.notebook.submission import Submission, read_submission
+from autograder.engine.notebook import Submission, read_submission
 from autograder.engine.report import Profile, Report, Timing
 from autograder.engine.sandbox import SandboxKind, require
 from autograder.engine.text import say

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.engine.errors import SplotError
-from autograder.engine.notebook.assignment import Assignment
-from autograder.engine.notebook.submission import student_of
+from autograder.engine.notebook import Assignment, student_of
 from autograder.engine.report import Outcome, Profile, Report
 from autograder.engine.sandbox import Limits, SandboxKind
 from autograder.engine.text import Lang

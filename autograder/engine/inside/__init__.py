@@ -3,3 +3,21 @@
 It knows no answer: it gets names and inputs (`request.json` and arrays in the inbox) and writes records and arrays to the
 outbox. Whatever it reports is untrusted; the grader checks form and content on its side. Standard library only.
 """
+
+from .bootstrap import CUT, KERNEL_PROBE, after_import, prepare
+from .failures import HOLDING, TEXT, AbsentError, DeadlineError, deadline, failure
+from .requests import Recorder
+
+__all__ = [
+    "CUT",
+    "HOLDING",
+    "KERNEL_PROBE",
+    "TEXT",
+    "AbsentError",
+    "DeadlineError",
+    "Recorder",
+    "after_import",
+    "deadline",
+    "failure",
+    "prepare",
+]

@@ -16,15 +16,13 @@ import msgspec
 import pytest
 
 from autograder.engine.errors import GraderError, SplotError
-from autograder.engine.evidence.probes import Probe
-from autograder.engine.evidence.records import EvidenceFile
+from autograder.engine.evidence import EvidenceFile, Probe
 from autograder.engine.files import PRIVATE, write_whole
 from autograder.engine.findings import FILE
 from autograder.engine.judging import plugin
 from autograder.engine.judging.plugin import FAULTS, MEASURED, VERDICTS, WATCH, Verdict
-from autograder.engine.judging.watch import Watch
 from autograder.engine.lesson import Lesson, find_lesson
-from autograder.engine.notebook.assignment import Assignment, Item
+from autograder.engine.notebook import Assignment, Item
 from autograder.engine.report import (
     NOT_EXAMINED,
     CellReport,
@@ -39,6 +37,7 @@ from autograder.engine.report import (
     totals,
 )
 from autograder.engine.text import Lang, speaking
+from autograder.engine.watch import Watch
 
 
 def judge(folder: Path, assignment: Assignment, lang: Lang = Lang.PL, watch: Watch | None = None) -> Report:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from autograder.engine.errors import EvidenceError, GraderError
-from autograder.engine.evidence.reader import Evidence
-from autograder.engine.judging.verdicts import AbsentError, SettledError, UndecidedError
-from autograder.engine.judging.watch import Part, Setback, SetbackError, Watch
+from autograder.engine.evidence import Evidence
 from autograder.engine.lesson import Measured, find_lesson
+from autograder.engine.outcomes import AbsentError, SettledError, UndecidedError
 from autograder.engine.report import Profile, Status
 from autograder.engine.text import Lang, say, speaking
+from autograder.engine.watch import Part, Setback, SetbackError, Watch
 
 
 @dataclass(frozen=True)

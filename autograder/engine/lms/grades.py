@@ -9,8 +9,8 @@ import msgspec
 
 from autograder.engine.errors import SplotError
 from autograder.engine.lms.sheet import Sheet, number
-from autograder.engine.notebook.find import find_reports
-from autograder.engine.pages.page import points
+from autograder.engine.notebook import find_reports
+from autograder.engine.pages import points
 from autograder.engine.report import CellReport, Kind, Outcome, Report, read_report
 from autograder.engine.text import as_meant, say
 

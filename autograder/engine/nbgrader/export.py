@@ -15,8 +15,8 @@ from traitlets import Bool, Enum, Unicode
 from autograder.engine.errors import SplotError
 from autograder.engine.lms import Bonus, Filled, Grade, Rules, System, fill_file
 from autograder.engine.nbgrader.settings import Splot
-from autograder.engine.notebook.assignment import Item, load_assignment
-from autograder.engine.pages.page import points
+from autograder.engine.notebook import Item, load_assignment
+from autograder.engine.pages import points
 from autograder.engine.text import speaking
 
 

@@ -7,8 +7,8 @@ from nbgrader.api import Gradebook
 
 from autograder.engine.errors import GraderError
 from autograder.engine.nbgrader.settings import Splot
-from autograder.engine.notebook.assignment import Assignment, load_assignment
-from autograder.engine.pages.feedback import Mark, write_feedback
+from autograder.engine.notebook import Assignment, load_assignment
+from autograder.engine.pages import Mark, write_feedback
 from autograder.engine.report import CellReport, Kind, read_report
 from autograder.engine.text import say, speaking
 

@@ -11,17 +11,13 @@ from nbformat.v4 import new_markdown_cell, new_output
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from autograder.engine.errors import GraderError
-from autograder.engine.evidence.reader import Evidence
+from autograder.engine.evidence import Evidence
 from autograder.engine.findings import Findings, findings_or_none
-from autograder.engine.grading.batch import grade, regrade
-from autograder.engine.grading.task import Grading, folder_of
+from autograder.engine.grading import Grading, folder_of, grade, regrade
 from autograder.engine.lesson import Lesson, find_lesson
 from autograder.engine.nbgrader.settings import Splot
-from autograder.engine.notebook.assignment import Assignment, load_assignment
-from autograder.engine.notebook.find import refuse_overlap
-from autograder.engine.notebook.reading import read_ipynb
-from autograder.engine.notebook.submission import student_of
-from autograder.engine.pages.page import figures, points
+from autograder.engine.notebook import Assignment, load_assignment, read_ipynb, refuse_overlap, student_of
+from autograder.engine.pages import figures, points
 from autograder.engine.report import CellReport, Kind, Outcome, Profile, Report, Status
 from autograder.engine.sandbox import SandboxKind
 from autograder.engine.text import printable, say, speaking

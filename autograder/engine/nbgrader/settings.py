@@ -7,7 +7,7 @@ from traitlets import Enum, Float, Unicode
 from traitlets.config import LoggingConfigurable
 
 from autograder.engine.report import Profile
-from autograder.engine.sandbox.room import SandboxKind
+from autograder.engine.sandbox import SandboxKind
 from autograder.engine.text import Lang
 
 

@@ -19,12 +19,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_
 from nbgrader.api import Gradebook
 
 from autograder.engine.errors import SubmissionError
-from autograder.engine.grading.batch import grade
+from autograder.engine.grading import grade
 from autograder.engine.nbgrader.grade import how
 from autograder.engine.nbgrader.settings import Splot
-from autograder.engine.notebook.assignment import Assignment, load_assignment
-from autograder.engine.notebook.reading import Picture, picture_kind
-from autograder.engine.notebook.submission import Cell, read_submission
+from autograder.engine.notebook import Assignment, Cell, Picture, load_assignment, picture_kind, read_submission
 from autograder.engine.report import Kind
 from autograder.engine.text import say, speaking
 

@@ -15,8 +15,7 @@ from autograder.engine.errors import SplotError
 from autograder.engine.files import write_whole
 from autograder.engine.findings import Findings, findings_or_none
 from autograder.engine.lesson import find_lesson
-from autograder.engine.notebook.assignment import Assignment
-from autograder.engine.notebook.find import find_reports
+from autograder.engine.notebook import Assignment, find_reports
 from autograder.engine.pages.charts import histogram
 from autograder.engine.pages.feedback import FILE
 from autograder.engine.pages.page import figures, render

@@ -10,8 +10,7 @@ from autograder.engine.errors import SplotError, SubmissionError
 from autograder.engine.files import write_whole
 from autograder.engine.findings import findings_or_none
 from autograder.engine.lesson import find_lesson
-from autograder.engine.notebook.assignment import Assignment
-from autograder.engine.notebook.submission import read_submission
+from autograder.engine.notebook import Assignment, read_submission
 from autograder.engine.pages.page import render
 from autograder.engine.report import CellReport, Check, Kind, Outcome, Report, Status, read_report
 from autograder.engine.text import Lang, speaking

@@ -9,7 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from autograder.engine.notebook.check import Checked
+from autograder.engine.notebook import Checked
 from autograder.engine.pages.page import points, status_name
 from autograder.engine.report import CellReport, Kind, Outcome, Report, Status
 from autograder.engine.text import number, printable, say

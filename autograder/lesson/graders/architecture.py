@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from autograder.engine.judging.verdicts import AbsentError, UndecidedError
+from autograder.engine.outcomes import AbsentError, UndecidedError
 from autograder.engine.text import say
 from autograder.lesson.graders.ablation import SEED, Search
 from autograder.lesson.graders.effect import AVERAGING, DEFAULTS, effective_parameters, effects, is_activation

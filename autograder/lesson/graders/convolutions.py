@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograder.engine.evidence.probes import generator
-from autograder.engine.evidence.records import Fault
-from autograder.engine.judging.verdicts import absent
+from autograder.engine.evidence import Fault, generator
+from autograder.engine.outcomes import absent
 from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.probes import Arguments, Array, CallProbe
 from autograder.lesson.records import CallRecord, Flavour, call_array

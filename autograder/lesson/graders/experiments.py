@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from autograder.engine.judging.verdicts import AbsentError, UndecidedError
+from autograder.engine.outcomes import AbsentError, UndecidedError
 from autograder.engine.text import say
 from autograder.lesson.graders.architecture import (
     Flow,

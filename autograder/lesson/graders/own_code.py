@@ -8,7 +8,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
-from autograder.engine.notebook.syntax import parse_cell, plain_statements
+from autograder.engine.notebook import parse_cell, plain_statements
 from autograder.lesson.evidence import LessonEvidence
 
 NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)

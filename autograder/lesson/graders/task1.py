@@ -2,7 +2,7 @@
 
 import pytest
 
-from autograder.engine.judging.verdicts import UndecidedError
+from autograder.engine.outcomes import UndecidedError
 from autograder.engine.text import say
 from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.graders.convolutions import Answers, close, inputs, sheet

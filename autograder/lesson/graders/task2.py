@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from autograder.engine.judging.verdicts import absent
+from autograder.engine.outcomes import absent
 from autograder.engine.text import say
 from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.probes import LayerProbe

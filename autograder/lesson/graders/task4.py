@@ -2,7 +2,7 @@
 
 import pytest
 
-from autograder.engine.judging.verdicts import AbsentError, UndecidedError, settled
+from autograder.engine.outcomes import AbsentError, UndecidedError, settled
 from autograder.engine.text import say
 from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.graders.architecture import (

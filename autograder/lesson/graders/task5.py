@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from autograder.engine.errors import EvidenceError
-from autograder.engine.evidence.records import Fault
-from autograder.engine.judging.verdicts import AbsentError, SettledError, UndecidedError, absent, settled
-from autograder.engine.notebook.syntax import parse_cell
+from autograder.engine.evidence import Fault
+from autograder.engine.notebook import parse_cell
+from autograder.engine.outcomes import AbsentError, SettledError, UndecidedError, absent, settled
 from autograder.engine.text import number, say
 from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.graders.activations import (

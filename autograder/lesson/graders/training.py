@@ -3,7 +3,7 @@
 import re
 
 from autograder.engine.errors import EvidenceError
-from autograder.engine.judging.verdicts import AbsentError, UndecidedError, settled
+from autograder.engine.outcomes import AbsentError, UndecidedError, settled
 from autograder.engine.text import number, say
 from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.measure import REALLY_TRAINED, REQUIRED, Measurements

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograder.engine.errors import EvidenceError
-from autograder.engine.judging.verdicts import AbsentError, UndecidedError
+from autograder.engine.outcomes import AbsentError, UndecidedError
 from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.findings import Comparison
 from autograder.lesson.graders.convolutions import Answer, Answers, Expected, Float, close, tolerance

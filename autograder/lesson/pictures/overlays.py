@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from autograder.engine.errors import EvidenceError
-from autograder.engine.judging.verdicts import AbsentError, UndecidedError
+from autograder.engine.outcomes import AbsentError, UndecidedError
 from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.findings import Overlay
 from autograder.lesson.graders.task5 import CELL, judged_model

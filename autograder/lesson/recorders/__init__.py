@@ -9,8 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ...engine.inside.bootstrap import after_import
-from ...engine.inside.requests import Recorder
+from ...engine.inside import Recorder, after_import
 
 CIFAR = "torchvision.datasets.cifar"
 
@@ -47,7 +46,7 @@ def recorders() -> dict[str, Recorder]:
 
 
 def _watch_gradients(_torch: ModuleType) -> None:
-    from ...models.capture.gradients import watch
+    from ...models.capture import watch
 
     watch()
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...engine.inside.failures import TEXT, AbsentError, DeadlineError, deadline, failure
+from ...engine.inside import TEXT, AbsentError, DeadlineError, deadline, failure
 from .observe import Observed, observed
 
 SECONDS = 20.0

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import Subset, default_collate
 
-from ...engine.inside.failures import TEXT, AbsentError, deadline, failure
+from ...engine.inside import TEXT, AbsentError, deadline, failure
 
 BATCH = 100
 SHOWN = 8

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from ...engine.inside.failures import TEXT, AbsentError, failure
+from ...engine.inside import TEXT, AbsentError, failure
 
 
 def record_layer(namespace: dict[str, Any], name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ...engine.inside.failures import TEXT, AbsentError, deadline, failure
+from ...engine.inside import TEXT, AbsentError, deadline, failure
 from .calls import as_array, describe, find_function
 from .data import VisibleImages
 from .models import evaluating

@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ...engine.inside.failures import TEXT, AbsentError, deadline, failure
-from ...models.capture.export import export_model
-from ...models.capture.gradients import UNTAKEN, watched
+from ...engine.inside import TEXT, AbsentError, deadline, failure
+from ...models.capture import UNTAKEN, export_model, watched
 from .data import VisibleImages
 
 SECONDS = 60.0

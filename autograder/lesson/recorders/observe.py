@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from ...engine.inside.failures import HOLDING
+from ...engine.inside import HOLDING
 
 CONVOLUTION = re.compile(r"conv(?!ert)")
 TORCH_LIBRARIES = frozenset(

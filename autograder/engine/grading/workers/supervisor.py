@@ -27,9 +27,9 @@ from autograder.engine.grading.confinement import conceal, confined, end_with_pa
 from autograder.engine.grading.folders import held, run_folder, set_aside
 from autograder.engine.grading.stages import carry_out
 from autograder.engine.grading.task import Task, reason_of
-from autograder.engine.judging.judge import gather_probes
+from autograder.engine.judging import gather_probes
 from autograder.engine.lesson import Lesson, find_lesson
-from autograder.engine.pages.feedback import leave_feedback
+from autograder.engine.pages import leave_feedback
 from autograder.engine.report import Report, encode, read_report
 from autograder.engine.text import speaking
 

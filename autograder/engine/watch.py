@@ -1,0 +1,133 @@
+"""What the judge is at work on, so that its end costs that part and not the report.
+
+A part is one of `models`, or what else the checks of one graded cell do. Where the judge crashed at a part, ran out of
+time or memory or broke, that part is set aside and all else is judged again (`grading/judging.py`).
+"""
+
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+import msgspec
+
+from autograder.engine.errors import EvidenceError, GraderError, out_of_memory
+from autograder.engine.outcomes import AbsentError, UndecidedError
+from autograder.engine.report import Report, Status
+from autograder.engine.text import printable, say
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One of `models` by its name, or a graded cell by its id."""
+
+    is_model: bool
+    name: Annotated[str, msgspec.Meta(max_length=128)]
+
+    def __str__(self) -> str:
+        return f'models["{self.name}"]' if self.is_model else self.name
+
+
+class Cause(StrEnum):
+    """Why a part was set aside: the part's own doing, or not."""
+
+    CRASH = "crash"
+    TIME = "time"
+    MEMORY = "memory"
+    KILLED = "killed"
+    FAULT = "fault"
+    BUDGET = "budget"
+
+
+_OWN_DOING = {Cause.CRASH: Status.ERROR, Cause.TIME: Status.TIMEOUT, Cause.MEMORY: Status.MEMORY}
+
+
+class Setback(msgspec.Struct, frozen=True):
+    """What ended the judge at a part; `detail` is the signal, the seconds or the place in our code."""
+
+    cause: Cause
+    detail: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+    @classmethod
+    def of(cls, error: Exception) -> Self:
+        """Say what an exception that is no verdict means."""
+        if out_of_memory(error):
+            return cls(Cause.MEMORY)
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        return cls(Cause.FAULT, printable(f"{type(error).__name__}, {Path(last.filename).name}:{last.lineno}", 200))
+
+    def verdict(self, part: Part) -> AbsentError | UndecidedError:
+        """Return what the part's checks raise: 0 where the model brought it about, else a person decides."""
+        what = say(
+            pl=f"Modelu {part} nie można było ocenić" if part.is_model else "Tej części nie można było ocenić",
+            en=f"{part} could not be judged" if part.is_model else "This part could not be judged",
+        )
+        if part.is_model and self.cause in _OWN_DOING:
+            appeal = say(
+                pl="Jeśli uważasz, że to pomyłka, napisz do osoby prowadzącej.",
+                en="If you think that this is a mistake, ask your instructor.",
+            )
+            return AbsentError(_OWN_DOING[self.cause], f"{what}: {self.why}. {appeal}")
+        decides = say(pl="Oceni to osoba prowadząca.", en="A person will judge it.")
+        return UndecidedError(f"{what}: {self.why}. {decides}")
+
+    @property
+    def why(self) -> str:
+        """The cause in words."""
+        wordings = {
+            Cause.CRASH: ("program oceniający zakończył się awaryjnie ({})", "the judge crashed ({})"),
+            Cause.TIME: ("trwało to dłużej niż {}", "it took more than {}"),
+            Cause.MEMORY: ("zabrakło pamięci", "there was not enough memory"),
+            Cause.KILLED: ("program oceniający został zatrzymany z zewnątrz ({})", "the judge was stopped ({})"),
+            Cause.FAULT: ("to błąd programu oceniającego ({})", "this is a fault of the judge ({})"),
+            Cause.BUDGET: (
+                "skończył się czas na ocenę całej pracy ({})",
+                "the time for judging the whole submission was used up ({})",
+            ),
+        }
+        pl, en = wordings[self.cause]
+        return say(pl=pl, en=en).format(self.detail)
+
+
+class SetbackError(GraderError):
+    """The judge broke at a part, or ran out of memory there."""
+
+    def __init__(self, part: Part, setback: Setback) -> None:
+        super().__init__(f"The judge could not finish {part}: {setback.cause} {setback.detail}".strip())
+        self.part = part
+        self.setback = setback
+
+
+class Watch:
+    """Is told what the judge is at work on. This one, for judging by hand, sets nothing aside and has no limits."""
+
+    aside: Mapping[Part, Setback] = {}
+
+    def enter(self, part: Part) -> None:
+        """Note that work on a part begins, perhaps inside another's."""
+
+    def leave(self) -> None:
+        """Note that it is over for now, and work on what surrounds it goes on."""
+
+    def decided(self, report: Report) -> None:
+        """Take the report; what comes after it is for pages only."""
+
+    def require(self, part: Part) -> None:
+        """Raise `AbsentError` or `UndecidedError` where a part has been set aside."""
+        setback = self.aside.get(part)
+        if setback is not None:
+            raise setback.verdict(part)
+
+    @contextmanager
+    def at(self, part: Part) -> Iterator[None]:
+        """Note what the block works on; what it raises that is no verdict becomes a `SetbackError`."""
+        self.enter(part)
+        try:
+            yield
+        except (AbsentError, AssertionError, EvidenceError, GraderError, UndecidedError):
+            raise
+        except Exception as error:
+            raise SetbackError(part, Setback.of(error)) from error
+        finally:
+            self.leave()

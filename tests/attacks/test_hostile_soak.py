@@ -1,0 +1,22 @@
+"""The attacks that wait for long, or stand close to another: graded for real, as one class beside two honest students."""
+
+import pytest
+
+from tests.attacks.hostile_class import Arena, assert_class_untouched, assert_held, graded_together
+from tests.engine.sandboxed_kernel import needs_bubblewrap
+from tests.submissions.hostile import ATTACKS, Attack
+
+pytestmark = [needs_bubblewrap, pytest.mark.soak]
+CHOSEN = [attack for attack in ATTACKS if attack.soak]
+graded = graded_together(CHOSEN)
+
+
+@pytest.mark.parametrize("attack", CHOSEN, ids=lambda attack: attack.name)
+def test_it_gains_nothing_and_gets_nowhere(attack: Attack, graded: Arena) -> None:
+    """Its score is what its honest part earns, no canary is in its results, and its report says what happened, in time."""
+    assert_held(attack, graded)
+
+
+def test_nobody_else_noticed(graded: Arena) -> None:
+    """Host files and neighbours are as before, listeners heard nothing, nothing still runs, the honest have their points."""
+    assert_class_untouched(graded)

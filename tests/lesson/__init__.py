@@ -1,0 +1,1 @@
+"""Tests of this lesson: its graders, data, notebook and pictures."""

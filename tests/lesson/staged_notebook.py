@@ -1,0 +1,97 @@
+"""A notebook whose evidence can be taken again, cell by cell, after more of its code ran; judged check by check.
+
+For trusted code of our own tests only, as `tests/unsandboxed.py`, which judges a whole notebook.
+"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from autograder.engine.evidence.exchange import take, write_requests
+from autograder.engine.evidence.records import EvidenceFile
+from autograder.engine.inside.requests import Requests
+from autograder.engine.judging.judge import gather_probes
+from autograder.engine.outcomes import AbsentError, UndecidedError
+from autograder.engine.report import Profile
+from autograder.engine.text import Lang, speaking
+from autograder.lesson import LESSON
+from autograder.lesson.data import data_folder
+from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.measure import Measurements
+from autograder.lesson.recorders import recorders
+from autograder.models.capture.gradients import watch
+from tests.unsandboxed import DATA, IMPORTS, SEED
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The notebook's names, and the folder that holds the evidence taken of them."""
+
+    folder: Path
+    namespace: dict[str, Any]
+
+    @classmethod
+    def of(cls, folder: Path, *sources: str, cells: tuple[str, ...]) -> "Bench":
+        """Run a notebook on the `quick` profile and take evidence at these test cells."""
+        watch()
+        bench = cls(folder, {"DATA_FOLDER": str(data_folder(Profile.QUICK))})
+        file = EvidenceFile(
+            submission="bench.ipynb", student="bench", assignment="cnn", digest="", seed=SEED,
+            profile=Profile.QUICK, dataset="FashionMNIST", sandbox="none",
+        )  # fmt: skip
+        bench._write(file)
+        (folder / "notebook.ipynb").write_text('{"cells": []}')
+        bench._run(IMPORTS, DATA, *sources)
+        bench._take(cells)
+        return bench
+
+    def then(self, folder: Path, source: str, *cells: str) -> "Bench":
+        """Run more code on copies of the names and of `models`, and take evidence at these cells again.
+
+        A function of the notebook's own still writes where it was defined.
+        """
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        bench = replace(self, folder=folder, namespace=self.namespace | {"models": dict(self.namespace["models"])})
+        bench._run(source)
+        bench._take(cells)
+        return bench
+
+    @property
+    def evidence(self) -> LessonEvidence:
+        """What was taken."""
+        return LessonEvidence(self.folder)
+
+    def _run(self, *sources: str) -> None:
+        for source in sources:
+            exec(compile(source, "bench", "exec"), self.namespace)  # noqa: S102 - our own tests' code
+
+    def _take(self, cells: tuple[str, ...]) -> None:
+        inbox, outbox = self.folder / "inbox", self.folder / "outbox"
+        probe, asked = Requests(self.namespace, str(inbox), str(outbox), recorders()), gather_probes(LESSON)
+        probed = {old.cell: old for old in self.evidence.file.probed}
+        for cell in cells:
+            write_requests(asked[cell], SEED, inbox / cell)
+            probe.take(cell)
+            probed[cell] = take(outbox, cell, self.folder, LESSON.schema)
+        self._write(msgspec.structs.replace(self.evidence.file, probed=tuple(probed.values())))
+
+    def _write(self, file: EvidenceFile) -> None:
+        (self.folder / "evidence.json").write_bytes(msgspec.json.encode(file))
+
+
+def said(check: Callable[..., None], *arguments: LessonEvidence | Measurements | object) -> str:
+    """Run one check and return its message in English; empty where it passed, "? …" where it is undecided."""
+    with speaking(Lang.EN):
+        try:
+            check(*arguments)
+        except AbsentError as absent:
+            return absent.message
+        except UndecidedError as undecided:
+            return f"? {undecided}"
+        except AssertionError as wrong:
+            return str(wrong) or "failed without a message"
+    return ""
