@@ -32,11 +32,11 @@ needs_bubblewrap = pytest.mark.skipif(
 )
 
 
-class Lab:
-    """One kernel in a room, driven by nbclient."""
+class SandboxedKernel:
+    """One kernel in a sandbox, driven by nbclient."""
 
     def __init__(self, room: Room) -> None:
-        self.room = room
+        self.sandbox = room
         self.manager = kernel_manager(room)
         self._runner = asyncio.Runner()
         self._client = NotebookClient(
@@ -87,17 +87,17 @@ class Lab:
 @contextmanager
 def opened(
     folder: Path, kind: SandboxKind = SandboxKind.BWRAP, limits: Limits = SMALL, data: Path | None = None
-) -> Iterator[Lab]:
-    """Start a kernel in a room of its own, with a probe package in `folder`."""
+) -> Iterator[SandboxedKernel]:
+    """Start a kernel in a sandbox of its own, with a probe package in `folder`."""
     probe = folder / "probe"
     probe.mkdir(exist_ok=True)
     (probe / "__init__.py").write_text("ANSWER = 42\n", "utf-8")
     with Room.open(kind, code={"probe": probe}, data=data, limits=limits) as room:
-        lab = Lab(room)
+        kernel = SandboxedKernel(room)
         try:
-            yield lab
+            yield kernel
         finally:
-            lab.close()
+            kernel.close()
 
 
 def gone(pids: list[int], within_s: float = 5) -> bool:

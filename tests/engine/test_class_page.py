@@ -26,7 +26,7 @@ from autograder.engine.report import CellReport, Check, Kind, Outcome, Report, S
 from autograder.engine.text import Lang
 from autograder.lesson.pages import median_curve
 from tests.engine.graded_pages import anatomy, findings_saying, leave, report_saying
-from tests.engine.test_report import REPORT
+from tests.engine.reports import REPORT
 
 SPLOT = [sys.executable, "-c", "from autograder.cli import main; main()"]
 

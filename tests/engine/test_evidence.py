@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from autograder.engine.errors import EvidenceError
 from autograder.engine.evidence.reader import Executed
 from autograder.engine.evidence.records import CellRun, EvidenceFile, Failure, Fault, Probed
-from autograder.engine.report import Profile, Timing
+from autograder.engine.report import Timing
 from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.records import (
     CallRecord,
@@ -26,18 +26,12 @@ from autograder.lesson.records import (
     Results,
     TransformStep,
 )
+from tests.evidence import evidence_file
 
 pytestmark = pytest.mark.usefixtures("english")
 
 LOSS: Epochs = (2.3, None, 0.5)
-FILE = EvidenceFile(
-    submission="submitted/anna/cnn/cnn.ipynb",
-    student="anna",
-    assignment="cnn",
-    digest="d" * 64,
-    seed="s" * 64,
-    profile=Profile.QUICK,
-    dataset="FashionMNIST",
+FILE = evidence_file(
     sandbox="bwrap",
     notes=("a note",),
     runs=(

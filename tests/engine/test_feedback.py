@@ -30,7 +30,7 @@ from autograder.lesson.words import expectation
 from reference.convolution import convolution
 from reference.data import Dataset
 from tests.engine.graded_pages import anatomy, findings_saying, graded, leave
-from tests.engine.test_report import REPORT
+from tests.engine.reports import REPORT
 
 MODELS = ["baseline", "max_pool", "avg_pool", "gap", "regularized", "deep", "custom"]
 

@@ -1,99 +1,18 @@
-"""Grades in Moodle's worksheet and Canvas's gradebook, read back as each of them imports.
+"""Grades in Moodle's worksheet, read back as Moodle imports them."""
 
-The importers below are written from the LMSs' own sources: Moodle's mod/assign/feedback/offline/{importgradeslib,locallib}.php
-and lib/moodlelib.php, Canvas's lib/gradebook_importer.rb.
-"""
-
-import csv
 import io
-import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from autograder.engine.errors import SplotError
 from autograder.engine.lms import Bonus, Filled, Grade, Matter, Rules, fill_moodle
+from tests.engine.lms_importers import ENGLISH, IN_ENGLISH, IN_POLISH, MoodleSite, worksheet
 
-ENGLISH = (
-    "Identifier,Full name,ID number,Email address,Status,Grade,Maximum grade,Grade can be changed,"
-    "Last modified (submission),Last modified (grade),Feedback comments"
-)
-POLISH = (
-    'Identyfikator,"Pełna nazwa",Numer ID,"Adres e-mail",Status,Ocena,"Maksymalna ocena","Ocena może zostać zmieniona",'
-    '"Ostatnia modyfikacja (zadanie)","Ostatnia modyfikacja (ocena)","Komentarz zwrotny"'
-)
-DATE = '"Monday, 16 November 2026, 10:15 AM"'
-
-
-def worksheet(*, polish: bool = False, end: str = "\n", bom: bool = True, most: str = "20") -> bytes:
-    """Return a worksheet of four students, as Moodle lets it be downloaded."""
-    header, participant, mark = (POLISH, "Uczestnik ", ",") if polish else (ENGLISH, "Participant ", ".")
-    points = f'"{most},00"' if polish else f"{most}.00"
-    old = f'"12{mark}00"' if polish else "12.00"
-    students = (
-        f'{participant}101,"Anna Nowak",s1001,anna.nowak@example.edu,"Submitted, for grading",,',
-        f'{participant}102,"Łukasz Żak",s1002,lukasz@example.edu,Submitted,{old},',
-        f'{participant}103,"=Ewa ""Ewka"" Lis",s1003,ewa@example.edu,Submitted,,',
-        f'{participant}104,"Jan Kos",s1004,jan@example.edu,"No submission",,',
-    )
-    lines = [
-        header,
-        *(f"{student}{points},Yes,-,{DATE},{comment}" for student, comment in zip(students, COMMENTS, strict=True)),
-    ]
-    return b"\xef\xbb\xbf" * bom + "".join(line + end for line in lines).encode()
-
-
-COMMENTS = ("", '"<p>Dobrze,\ntak trzymać</p>"', "", "")
 ANNA = Grade("anna.nowak", 16.0, 20.0, bonus=1.5, comment='Zadanie 1 „<b>": 4 / 4')
 LUKASZ = Grade("lukasz", 17.25, 20.0, comment="Zadanie 1: 4 / 4")
 EWA = Grade("ewa", 19.5, 20.0, bonus=3.0)
-
-
-@dataclass(frozen=True)
-class MoodleSite:
-    """What an upload of a worksheet does, in one language."""
-
-    columns: tuple[str, str, str, str]
-    participant: str
-    decimal: str
-    most: float = 20.0
-
-    def grades(self, content: bytes, current: dict[int, float]) -> dict[int, float]:
-        """Return the grades that Moodle writes, by participant; `current` holds those it has."""
-        rows = self._rows(content)
-        identifier, grade, modified, _ = (rows[0].index(column) for column in self.columns)
-        assert modified > grade > identifier
-        taken: dict[int, float] = {}
-        for row in rows[1:]:
-            number = int(row[identifier][len(self.participant) :])
-            value = self._unformat(row[grade])
-            if value is not None and 0 <= value <= self.most and current.get(number) != value:
-                taken[number] = value
-        return taken
-
-    def comments(self, content: bytes) -> dict[int, str]:
-        """Return the comments that Moodle writes, by participant."""
-        rows = self._rows(content)
-        identifier, comment = (rows[0].index(self.columns[place]) for place in (0, 3))
-        return {int(row[identifier][len(self.participant) :]): row[comment] for row in rows[1:]}
-
-    def _rows(self, content: bytes) -> list[list[str]]:
-        """csv_import_reader: commas, the same number of fields in every row, or nothing is read."""
-        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig").replace("\r\n", "\n"), newline="")))
-        assert {len(row) for row in rows} == {len(rows[0])}
-        return rows
-
-    def _unformat(self, text: str) -> float | None:
-        """unformat_float: spaces go, the language's decimal mark becomes a point, what follows a number is cut off."""
-        found = re.match(r"-?\d*\.?\d*", text.strip().replace(" ", "").replace(self.decimal, "."))
-        return float(found[0]) if found and found[0] else None
-
-
-IN_ENGLISH = MoodleSite(("Identifier", "Grade", "Last modified (grade)", "Feedback comments"), "Participant ", ".")
-IN_POLISH = MoodleSite(
-    ("Identyfikator", "Ocena", "Ostatnia modyfikacja (ocena)", "Komentarz zwrotny"), "Uczestnik ", ","
-)
 
 
 @pytest.mark.parametrize(("polish", "site"), [(False, IN_ENGLISH), (True, IN_POLISH)])

@@ -1,4 +1,4 @@
-"""Grades in Canvas's gradebook, read back by an importer written from Canvas's own lib/gradebook_importer.rb."""
+"""Grades in Canvas's gradebook, read back as Canvas imports them."""
 
 import csv
 import io
@@ -9,58 +9,10 @@ import pytest
 
 from autograder.engine.errors import SplotError
 from autograder.engine.lms import Bonus, Grade, Matter, Rules, fill_canvas
+from tests.engine.lms_importers import GRADEBOOK, imported
 
-HEADER = "Student,ID,SIS User ID,SIS Login ID,Section,Notes,MLP (77),CNN (78),Assignments Current Score,Final Score"
-GRADEBOOK = (
-    f"{HEADER}\n"
-    ",,,,,,,Manual Posting,,\n"
-    "    Points Possible,,,,,,10.00,20.00,(read only),(read only)\n"
-    '"Nowak, Anna",501,s1001,anowak,"A and B",,9.50,,95.00,95.00\n'
-    '"Żak, Łukasz",502,s1002,lzak,A,"late, twice",7.00,12.00,70.00,70.00\n'
-    '"\'=Lis, Ewa",503,s1003,elis,A,,8.00,EX,80.00,80.00\n'
-    '"Kos, Jan",504,s1004,jkos,A,,,N/A,,\n'
-    '"Student, Test",505,,abc123,A,,,,,\n'
-).encode()
 ANNA = Grade("anowak", 16.0, 20.0, bonus=1.5)
 LUKASZ = Grade("lzak", 17.25, 20.0, bonus=3.0)
-
-
-def imported(content: bytes) -> dict[int, dict[str, str]]:
-    """Return what Canvas reads: of each student, by id, the text in each assignment's column."""
-    text = content.decode("utf-8-sig")
-    rows = [
-        [_normal(field) for field in row]
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
-    ]
-    header, rest = rows[0], rows[1:]
-    assert "Student" in header[0] or "LastName" in header[0]
-    place = header.index("Section")
-    columns = {title: column for column, title in enumerate(header) if column > place and re.search(r"\(\d+\)$", title)}
-    students = [row for row in rest if "Points Possible" not in row[0] and not all(map(_muted, row))]
-    return {
-        int(row[header.index("ID")]): {title: row[column].strip() for title, column in columns.items()}
-        for row in students
-    }
-
-
-def _delimiter(text: str) -> str:
-    """identify_delimiter: semicolons where they give more fields in each of the first lines."""
-    lines = text.splitlines()[:3]
-    counts = {mark: {len(next(csv.reader([line], delimiter=mark))) for line in lines} for mark in ";,"}
-    semicolons, commas = (next(iter(counts[mark])) if len(counts[mark]) == 1 else 0 for mark in ";,")
-    return ";" if semicolons > commas else ","
-
-
-def _normal(field: str) -> str:
-    """decimal_comma_to_period: the last comma or point of a number is its decimal mark."""
-    if not re.fullmatch(r"-?[0-9.,]+%?", field):
-        return field
-    *whole, last = re.split(r"[,.]", field)
-    return f"{''.join(whole)}.{last}" if whole else last
-
-
-def _muted(field: str) -> bool:
-    return re.fullmatch(r"\s*(Muted|Manual Posting.*)?\s*", field, re.IGNORECASE) is not None
 
 
 @pytest.mark.parametrize("name", ["CNN (78)", "CNN", "78"])

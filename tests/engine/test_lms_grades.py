@@ -17,9 +17,8 @@ from autograder.engine.lms import Bonus, Grade, grade_of, read_grades, write_tab
 from autograder.engine.lms.grades import read_marks
 from autograder.engine.report import Outcome, Report
 from autograder.engine.text import Lang, speaking
-from tests.engine.test_lms import IN_ENGLISH, worksheet
-from tests.engine.test_lms_canvas import GRADEBOOK, imported
-from tests.engine.test_report import REPORT
+from tests.engine.lms_importers import GRADEBOOK, IN_ENGLISH, imported, worksheet
+from tests.engine.reports import REPORT
 
 SPLOT = [sys.executable, "-c", "from autograder.cli import main; main()"]
 MARKS = {"c_tests": 1.5, "d_answer": 1.0}

@@ -17,15 +17,12 @@ from autograder.engine.grading.task import Grading
 from autograder.engine.nbgrader.grade import told
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.report import CellReport, Check, Kind, Outcome, Profile, Report, Status, read_report
-from tests.engine.nbgrader_course import Course
+from tests.engine.nbgrader_course import IMPORTS, RICH, Course
 from tests.pasted_pictures import picture
 from tests.submissions import RIGHT, WRONG, build
-from tests.submissions.fitted import FITTED_CELLS
-from tests.submissions.right import TASK_1, TASK_2
+from tests.submissions.right import TASK_1
 
-IMPORTS = "import os\nimport warnings\nimport numpy as np\nimport torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
 LIGHT = {"install": IMPORTS, "task3_data": "", "task3_training": "", "task3_baseline": ""} | TASK_1
-RICH = {"install": IMPORTS + "from torchvision import datasets, transforms\n"} | TASK_1 | TASK_2 | FITTED_CELLS
 ANSWER = """Najlepsza jest sieć bazowa, bo $a < b$. <script>canary("markdown")</script>
 
 ![wykres](attachment:wykres.png) ![rysunek](attachment:rysunek.svg)"""

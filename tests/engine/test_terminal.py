@@ -13,7 +13,7 @@ from autograder.engine.pages.page import points
 from autograder.engine.pages.terminal import plain, print_report, print_summary
 from autograder.engine.report import CellReport, Check, Kind, Outcome, Report, Status
 from autograder.engine.text import Lang, speaking
-from tests.engine.test_report import REPORT
+from tests.engine.reports import REPORT
 
 ESC = "\x1b"
 

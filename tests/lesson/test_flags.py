@@ -24,7 +24,7 @@ from autograder.lesson.flags import RULES, raise_flags
 from autograder.lesson.measure import REQUIRED, Measurements
 from autograder.lesson.words import meaning
 from tests.engine.graded_pages import leave
-from tests.engine.test_report import REPORT
+from tests.engine.reports import REPORT
 from tests.submissions.fitted import COUNTS, FITTED_CELLS
 from tests.submissions.right import TASK_1, TASK_3, TASK_5
 from tests.unsandboxed import DATA, failed, judged
