@@ -10,7 +10,7 @@ from autograder.engine.evidence.records import CellRun, EvidenceFile, Failure, F
 from autograder.engine.outcomes import AVAILABLE, AbsentError, SettledError, UndecidedError, absent, explain, settled
 from autograder.engine.report import Profile, Status
 from autograder.engine.text import Lang, speaking
-from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.observations import LessonEvidence
 
 SOLUTION, TESTS = "task3_baseline", "task3_training_tests"
 CELLS: list[tuple[str | None, bool]] = [("task3_helpers", True), (None, False), (SOLUTION, False), (TESTS, True)]

@@ -19,9 +19,9 @@ from autograder.engine.outcomes import AbsentError, UndecidedError
 from autograder.engine.report import Profile
 from autograder.engine.text import Lang, speaking
 from autograder.lesson import LESSON
-from autograder.lesson.data import data_folder
-from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.datasets import data_folder
 from autograder.lesson.measure import Measurements
+from autograder.lesson.observations import LessonEvidence
 from autograder.lesson.recorders import recorders
 from autograder.models.capture.gradients import watch
 from tests.unsandboxed import DATA, IMPORTS, SEED
