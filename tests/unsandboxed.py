@@ -19,7 +19,7 @@ from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.report import CellReport, Profile, Report
 from autograder.engine.text import Lang
 from autograder.lesson import LESSON
-from autograder.lesson.data import data_folder
+from autograder.lesson.datasets import data_folder
 from autograder.lesson.recorders import recorders
 from autograder.models.capture.gradients import watch
 from tests.evidence import SEED, evidence_file, write_evidence_file

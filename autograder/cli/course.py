@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 
@@ -87,26 +86,8 @@ def calibrate(
     seeds: Annotated[int, typer.Option(min=1, help="seeds of each network for --falls")] = 3,
 ) -> None:
     """Measure the accuracy thresholds over seeds (about an hour a data set without a GPU)."""
-    from autograder.lesson.calibrate import calibrate as measure
-    from autograder.lesson.data import available
-    from autograder.lesson.falls import measure_falls
-    from autograder.lesson.thresholds import PATH, read, write
-    from reference.data import Dataset
+    from autograder.lesson import recalibrate
 
-    unknown = sorted(set(datasets or ()) - set(Dataset))
-    if unknown:
-        raise SplotError(f"There is no data set {unknown[0]}; the grader knows {', '.join(Dataset)}.")
     console = Console()
-    for dataset in map(Dataset, datasets or [dataset for dataset in Dataset if available(dataset)]):
-        path = out or PATH
-        before = (read(path) if path.exists() else {}).get(dataset.value)
-        if not falls or before is None:
-            before = measure(
-                dataset, report=lambda run: console.print(run.subject.name, run.profile, run.seed, run.accuracy)
-            )
-        lost = measure_falls(dataset, seeds, lambda fall: console.print(fall.name, fall.profile, fall.seed, fall.fall))
-        found = msgspec.structs.replace(before, falls=lost)
-        write(path, (read(path) if path.exists() else {}) | {dataset.value: found})
-        console.print(
-            f"{dataset}: full {found.full}, quick {found.quick}; {path} written.", markup=False, highlight=False
-        )
+    for line in recalibrate(datasets or [], out, seeds, only_falls=falls):
+        console.print(line, markup=False, highlight=False)

@@ -73,6 +73,8 @@ def _drop_own(path: Path) -> None:
     with suppress(ValueError):
         notebook = json.loads(path.read_text("utf-8"))
         notebook.get("metadata", {}).pop("splot", None)
+        for cell in notebook.get("cells", ()):
+            cell.get("metadata", {}).get("splot", {}).pop("private", None)
         path.write_text(json.dumps(notebook, ensure_ascii=False), "utf-8")
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from autograder.engine.evidence import Name
 from autograder.engine.findings import Findings
-from autograder.lesson.records import History, Results
+from autograder.lesson.observations import History, Results
 
 SCHEMA: Final = "splot/findings/v1"
 

@@ -15,7 +15,7 @@ from autograder.engine.files import write_report
 from autograder.engine.report import CellReport, Check, Flag, Kind, ModelReport, Profile, Report, Status
 from autograder.engine.text import Lang
 from autograder.lesson.findings import Best, CNNFindings, Comparison, Layer, Misread, ModelFinding, Overlay
-from autograder.lesson.records import History, Results
+from autograder.lesson.observations import History, Results
 from tests.engine.reports import REPORT
 from tests.submissions.convolutions import LOOPS, WRONG_WAYS
 from tests.submissions.fitted import FITTED_CELLS

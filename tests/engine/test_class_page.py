@@ -24,7 +24,7 @@ from autograder.engine.pages.classpage import (
 )
 from autograder.engine.report import CellReport, Check, Kind, Outcome, Report, Status
 from autograder.engine.text import Lang
-from autograder.lesson.pages import median_curve
+from autograder.lesson.presentation import median_curve
 from tests.engine.graded_pages import anatomy, findings_saying, leave, report_saying
 from tests.engine.reports import REPORT
 

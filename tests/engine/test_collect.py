@@ -20,9 +20,8 @@ from autograder.engine.notebook.submission import Cell, Submission
 from autograder.engine.report import Profile
 from autograder.engine.sandbox import Limits
 from autograder.lesson import LESSON
-from autograder.lesson.data import data_folder
-from autograder.lesson.evidence import LessonEvidence
-from autograder.lesson.records import Flavour
+from autograder.lesson.datasets import data_folder
+from autograder.lesson.observations import Flavour, LessonEvidence
 from tests.submissions.convolutions import LOOPS
 
 TEST = "task1_convolution_tests"

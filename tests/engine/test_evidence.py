@@ -13,14 +13,14 @@ from autograder.engine.errors import EvidenceError
 from autograder.engine.evidence.reader import Executed
 from autograder.engine.evidence.records import CellRun, EvidenceFile, Failure, Fault, Probed
 from autograder.engine.report import Timing
-from autograder.lesson.evidence import LessonEvidence
-from autograder.lesson.records import (
+from autograder.lesson.observations import (
     CallRecord,
     DataRecord,
     Epochs,
     Flavour,
     History,
     LayerRecord,
+    LessonEvidence,
     MapRecord,
     ModelRecord,
     Results,

@@ -17,16 +17,13 @@ from autograder.engine.notebook.submission import read_submission
 from autograder.engine.pages.feedback import Mark, feedback, leave_feedback, place, write_feedback
 from autograder.engine.report import Outcome, Profile, Report, Status, read_report
 from autograder.engine.text import Lang, speaking
-from autograder.lesson.data import load_split
-from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.datasets import load_split
 from autograder.lesson.findings import CNNFindings
 from autograder.lesson.graders.convolutions import arguments
 from autograder.lesson.graders.task1 import RANDOM, SHAPES, SHEET
 from autograder.lesson.measure import Measurements
-from autograder.lesson.pictures import look
-from autograder.lesson.pictures.comparisons import comparisons
-from autograder.lesson.records import Flavour
-from autograder.lesson.words import expectation
+from autograder.lesson.observations import Flavour, LessonEvidence
+from autograder.lesson.pictures import comparisons, draw_findings
 from reference.convolution import convolution
 from reference.data import Dataset
 from tests.engine.graded_pages import anatomy, findings_saying, graded, leave
@@ -88,7 +85,7 @@ def test_the_error_map_is_where_the_error_is(folder: Path, tmp_path: Path) -> No
             answer[2, 1, 3] += np.abs(answer).max() / 50
         for flavour in Flavour:
             np.save(evidence.folder / "arrays" / f"{probe.cell}-{probe.name}-{flavour}.npy", answer)
-    (shown,) = [it for it in comparisons(evidence) if it.function == "convolution"]
+    (shown,) = [it for it in comparisons(Measurements(evidence)) if it.function == "convolution"]
     assert [(y, x, level) for y, row in enumerate(shown.errors) for x, level in enumerate(row) if level] == [(2, 1, 2)]
 
 
@@ -148,7 +145,7 @@ def test_nothing_of_the_grader_is_on_the_page(page: str, folder: Path) -> None:
 def test_every_graded_cell_says_what_was_expected_and_where(lang: Lang, assignment: Assignment) -> None:
     """A sentence in each language, and a heading of the notebook."""
     with speaking(lang):
-        said = {item.grade_id: expectation(item.grade_id) for item in assignment.items}
+        said = {item.grade_id: item.expectation for item in assignment.items}
     assert all(text.endswith(".") for text in said.values()), said
     assert len(set(said.values())) == len(said)
     assert all(place(assignment, cell).heading for cell in said)
@@ -186,7 +183,7 @@ def test_a_fault_in_one_picture_costs_that_picture(folder: Path, findings: CNNFi
     """With one map damaged, what was drawn of Task 1 and of the models is as it was, and the instructor is told."""
     evidence = LessonEvidence(Path(shutil.copytree(folder / "evidence", tmp_path / "evidence")))
     (evidence.folder / "arrays" / "map-gap-0.npy").write_bytes(b"\x93NUMPY")
-    found = look(evidence, Measurements(evidence))
+    found = draw_findings(Measurements(evidence))
     assert found.faults == ("overlays: EvidenceError",)
     assert found.overlays == ()
     assert found.comparisons == findings.comparisons

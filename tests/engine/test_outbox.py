@@ -19,7 +19,7 @@ from autograder.engine.evidence import exchange as module
 from autograder.engine.evidence.exchange import take
 from autograder.engine.evidence.records import Fault, Probed
 from autograder.lesson import LESSON
-from autograder.lesson.records import CallRecord, Flavour, ModelRecord
+from autograder.lesson.observations import CallRecord, Flavour, ModelRecord
 
 pytestmark = pytest.mark.usefixtures("english")
 

@@ -9,7 +9,7 @@ from autograder.engine.evidence.records import CellRun, Failure, Fault
 from autograder.engine.outcomes import AVAILABLE, AbsentError, SettledError, UndecidedError, absent, explain, settled
 from autograder.engine.report import Profile, Status
 from autograder.engine.text import Lang, speaking
-from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.observations import LessonEvidence
 from tests.evidence import evidence_file, write_evidence_file
 
 SOLUTION, TESTS = "task3_baseline", "task3_training_tests"

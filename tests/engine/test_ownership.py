@@ -23,7 +23,7 @@ from autograder.engine.grading.workers.dispatch import _dismiss
 from autograder.engine.nbgrader.grade import how
 from autograder.engine.nbgrader.settings import Splot
 from autograder.engine.report import Outcome, Profile, Report, read_report
-from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.observations import LessonEvidence
 from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, again, task
 from tests.engine.sandboxed_kernel import needs_bubblewrap
 

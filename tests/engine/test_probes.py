@@ -9,7 +9,7 @@ import pytest
 
 from autograder.engine.errors import GraderError
 from autograder.engine.evidence.probes import generator, seed_for
-from autograder.lesson.probes import IMAGE_SHAPES, random_images
+from autograder.lesson.observations import IMAGE_SHAPES, random_images
 
 
 @pytest.fixture(autouse=True)

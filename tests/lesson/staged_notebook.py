@@ -18,9 +18,9 @@ from autograder.engine.outcomes import AbsentError, UndecidedError
 from autograder.engine.report import Profile
 from autograder.engine.text import Lang, speaking
 from autograder.lesson import LESSON
-from autograder.lesson.data import data_folder
-from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.datasets import data_folder
 from autograder.lesson.measure import Measurements
+from autograder.lesson.observations import LessonEvidence
 from autograder.lesson.recorders import recorders
 from autograder.models.capture.gradients import watch
 from tests.evidence import SEED, evidence_file, write_evidence_file

@@ -11,7 +11,7 @@ from autograder.engine.evidence.records import Probed
 from autograder.lesson.graders import task5
 from autograder.lesson.graders.activations import correlation, flat
 from autograder.lesson.measure import Measurements
-from autograder.lesson.records import MapRecord
+from autograder.lesson.observations import MapRecord
 from tests.lesson.staged_notebook import StagedNotebook, message_of
 from tests.submissions.maps import HOOKS, MODELS, NETWORKS, RIGHT_WAYS, UNFIT_MODELS, WRONG_WAYS, resized
 

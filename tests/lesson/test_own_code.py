@@ -6,9 +6,9 @@ import nbformat
 import pytest
 
 from autograder.engine.evidence.records import CellRun, Failure, Fault
-from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.graders.own_code import library_convolutions
 from autograder.lesson.graders.task1 import CELL
+from autograder.lesson.observations import LessonEvidence
 from tests.evidence import evidence_file, write_evidence_file
 
 TORCH = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nimport numpy as np"

@@ -19,7 +19,7 @@ from torch.utils.checkpoint import checkpoint
 from autograder.engine.inside.bootstrap import _AfterImport
 from autograder.lesson.measure import REQUIRED
 from autograder.lesson.recorders import _watch_gradients
-from autograder.lesson.recorders.models import CLAIMING, _steps
+from autograder.lesson.recorders.networks import CLAIMING, _steps
 from autograder.models.capture.gradients import Seen, Steps, watch, watched
 from tests.models.training import STEPS, X, Y, net, train
 
@@ -364,7 +364,7 @@ assert "torch" not in sys.modules
 shell.run_cell("import torch\\nw = torch.ones(2, 3, requires_grad=True)\\nfor _ in range(7): (w * w).sum().backward()")
 from autograder.lesson.measure import REQUIRED
 from autograder.models.capture.gradients import watched
-from autograder.lesson.recorders.models import CLAIMING, _steps
+from autograder.lesson.recorders.networks import CLAIMING, _steps
 print([(dict(group.shapes), group.steps) for group in watched()._groups.values()])
 """
 

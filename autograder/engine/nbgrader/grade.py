@@ -12,7 +12,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 from autograder.engine.errors import GraderError
 from autograder.engine.evidence import Evidence
-from autograder.engine.findings import Findings, findings_or_none
+from autograder.engine.findings import findings_or_none
 from autograder.engine.grading import Grading, folder_of, grade, regrade
 from autograder.engine.lesson import Lesson, find_lesson
 from autograder.engine.nbgrader.settings import Splot
@@ -140,7 +140,7 @@ class Grade(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no type
         self.log.info("%s: %s of %s points, bonus %s", report.student, report.score, report.max_score, report.bonus)
         evidence = Evidence(folder_of(settings.out, report.student, assignment) / "evidence")
         with speaking(settings.speech):
-            _fill(nb, report, evidence, find_lesson(assignment.lesson))
+            _fill(nb, report, evidence, assignment)
         resources["splot"] = report
         return nb, resources
 
@@ -176,17 +176,20 @@ def _report(path: Path, assignment: Assignment, settings: Splot, *, run: bool) -
     return regrade(folder, assignment, settings.speech)
 
 
-def _fill(notebook: NotebookNode, report: Report, evidence: Evidence, lesson: Lesson) -> None:
+def _fill(notebook: NotebookNode, report: Report, evidence: Evidence, assignment: Assignment) -> None:
     """Give each cell its outputs, and a person what is needed to mark written answers, and what is worth a look."""
     executed = {f"cell-{index}": cell for index, cell in enumerate(evidence.notebook.cells)}
     cells = {cell.id: cell for cell in report.cells}
+    lesson = find_lesson(assignment.lesson)
     findings = findings_or_none(evidence.folder, lesson.findings)
+    schemes = {item.grade_id: item.scheme for item in assignment.items}
     filled = []
     for node in notebook.cells:
         meta = node.metadata.get("nbgrader", {})
         cell = cells.get(meta.get("grade_id", ""))
         if cell is not None and cell.kind is Kind.MANUAL:
-            filled.append(_beside(cell, report, findings, lesson))
+            measured = lesson.beside(cell, report, findings)
+            filled.append(_beside(cell, [schemes.get(cell.id, ""), *measured]))
         if cell is not None and cell.kind is Kind.AUTO and meta["points"] != cell.points:
             raise GraderError(
                 f"{cell.id} is worth {meta['points']:g} points in the gradebook and {cell.points:g} in source/; "
@@ -199,13 +202,13 @@ def _fill(notebook: NotebookNode, report: Report, evidence: Evidence, lesson: Le
     notebook.cells = [*flagged(report, lesson), *filled]
 
 
-def _beside(cell: CellReport, report: Report, findings: Findings, lesson: Lesson) -> NotebookNode:
-    """Return the cell that stands before a written answer: what the lesson has to say to whoever marks it."""
+def _beside(cell: CellReport, parts: list[str]) -> NotebookNode:
+    """Return the cell that stands before a written answer: its marking scheme, and what was measured."""
     for_whom = say(
         pl="tylko dla osoby prowadzącej; nie trafia do studentów", en="for the instructor only; no student sees this"
     )
-    parts = [f"#### {cell.title}: 0–{points(cell.points)} *({for_whom})*", *lesson.beside(cell, report, findings)]
-    parts.append("&nbsp;")  # formgrader puts the answer right below
+    # Formgrader puts the answer right below.
+    parts = [f"#### {cell.title}: 0–{points(cell.points)} *({for_whom})*", *parts, "&nbsp;"]
     markdown = new_markdown_cell("\n\n".join(filter(None, parts)))
     markdown.id = f"{cell.id}-scheme"[:64]
     return markdown  # type: ignore[no-any-return]

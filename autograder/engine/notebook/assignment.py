@@ -1,7 +1,9 @@
 """The instructor's notebook: which cells there are, which are locked, what each is worth.
 
-Points live in the notebook's nbgrader metadata and nowhere else; a bonus in `metadata.splot.bonus`,
-a title in `metadata.splot.title`. The notebook's own `metadata.splot.lesson` names what grades it.
+Points live in the notebook's nbgrader metadata and nowhere else; in `metadata.splot` a graded cell has its `title`, a
+`bonus`, its `expectation` (what the task asks for, never how it is checked), and under `private`, which never leaves the
+instructor's notebook, the marking `scheme` of a written answer. The notebook's own `metadata.splot.lesson` names what
+grades it.
 """
 
 from dataclasses import dataclass
@@ -33,18 +35,32 @@ class TemplateCell:
 
 @dataclass(frozen=True)
 class Item:
-    """What is graded: the cell, who decides it, what it is worth."""
+    """What is graded: the cell, who decides it, what it is worth, what is said of it (in the language in force)."""
 
     grade_id: str
     kind: Kind
     points: float
     title_pl: str
     title_en: str
+    expectation_pl: str = ""
+    expectation_en: str = ""
+    scheme_pl: str = ""
+    scheme_en: str = ""
 
     @property
     def title(self) -> str:
-        """The title in the language in force."""
+        """What pages call it."""
         return say(pl=self.title_pl, en=self.title_en)
+
+    @property
+    def expectation(self) -> str:
+        """What the task asks for, in a sentence that students read."""
+        return say(pl=self.expectation_pl, en=self.expectation_en)
+
+    @property
+    def scheme(self) -> str:
+        """How a written answer is marked, as Markdown that only instructors read."""
+        return say(pl=self.scheme_pl, en=self.scheme_en)
 
 
 @dataclass(frozen=True)
@@ -107,11 +123,16 @@ def _parse(name: str, notebook: Any) -> Assignment:
 def _item(grade_id: str, meta: dict[str, Any], ours: dict[str, Any]) -> Item:
     bonus = ours.get("bonus")
     kind = Kind.MANUAL if meta.get("solution") else Kind.AUTO
-    title = ours.get("title", {})
+    title, expectation = ours.get("title", {}), ours.get("expectation", {})
+    scheme = ours.get("private", {}).get("scheme", {})
     return Item(
         grade_id,
         Kind.BONUS if bonus else kind,
         float(bonus or meta["points"]),
         title.get("pl", grade_id),
         title.get("en", grade_id),
+        expectation.get("pl", ""),
+        expectation.get("en", ""),
+        scheme.get("pl", ""),
+        scheme.get("en", ""),
     )

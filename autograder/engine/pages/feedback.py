@@ -186,7 +186,7 @@ def feedback(
             penalty=penalty,
             reason=_own_fault(report, assignment, lang),
             places={row.cell.id: place(assignment, row.cell.id) for row in judged},
-            expectation=lesson.expectation,
+            expectations={item.grade_id: item.expectation for item in assignment.items},
             **lesson.page(findings),
         )
 
