@@ -19,7 +19,7 @@ IN_ENGINE = (
     {"files"},
     {"notebook", "sandbox"},
     {"evidence"},
-    {"outcomes", "findings", "collecting"},
+    {"outcomes", "collecting"},
     {"watch"},
     {"lesson"},
     {"judging"},

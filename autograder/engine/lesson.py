@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from autograder.engine.errors import GraderError
-from autograder.engine.evidence import Evidence, Schema
-from autograder.engine.findings import Findings
+from autograder.engine.evidence import Evidence, Findings, Schema
 from autograder.engine.notebook import Submission
 from autograder.engine.report import CellReport, Flag, ModelReport, Profile, Report
 from autograder.engine.watch import Watch

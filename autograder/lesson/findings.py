@@ -4,8 +4,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from autograder.engine.evidence import Name
-from autograder.engine.findings import Findings
+from autograder.engine.evidence import Findings, Name
 from autograder.lesson.observations import History, Results
 
 SCHEMA: Final = "splot/findings/v1"

@@ -39,13 +39,13 @@ FILE = evidence_file(
         CellRun(1, "task1_convolution", 1.5, Failure(Fault.ERROR, "ValueError", "zły rozmiar", 3), images=2),
     ),
     probed=(
-        Probed.of(
+        Probed.from_records(
             "a_tests", CallRecord("random", Flavour.TORCH, array=True), LayerRecord("case_1", padding_name="same")
         ),
-        Probed.of(
+        Probed.from_records(
             "b_tests", ModelRecord("gap", history=History(LOSS), results=Results(0.9)), MapRecord("cam", "gap", 0, 9)
         ),
-        Probed.of(
+        Probed.from_records(
             "c_tests", DataRecord("FashionMNIST", 1000, steps=(TransformStep("Resize", {"size": (32.0, 32.0)}),))
         ),
         Probed("d_tests", failure=Failure(Fault.TIMEOUT, "", "120 s")),
@@ -197,7 +197,7 @@ def test_the_students_code_and_text_are_told_from_the_instructors(tmp_path: Path
 )
 def test_outputs_of_any_type_print_something_or_nothing(output: dict[str, object]) -> None:
     """A notebook that shows a number where text belongs cannot stop its own judging."""
-    assert Executed.of({"cells": [cell("x", None, output)]}).printed.strip() in {"", "a"}
+    assert msgspec.convert({"cells": [cell("x", None, output)]}, Executed).printed.strip() in {"", "a"}
 
 
 def test_a_refusal_that_quotes_a_stranger_stays_a_sentence() -> None:

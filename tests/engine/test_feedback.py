@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from autograder.engine.errors import EvidenceError, SplotError, SubmissionError
-from autograder.engine.findings import read_findings
+from autograder.engine.evidence.reader import read_findings
 from autograder.engine.notebook.assignment import Assignment, load_assignment
 from autograder.engine.notebook.submission import read_submission
 from autograder.engine.pages.feedback import Mark, feedback, leave_feedback, place, write_feedback

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from autograder.engine.errors import EvidenceError
-from autograder.engine.findings import read_findings
+from autograder.engine.evidence.reader import read_findings
 from autograder.engine.grading.task import Grading, JudgeLimits
 from autograder.engine.grading.workers import each
 from autograder.engine.outcomes import AbsentError, UndecidedError

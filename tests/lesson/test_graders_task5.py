@@ -148,7 +148,7 @@ def test_forged_records_never_pass(forged: dict[str, int], notebook: StagedNoteb
     changed = notebook.then(tmp_path, HOOKS, task5.CELL)
     file, taken = changed.evidence.file, changed.evidence.taken[task5.CELL]
     maps = (msgspec.structs.replace(r, **forged) for r in taken if isinstance(r, MapRecord))
-    probed = (*(p for p in file.probed if p.cell != task5.CELL), Probed.of(task5.CELL, *maps))
+    probed = (*(p for p in file.probed if p.cell != task5.CELL), Probed.from_records(task5.CELL, *maps))
     (tmp_path / "evidence.json").write_bytes(msgspec.json.encode(msgspec.structs.replace(file, probed=probed)))
     assert judged(changed)[0] == "?"
 

@@ -19,9 +19,8 @@ from typing import BinaryIO
 import msgspec
 
 from autograder.engine.errors import GraderError, SplotError
-from autograder.engine.evidence import Evidence
+from autograder.engine.evidence import FINDINGS_FILE, Evidence
 from autograder.engine.files import write_whole
-from autograder.engine.findings import FILE
 from autograder.engine.grading.confinement import confined, end_with_parent
 from autograder.engine.grading.task import JudgeLimits, Task, reason_of
 from autograder.engine.judging import judge
@@ -65,7 +64,7 @@ def judged(task: Task, digest: str | None = None) -> Report:
 def _forget_findings(task: Task) -> None:
     evidence = task.folder / "evidence"
     with suppress(OSError):
-        for path in (evidence / FILE, *evidence.glob(f".{FILE}-*")):
+        for path in (evidence / FINDINGS_FILE, *evidence.glob(f".{FINDINGS_FILE}-*")):
             path.unlink(missing_ok=True)
 
 
@@ -128,7 +127,7 @@ class _Rounds:
         """Leave no findings but the fault: the report is whole without them."""
         with suppress(SplotError):
             findings = find_lesson(self.task.assignment.lesson).findings(faults=(self._reason(status),))
-            write_whole(self.task.folder / "evidence" / FILE, msgspec.json.encode(findings))
+            write_whole(self.task.folder / "evidence" / FINDINGS_FILE, msgspec.json.encode(findings))
 
 
 def _read(answer: BinaryIO) -> Report | _Broken | None:

@@ -16,9 +16,8 @@ import msgspec
 import pytest
 
 from autograder.engine.errors import GraderError, SplotError
-from autograder.engine.evidence import EvidenceFile, Probe
+from autograder.engine.evidence import FINDINGS_FILE, EvidenceFile, Probe
 from autograder.engine.files import PRIVATE, write_whole
-from autograder.engine.findings import FILE
 from autograder.engine.judging import plugin
 from autograder.engine.judging.plugin import FAULTS, MEASURED, VERDICTS, WATCH, Verdict
 from autograder.engine.lesson import Lesson, find_lesson
@@ -167,7 +166,7 @@ def _leave_findings(config: pytest.Config, lesson: Lesson, folder: Path) -> None
     measured = config.stash.get(MEASURED, None)
     if measured is not None:
         with contextlib.suppress(SplotError):
-            write_whole(folder / FILE, msgspec.json.encode(lesson.look(measured)), PRIVATE)
+            write_whole(folder / FINDINGS_FILE, msgspec.json.encode(lesson.look(measured)), PRIVATE)
 
 
 def _report(

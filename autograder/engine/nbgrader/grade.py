@@ -11,8 +11,7 @@ from nbformat.v4 import new_markdown_cell, new_output
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from autograder.engine.errors import GraderError
-from autograder.engine.evidence import Evidence
-from autograder.engine.findings import findings_or_none
+from autograder.engine.evidence import Evidence, findings_or_none
 from autograder.engine.grading import Grading, folder_of, grade, regrade
 from autograder.engine.lesson import Lesson, find_lesson
 from autograder.engine.nbgrader.settings import Splot

@@ -12,8 +12,8 @@ from statistics import median
 from urllib.parse import quote
 
 from autograder.engine.errors import SplotError
+from autograder.engine.evidence import Findings, findings_or_none
 from autograder.engine.files import write_whole
-from autograder.engine.findings import Findings, findings_or_none
 from autograder.engine.lesson import find_lesson
 from autograder.engine.notebook import Assignment, find_reports
 from autograder.engine.pages.charts import histogram

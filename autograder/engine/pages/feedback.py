@@ -7,8 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from autograder.engine.errors import SplotError, SubmissionError
+from autograder.engine.evidence import findings_or_none
 from autograder.engine.files import write_whole
-from autograder.engine.findings import findings_or_none
 from autograder.engine.lesson import find_lesson
 from autograder.engine.notebook import Assignment, read_submission
 from autograder.engine.pages.page import render
