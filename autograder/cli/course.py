@@ -16,8 +16,7 @@ def release(
     fast: Annotated[bool, typer.Option("--fast", help="do not run the notebooks, only compare")] = False,
 ) -> None:
     """Make release/ from source/, and prove that it is right."""
-    from autograder.cli.proof import prove
-    from autograder.cli.release import generate
+    from autograder.cli.release import generate, prove
 
     console = Console()
     made = generate(Path.cwd(), into=Path.cwd() / "release", assignment=chosen_assignment())
@@ -60,19 +59,28 @@ def check(
 @app.command()
 def doctor() -> None:
     """Say what this machine can isolate, which data it has, what to install."""
-    from autograder.cli.doctor import examine
+    from autograder.engine.sandbox import Feature, isolation
+    from reference.data import DataNotFoundError, Dataset, load
 
     console = Console()
-    findings = examine()
-    for finding in findings:
-        mark = "✓" if finding.ok else "✗" if finding.required else "–"
+    found = list(isolation())
+    for dataset in Dataset:
+        required = dataset is Dataset.FASHION_MNIST
+        try:
+            images = f"{len(load(dataset, 'test'))} test images."
+        except DataNotFoundError as error:
+            found.append(Feature(dataset, False, "Not found.", str(error), required))
+        else:
+            found.append(Feature(dataset, True, images, required=required))
+    for feature in found:
+        symbol = "✓" if feature.ok else "✗" if feature.required else "–"
         console.print(
-            f"{mark} {finding.name}: {finding.detail} {finding.remedy}".rstrip(),
+            f"{symbol} {feature.name}: {feature.detail} {feature.remedy}".rstrip(),
             markup=False,
             highlight=False,
             soft_wrap=True,  # a remedy is to be copied
         )
-    if any(finding.required and not finding.ok for finding in findings):
+    if any(feature.required and not feature.ok for feature in found):
         raise typer.Exit(2)
 
 

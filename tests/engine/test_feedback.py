@@ -148,8 +148,8 @@ def test_every_graded_cell_says_what_was_expected_and_where(lang: Lang, assignme
         said = {item.grade_id: item.expectation for item in assignment.items}
     assert all(text.endswith(".") for text in said.values()), said
     assert len(set(said.values())) == len(said)
-    assert all(place(assignment, cell).heading for cell in said)
-    assert place(assignment, "task1_convolution_tests").solution == "task1_convolution"
+    assert all(place(assignment, cell)[0] for cell in said)
+    assert place(assignment, "task1_convolution_tests")[1] == "task1_convolution"
 
 
 def test_marks_stand_before_the_graders_points(tmp_path: Path, assignment: Assignment) -> None:
@@ -216,7 +216,7 @@ def test_a_page_that_cannot_be_written_costs_nothing(tmp_path: Path, assignment:
 
 def test_no_report_is_one_sentence(tmp_path: Path, assignment: Assignment) -> None:
     """What, where, what to do."""
-    with pytest.raises(SplotError, match=r"report\.json cannot be read .*grade the submission first\."):
+    with pytest.raises(SplotError, match=r"report\.json cannot be read .*grade this submission again\."):
         write_feedback(tmp_path, assignment, Lang.PL)
 
 

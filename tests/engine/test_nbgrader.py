@@ -112,7 +112,7 @@ def test_an_export_of_the_class_fills_moodles_worksheet(graded: Class) -> None:
     """`nbgrader export` fills the worksheet: who waits for a person or was not graded stays empty, and is named."""
     worksheet = graded.course.root / "worksheet.csv"
     worksheet.write_text("Identifier,Full name,Grade,Maximum Grade\r\n1,jan,,20\r\n2,ola,,20\r\n3,ada,,20\r\n")
-    command = ["--exporter=autograder.engine.nbgrader.export.MoodleExport", f"--MoodleExport.downloaded={worksheet}"]
+    command = ["--exporter=autograder.engine.nbgrader.gradebook.MoodleExport", f"--MoodleExport.downloaded={worksheet}"]
     done = graded.course.command("export", *command)
     assert done.returncode == 0, done.stderr
     filled = (graded.course.root / "worksheet-filled.csv").read_text()

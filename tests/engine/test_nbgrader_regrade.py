@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from autograder.engine.nbgrader.export import read_gradebook
-from autograder.engine.nbgrader.gradebook import capped
+from autograder.engine.nbgrader.gradebook import capped, read_gradebook
 from autograder.engine.notebook.reading import read_ipynb
 from autograder.engine.report import CellReport, Kind, Profile, Status
 from autograder.lesson.observations import LessonEvidence

@@ -20,7 +20,6 @@ from autograder.engine.grading.judging import _require_own
 from autograder.engine.grading.task import Grading, Task
 from autograder.engine.grading.workers import each
 from autograder.engine.grading.workers.dispatch import _dismiss
-from autograder.engine.nbgrader.grade import how
 from autograder.engine.nbgrader.settings import Splot
 from autograder.engine.report import Outcome, Profile, Report, read_report
 from autograder.lesson.observations import LessonEvidence
@@ -181,7 +180,7 @@ def test_nbgraders_groupshared_is_what_shares(shared: bool, tmp_path: Path) -> N
     """The course's own setting decides, as for nbgrader's folders."""
     converter = _Converter()
     converter.coursedir = CourseDirectory(root=str(tmp_path), groupshared=shared)
-    assert how(Splot.of(converter)).group is shared
+    assert Splot.from_converter(converter).grading().group is shared
 
 
 def test_the_report_tells_whose_evidence_it_judged(graded: Task) -> None:

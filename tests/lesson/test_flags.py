@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from rich.console import Console
 
-from autograder.engine.nbgrader.grade import _fill, flagged
+from autograder.engine.nbgrader.grade import fill_notebook, flagged
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.pages.classpage import class_page, read_class
 from autograder.engine.pages.feedback import feedback
@@ -149,7 +149,7 @@ def test_the_class_page_shows_and_explains_them(tmp_path: Path, lang: Lang) -> N
 def test_formgrader_shows_them_first(forged: tuple[Report, Path]) -> None:
     """A cell of the instructor's own before all others, with figures and meaning; none where there is no flag."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x")])
-    _fill(notebook, FLAGGED, LessonEvidence(forged[1]), load_assignment())
+    fill_notebook(notebook, FLAGGED, LessonEvidence(forged[1]), load_assignment())
     assert [cell.id == "splot-flags" for cell in notebook.cells] == [True, False]
     with speaking(Lang.EN):
         (cell,) = flagged(FLAGGED, LESSON)
