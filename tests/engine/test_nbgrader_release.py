@@ -26,5 +26,5 @@ def test_what_is_private_is_not_released(tmp_path: Path) -> None:
     released = nbformat.read(release, as_version=4)
     assert "splot" not in released.metadata
     kept = {cell.id: cell.metadata.get("splot") for cell in released.cells}
-    assert kept[titled.id] == {"title": titled.metadata.splot.title}
+    assert kept[titled.id] == {key: titled.metadata.splot[key] for key in ("title", "expectation")}
     assert kept[bare.id] is None

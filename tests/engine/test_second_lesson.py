@@ -1,36 +1,21 @@
 """A second lesson in the same engine: released, graded, judged again, put through nbgrader, by the same commands."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.engine.rows_course import LESSON, ROOT, SPLOT, command
 from tests.engine.sandboxed_kernel import needs_bubblewrap
 
 pytestmark = needs_bubblewrap
-ROOT = Path(__file__).resolve().parents[2]
-LESSON = ROOT / "tests" / "lessons" / "rows"
-SPLOT = ("-c", "from autograder.cli import main; main()")
 ANSWERS = {
     "ala": "def row_sums(X):\n    return [sum(row) for row in X]",
     "ola": "def row_sums(X):\n    return X.sum(axis=0)",
     "ula": "def row_sums(X):\n    return 1 / 0",
 }
 POINTS = {"ala": 2.0, "ola": 0.0, "ula": 0.0}
-
-
-def command(course: Path, *arguments: str, code: int = 0) -> str:
-    """Run a command in the course's folder and return what it printed."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=course, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import pytest
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.report import Kind
 from autograder.engine.text import Lang, speaking
+from tests.engine.rows_course import LESSON, ROOT, SPLOT, command
 from tests.engine.sandboxed_kernel import needs_bubblewrap
-from tests.engine.test_second_lesson import LESSON, ROOT, SPLOT, command
 
 CANARY = "5f7a marked by this scheme"
 # A student's code that looks for it in everything the sandbox shows, but for the libraries.
