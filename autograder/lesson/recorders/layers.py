@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from ...engine.inside import TEXT, AbsentError, failure
+from ...engine.inside import TEXT, MissingNameError, failure
 
 
 def record_layer(namespace: dict[str, Any], name: str) -> dict[str, Any]:
@@ -12,7 +12,7 @@ def record_layer(namespace: dict[str, Any], name: str) -> dict[str, Any]:
     record: dict[str, Any] = {"kind": "layer", "name": name}
     try:
         if name not in namespace:
-            raise AbsentError(name)
+            raise MissingNameError(name)
         layer = namespace[name]
         record["type"] = type(layer).__name__[:TEXT]
         if isinstance(layer, nn.Conv2d):

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ...engine.inside import TEXT, AbsentError, deadline, failure
+from ...engine.inside import TEXT, MissingNameError, deadline, failure
 from .calls import as_array, describe, find_function
 from .data import VisibleImages
 from .models import evaluating
@@ -76,7 +76,7 @@ def _map(
 ) -> dict[str, Any]:
     batch = images.of(namespace)
     if image >= len(batch):
-        raise AbsentError(f"testset[{image}]")
+        raise MissingNameError(f"testset[{image}]")
     class_index = int(classes[image])
     with evaluating(model), torch.enable_grad():
         returned = namespace["cam"](model, batch[image].clone(), class_index)
