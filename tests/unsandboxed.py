@@ -12,8 +12,8 @@ import nbformat
 
 from autograder.engine.evidence.exchange import take, write_requests
 from autograder.engine.evidence.records import CellRun, Failure
+from autograder.engine.inside.bootstrap import Requests
 from autograder.engine.inside.failures import failure
-from autograder.engine.inside.requests import Requests
 from autograder.engine.judging.judge import gather_probes, judge
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.report import CellReport, Profile, Report
@@ -67,7 +67,7 @@ def write_evidence(
     for index, (name, source) in enumerate(cells.items()):
         runs.append(CellRun(index, name, 0.0, _run(source, namespace), images.get(name, 0)))
     inbox, outbox = folder / "inbox", folder / "outbox"
-    probe = Requests(namespace, str(inbox), str(outbox), recorders())
+    probe = Requests(namespace, str(inbox), str(outbox), recorders)
     probed = []
     for cell, probes in gather_probes(LESSON).items():
         write_requests(probes, SEED, inbox / cell)

@@ -48,22 +48,6 @@ class UndecidedError(Exception):
     """Something could not be measured fairly; the message is the reason, for the student and for a person to decide."""
 
 
-def absent(evidence: Evidence, failure: Failure | None, what: str, *cells: str) -> Exception:
-    """Say why `what` is not there, blaming the first of the solution `cells` that did not end well.
-
-    On `quick` an exception that less data can cause is no verdict yet, nor is what follows from it in later cells.
-    """
-    by_cell = failure is None or failure.fault is Fault.MISSING
-    run = _culprit(evidence, cells) if by_cell else None
-    cause = run.failure if run else failure
-    first = _first_of_size(evidence, cells) if by_cell and evidence.file.profile is Profile.QUICK else None
-    if first is not None and first.failure is not None:
-        return UndecidedError(explain(first.failure, first.grade_id or str(first.index + 1), what))
-    if cause is None or cause.fault is Fault.MISSING:
-        return AbsentError(Status.MISSING, _missing(what, cause))
-    return AbsentError(_STATUS[cause.fault], explain(cause, run.grade_id if run else None, what))
-
-
 _STATUS = {
     Fault.ERROR: Status.ERROR,
     Fault.MISSING: Status.MISSING,
@@ -73,19 +57,32 @@ _STATUS = {
 }
 
 
-def _culprit(evidence: Evidence, cells: tuple[str, ...]) -> CellRun | None:
-    runs = [evidence.run(cell) for cell in cells]
-    return next((run for run in runs if run is not None and run.failure is not None), None)
+def absent(evidence: Evidence, failure: Failure | None, what: str, *cells: str) -> Exception:
+    """Say why `what` is not there, blaming the first of the solution `cells` that did not end well.
+
+    On `quick` an exception that less data can cause is no verdict yet, nor is what follows from it in later cells.
+    """
+    run, cause = None, failure
+    if failure is None or failure.fault is Fault.MISSING:
+        if evidence.file.profile is Profile.QUICK and (first := _first_of_size(evidence, cells)) is not None:
+            run, size = first
+            return UndecidedError(explain(size, run.grade_id or str(run.index + 1), what))
+        runs = [evidence.run(cell) for cell in cells]
+        run = next((run for run in runs if run is not None and run.failure is not None), None)
+        cause = run.failure if run else failure
+    if cause is None or cause.fault is Fault.MISSING:
+        return AbsentError(Status.MISSING, _missing(what, cause))
+    return AbsentError(_STATUS[cause.fault], explain(cause, run.grade_id if run else None, what))
 
 
-def _first_of_size(evidence: Evidence, cells: tuple[str, ...]) -> CellRun | None:
+def _first_of_size(evidence: Evidence, cells: tuple[str, ...]) -> tuple[CellRun, Failure] | None:
     """Return the first of the student's cells, up to the blamed ones, whose exception less data can cause."""
     blamed = [run.index for cell in cells if (run := evidence.run(cell)) is not None]
     for run in evidence.file.runs:
         if blamed and run.index > max(blamed):
             break
         if run.failure is not None and _may_be_size(run.failure) and not evidence.notebook.locked(run.index):
-            return run
+            return run, run.failure
     return None
 
 
@@ -111,7 +108,7 @@ def _missing(what: str, cause: Failure | None) -> str:
 
 
 def passed_limit(failure: Failure) -> str | None:
-    """Name the sandbox's limit behind an exception, told by the system's own words for it."""
+    """Name the sandbox's limit behind an exception, recognised by the system's message for it."""
     limits = {
         ("can't start new thread", "Resource temporarily unavailable"): say(
             pl="To limit procesów i wątków podczas oceniania: uruchamiaj ich mniej i czekaj, aż się zakończą.",
@@ -138,7 +135,7 @@ def passed_limit(failure: Failure) -> str | None:
             en="This folder is read-only: write to the current folder.",
         ),
     }
-    return next((said for words, said in limits.items() if any(word in failure.message for word in words)), None)
+    return next((name for texts, name in limits.items() if any(text in failure.message for text in texts)), None)
 
 
 AVAILABLE = "torch, torchvision, torchinfo, torchmetrics, numpy, scipy, pandas, sklearn, matplotlib, seaborn, tqdm, PIL"
@@ -147,25 +144,28 @@ AVAILABLE = "torch, torchvision, torchinfo, torchmetrics, numpy, scipy, pandas, 
 def explain(failure: Failure, cell: str | None, what: str) -> str:
     """Explain why `what` could not be judged; `cell` is where it went wrong, if that is known.
 
-    The exception's own words stay on one line: they are the student's, and must not look like ours.
+    The exception's own message stays on one line: it is the student's, and must not look like ours.
     """
-    place = _place(failure, cell, what)
-    if failure.fault is Fault.ERROR:
-        return _exception(failure, place)
-    return _limit(failure, place)
-
-
-def _place(failure: Failure, cell: str | None, what: str) -> str:
     line = say(pl=f", linia {failure.line}", en=f", line {failure.line}") if failure.line else ""
     if cell:
-        return say(pl=f"Komórka {cell}{line}", en=f"Cell {cell}{line}")
-    return say(pl=f"Sprawdzanie: {what}{line}", en=f"Checking {what}{line}")
-
-
-def _exception(failure: Failure, place: str) -> str:
-    words = f"{failure.type}: {failure.message}" if failure.message else failure.type
-    said = printable(" ".join(words.split()))
-    return f"{place} — {said}. {_advice(failure)}"
+        place = say(pl=f"Komórka {cell}{line}", en=f"Cell {cell}{line}")
+    else:
+        place = say(pl=f"Sprawdzanie: {what}{line}", en=f"Checking {what}{line}")
+    if failure.fault is Fault.ERROR:
+        message = f"{failure.type}: {failure.message}" if failure.message else failure.type
+        return f"{place} — {printable(' '.join(message.split()))}. {_advice(failure)}"
+    if failure.fault is Fault.TIMEOUT:
+        return say(
+            pl=f"{place} — przekroczono limit czasu ({failure.message}). Sprawdź, czy pętla się kończy, "
+            "albo zmniejsz liczbę epok.",
+            en=f"{place} — the time limit passed ({failure.message}). Check that the loop ends, or train fewer epochs.",
+        )
+    if failure.fault is Fault.MEMORY:
+        return say(
+            pl=f"{place} — zabrakło pamięci ({failure.message}). Zmniejsz tablice lub batch.",
+            en=f"{place} — out of memory ({failure.message}). Use smaller arrays or batches.",
+        )
+    return f"{place} — {_ended(failure)}"
 
 
 def wants_gpu(failure: Failure) -> bool:
@@ -195,21 +195,6 @@ def _advice(failure: Failure) -> str:
         pl="Uruchom notebook od początku (Restart & Run All) i popraw tę komórkę.",
         en="Run the notebook from the top (Restart & Run All) and mend this cell.",
     )
-
-
-def _limit(failure: Failure, place: str) -> str:
-    if failure.fault is Fault.TIMEOUT:
-        return say(
-            pl=f"{place} — przekroczono limit czasu ({failure.message}). Sprawdź, czy pętla się kończy, "
-            "albo zmniejsz liczbę epok.",
-            en=f"{place} — the time limit passed ({failure.message}). Check that the loop ends, or train fewer epochs.",
-        )
-    if failure.fault is Fault.MEMORY:
-        return say(
-            pl=f"{place} — zabrakło pamięci ({failure.message}). Zmniejsz tablice lub batch.",
-            en=f"{place} — out of memory ({failure.message}). Use smaller arrays or batches.",
-        )
-    return f"{place} — {_ended(failure)}"
 
 
 def _ended(failure: Failure) -> str:

@@ -1,4 +1,4 @@
-"""What the judge is at work on, so that its end costs that part and not the report.
+"""Which part of a submission the judge works on, so that a crash of the judge costs that part and not the report.
 
 A part is one of `models`, or what else the checks of one graded cell do. Where the judge crashed at a part, ran out of
 time or memory or broke, that part is set aside and all else is judged again (`grading/judging.py`).
@@ -29,7 +29,7 @@ class Part(msgspec.Struct, frozen=True):
         return f'models["{self.name}"]' if self.is_model else self.name
 
 
-class Cause(StrEnum):
+class SetbackCause(StrEnum):
     """Why a part was set aside: the part's own doing, or not."""
 
     CRASH = "crash"
@@ -40,22 +40,24 @@ class Cause(StrEnum):
     BUDGET = "budget"
 
 
-_OWN_DOING = {Cause.CRASH: Status.ERROR, Cause.TIME: Status.TIMEOUT, Cause.MEMORY: Status.MEMORY}
+_OWN_DOING = {SetbackCause.CRASH: Status.ERROR, SetbackCause.TIME: Status.TIMEOUT, SetbackCause.MEMORY: Status.MEMORY}
 
 
 class Setback(msgspec.Struct, frozen=True):
     """What ended the judge at a part; `detail` is the signal, the seconds or the place in our code."""
 
-    cause: Cause
+    cause: SetbackCause
     detail: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
     @classmethod
-    def of(cls, error: Exception) -> Self:
-        """Say what an exception that is no verdict means."""
+    def from_error(cls, error: Exception) -> Self:
+        """Return what an exception that is no verdict means."""
         if out_of_memory(error):
-            return cls(Cause.MEMORY)
+            return cls(SetbackCause.MEMORY)
         last = traceback.extract_tb(error.__traceback__)[-1]
-        return cls(Cause.FAULT, printable(f"{type(error).__name__}, {Path(last.filename).name}:{last.lineno}", 200))
+        return cls(
+            SetbackCause.FAULT, printable(f"{type(error).__name__}, {Path(last.filename).name}:{last.lineno}", 200)
+        )
 
     def verdict(self, part: Part) -> AbsentError | UndecidedError:
         """Return what the part's checks raise: 0 where the model brought it about, else a person decides."""
@@ -74,14 +76,14 @@ class Setback(msgspec.Struct, frozen=True):
 
     @property
     def why(self) -> str:
-        """The cause in words."""
+        """The cause as a phrase."""
         wordings = {
-            Cause.CRASH: ("program oceniający zakończył się awaryjnie ({})", "the judge crashed ({})"),
-            Cause.TIME: ("trwało to dłużej niż {}", "it took more than {}"),
-            Cause.MEMORY: ("zabrakło pamięci", "there was not enough memory"),
-            Cause.KILLED: ("program oceniający został zatrzymany z zewnątrz ({})", "the judge was stopped ({})"),
-            Cause.FAULT: ("to błąd programu oceniającego ({})", "this is a fault of the judge ({})"),
-            Cause.BUDGET: (
+            SetbackCause.CRASH: ("program oceniający zakończył się awaryjnie ({})", "the judge crashed ({})"),
+            SetbackCause.TIME: ("trwało to dłużej niż {}", "it took more than {}"),
+            SetbackCause.MEMORY: ("zabrakło pamięci", "there was not enough memory"),
+            SetbackCause.KILLED: ("program oceniający został zatrzymany z zewnątrz ({})", "the judge was stopped ({})"),
+            SetbackCause.FAULT: ("to błąd programu oceniającego ({})", "this is a fault of the judge ({})"),
+            SetbackCause.BUDGET: (
                 "skończył się czas na ocenę całej pracy ({})",
                 "the time for judging the whole submission was used up ({})",
             ),
@@ -100,7 +102,7 @@ class SetbackError(GraderError):
 
 
 class Watch:
-    """Is told what the judge is at work on. This one, for judging by hand, sets nothing aside and has no limits."""
+    """Keeps track of the part the judge works on. This one, for judging by hand, sets nothing aside and has no limits."""
 
     aside: Mapping[Part, Setback] = {}
 
@@ -128,6 +130,6 @@ class Watch:
         except (AbsentError, AssertionError, EvidenceError, GraderError, UndecidedError):
             raise
         except Exception as error:
-            raise SetbackError(part, Setback.of(error)) from error
+            raise SetbackError(part, Setback.from_error(error)) from error
         finally:
             self.leave()

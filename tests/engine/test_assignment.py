@@ -1,4 +1,4 @@
-"""The instructor's notebook as the grader reads it: cells, locks, points, and what is said where it cannot be read."""
+"""The instructor's notebook as the grader reads it: cells, locks, points, and the error where it cannot be read."""
 
 from pathlib import Path
 

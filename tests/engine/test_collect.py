@@ -197,7 +197,7 @@ def test_printing_a_gigabyte_keeps_a_megabyte(tmp_path: Path) -> None:
 
 
 def test_an_exception_after_too_much_output_is_still_one(tmp_path: Path) -> None:
-    """Where there is no room to show it, what the kernel replied says that the cell ended with it."""
+    """Where the limit leaves no output to show it, what the kernel replied says that the cell ended with it."""
     loud = "for size in [900_000] * 5 + [100] * 2_600: display({'text/plain': 'x' * size}, raw=True)\n1 / 0"
     evidence = collected(tmp_path, NUMPY, loud, LOOPS, TEST)
     assert failure_of(evidence, 1) == Failure(Fault.ERROR, "ZeroDivisionError", "division by zero", 2)

@@ -56,6 +56,6 @@ def test_what_ended_the_process_is_told_in_polish(failure: Failure, named: str) 
 
 def test_a_students_words_stay_on_one_line_and_command_nothing() -> None:
     """Line breaks, escape sequences and bidirectional marks in an exception's message are shown, not obeyed."""
-    told = explain(Failure(Fault.ERROR, "Odd\x1b[2J", "a\nb\x1b]8;;x\x07 \u202e20/20"), CELL, "case_2")
-    assert told.isprintable()
-    assert "a b" in told
+    message = explain(Failure(Fault.ERROR, "Odd\x1b[2J", "a\nb\x1b]8;;x\x07 \u202e20/20"), CELL, "case_2")
+    assert message.isprintable()
+    assert "a b" in message

@@ -57,7 +57,7 @@ def damage_of(file: NotebookFile) -> tuple[Damaged, ...]:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "sentence"),
     [
         (b"", "is empty"),
         (b" \n", "is empty"),
@@ -90,12 +90,12 @@ def damage_of(file: NotebookFile) -> tuple[Damaged, ...]:
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_what_is_no_notebook_is_refused_in_one_sentence(tmp_path: Path, content: object, said: str) -> None:
+def test_what_is_no_notebook_is_refused_in_one_sentence(tmp_path: Path, content: object, sentence: str) -> None:
     """Empty, truncated, not text, not JSON, or JSON of another kind: the sentence names the file and the fault."""
     path = write(tmp_path, content)
     with speaking(Lang.EN), pytest.raises(SubmissionError) as raised:
         read_ipynb(path)
-    assert str(raised.value).startswith(f"{path} {said}")
+    assert str(raised.value).startswith(f"{path} {sentence}")
     assert str(raised.value).count("\n") == 0
     assert len(str(raised.value)) < 300
 

@@ -16,7 +16,7 @@ from autograder.engine.grading.workers import each
 from autograder.engine.outcomes import AbsentError, UndecidedError
 from autograder.engine.report import Outcome, Profile, Report, Status
 from autograder.engine.text import Lang
-from autograder.engine.watch import Cause, Part, Setback, SetbackError, Watch
+from autograder.engine.watch import Part, Setback, SetbackCause, SetbackError, Watch
 from autograder.lesson import measure
 from autograder.lesson.findings import CNNFindings
 from autograder.lesson.measure import Measurements
@@ -177,10 +177,10 @@ def test_models_too_heavy_together_are_refused_by_name(taken: Path, monkeypatch:
 MODEL, CELL = Part(is_model=True, name="gap"), Part(is_model=False, name="task2_case_1_tests")
 
 
-@pytest.mark.parametrize("cause", Cause)
-def test_what_is_set_aside_says_why(cause: Cause) -> None:
+@pytest.mark.parametrize("cause", SetbackCause)
+def test_what_is_set_aside_says_why(cause: SetbackCause) -> None:
     """0 only for a model that brought it about; a person decides else, and always of a cell."""
-    own = cause in {Cause.CRASH, Cause.TIME, Cause.MEMORY}
+    own = cause in {SetbackCause.CRASH, SetbackCause.TIME, SetbackCause.MEMORY}
     for part in (MODEL, CELL):
         verdict = Setback(cause, "what").verdict(part)
         assert isinstance(verdict, AbsentError if own and part is MODEL else UndecidedError)
@@ -192,7 +192,7 @@ def test_a_fault_of_the_judge_names_the_part_and_the_place() -> None:
     with pytest.raises(SetbackError) as broken, Watch().at(MODEL):
         [].pop()
     assert broken.value.part == MODEL
-    assert broken.value.setback.cause is Cause.FAULT
+    assert broken.value.setback.cause is SetbackCause.FAULT
     assert broken.value.setback.detail.startswith("IndexError, test_judging.py:")
     with pytest.raises(AssertionError, match="wrong"), Watch().at(MODEL):
         raise AssertionError("wrong")

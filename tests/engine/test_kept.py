@@ -99,7 +99,7 @@ def test_clearing_that_waits_keeps_what_nothing_follows() -> None:
     ],
 )
 def test_what_is_no_text_or_picture_is_not_kept(kind: str, content: dict[str, Any]) -> None:
-    """Comms, widgets, JSON, requests, and content of other types leave no output and take no room."""
+    """Comms, widgets, JSON, requests, and content of other types leave no output and take no space."""
     made = kept((kind, content))
     assert (made.outputs, made.size, made.cut) == ([], 0, False)
 
@@ -135,7 +135,7 @@ def test_displays_that_can_be_updated_are_bounded() -> None:
     made.take("update_display_data", odd | {"transient": [1]})
 
 
-WORDS = [
+KEYS = [
     "data",
     "text",
     "name",
@@ -150,14 +150,14 @@ WORDS = [
 ]
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
     max_leaves=12,
 )
 KINDS = ["stream", "error", "display_data", "execute_result", "update_display_data", "clear_output", "comm_msg"]
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(KINDS), st.dictionaries(st.sampled_from(WORDS), JSON)), max_size=8))
+@given(st.lists(st.tuples(st.sampled_from(KINDS), st.dictionaries(st.sampled_from(KEYS), JSON)), max_size=8))
 def test_no_content_raises(messages: list[tuple[str, dict[str, Any]]]) -> None:
     """Whatever JSON stands in a message, what is kept is made of texts within the limit."""
     made = kept(*messages, limit=600)

@@ -1,4 +1,4 @@
-"""The outbox: what a stranger wrote is taken whole or refused, deleted in any case, and never stops the grader."""
+"""The outbox: untrusted files are taken whole or refused, deleted in any case, and never stops the grader."""
 
 import json
 import os
@@ -162,7 +162,7 @@ def test_an_answer_is_never_longer_written_out_than_it_may_be(box: Box) -> None:
 
 
 def sparse(path: Path) -> None:
-    """Make a file of a terabyte that takes no room."""
+    """Make a file of a terabyte that takes no disk space."""
     path.touch()
     os.truncate(path, 2**40)
 

@@ -1,4 +1,4 @@
-"""Why something a check needs is absent: the status, the words, and what `quick` leaves open."""
+"""Why something a check needs is absent: the status, the message, and what `quick` leaves open."""
 
 import json
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_a_probes_failure_has_its_status(tmp_path: Path, fault: Fault, expected:
 )
 def test_a_missing_name_is_blamed_on_the_solution_that_failed(tmp_path: Path, fault: Fault, expected: Status) -> None:
     """What never came to be because its cell stopped has that cell's status, and its line in the message."""
-    for failure in (None, Failure(Fault.MISSING, "AbsentError", "baseline")):
+    for failure in (None, Failure(Fault.MISSING, "MissingNameError", "baseline")):
         error = why(tmp_path, failure, ended={2: Failure(fault, "ValueError", "boom", 7)})
         assert status(error) is expected
         assert str(error).startswith(f"Cell {SOLUTION}, line 7 — ")
@@ -74,7 +74,7 @@ def test_an_absence_without_a_cause_is_missing(tmp_path: Path) -> None:
     """The message names what is missing; where another type stands in its place, that type."""
     assert status(why(tmp_path)) is Status.MISSING
     assert 'models["baseline"] was not found' in str(why(tmp_path))
-    other = why(tmp_path, Failure(Fault.MISSING, "AbsentError", "models: list"))
+    other = why(tmp_path, Failure(Fault.MISSING, "MissingNameError", "models: list"))
     assert status(other) is Status.MISSING
     assert "is of type list" in str(other)
 
@@ -138,7 +138,7 @@ def test_a_settled_condition_fails_for_good() -> None:
 
 
 @pytest.mark.parametrize(
-    ("failure", "said"),
+    ("failure", "advice"),
     [
         (Failure(Fault.ERROR, "ModuleNotFoundError", "No module named 'x'"), AVAILABLE),
         (
@@ -152,15 +152,15 @@ def test_a_settled_condition_fails_for_good() -> None:
         (Failure(Fault.DIED, "exited", "3"), "the notebook's process ended midway (exit status 3)"),
     ],
 )
-def test_every_way_to_fail_comes_with_what_to_do(failure: Failure, said: str) -> None:
+def test_every_way_to_fail_comes_with_what_to_do(failure: Failure, advice: str) -> None:
     """The place, the cause in the student's terms, the next thing to try."""
     with speaking(Lang.EN):
-        assert said in explain(failure, "c", "what")
+        assert advice in explain(failure, "c", "what")
     assert explain(failure, "c", "what").startswith("Komórka c — ")
 
 
 def test_a_death_without_a_reason_shows_no_empty_brackets() -> None:
-    """What is not known is not said."""
+    """What is not known is not mentioned."""
     assert " ()" not in explain(Failure(Fault.DIED), "c", "what")
 
 

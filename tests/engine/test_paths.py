@@ -72,16 +72,16 @@ def test_a_pipe_for_a_notebook_is_not_left_out(tmp_path: Path) -> None:
 
 def refusals(path: Path) -> list[str]:
     """Return why each of a class's notebooks cannot be taken, from its name on; empty where it can."""
-    said = []
+    sentences = []
     for notebook in find_submissions(path, "cnn"):
         try:
             with speaking(Lang.EN):
                 require_own(notebook, "cnn")
         except SubmissionError as refusal:
-            said.append(str(refusal).removeprefix(f"{path}/"))
+            sentences.append(str(refusal).removeprefix(f"{path}/"))
         else:
-            said.append("")
-    return said
+            sentences.append("")
+    return sentences
 
 
 def test_a_student_without_a_notebook_of_their_own_is_refused_alone(tmp_path: Path) -> None:
@@ -112,8 +112,8 @@ def test_links_that_lead_nowhere_or_in_circles_are_refused(tmp_path: Path) -> No
     for name, target in (("a", "nowhere"), ("b", "cnn")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "cnn").symlink_to(target)
-    said = "cnn is a link; submit the folder itself."
-    assert refusals(tmp_path) == [f"a/{said}", f"b/{said}", ""]
+    sentence = "cnn is a link; submit the folder itself."
+    assert refusals(tmp_path) == [f"a/{sentence}", f"b/{sentence}", ""]
 
 
 def test_work_beside_its_folder_is_not_left_out_of_a_class(tmp_path: Path) -> None:
@@ -208,8 +208,10 @@ def test_no_evidence_is_one_sentence(tmp_path: Path) -> None:
 
 
 def sentences(path: Path, out: Path | None = None) -> list[str]:
-    """Return what is said of what is not taken at `path`, as paths from there."""
-    return [said.replace(f"{path}/", "") for said in left_out(path, "cnn", find_submissions(path, "cnn", out), out)]
+    """Return the sentences on what is not taken at `path`, as paths from there."""
+    return [
+        sentence.replace(f"{path}/", "") for sentence in left_out(path, "cnn", find_submissions(path, "cnn", out), out)
+    ]
 
 
 def test_what_is_not_taken_is_told(tmp_path: Path) -> None:
@@ -240,7 +242,7 @@ def test_what_is_nobodys_work_is_not_told(tmp_path: Path) -> None:
 
 
 def test_where_all_is_left_out_the_refusal_says_why(tmp_path: Path) -> None:
-    """A class of which nobody can be taken is not only told how folders are laid out."""
+    """A class of which nobody can be taken is told more than how folders are laid out."""
     touch(tmp_path / ".anna/cnn/cnn.ipynb")
     with pytest.raises(NothingToGradeError, match=r"\.anna is not graded: its name begins with a dot"):
         find_submissions(tmp_path, "cnn")

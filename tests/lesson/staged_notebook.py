@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from autograder.engine.evidence.exchange import take, write_requests
-from autograder.engine.inside.requests import Requests
+from autograder.engine.inside.bootstrap import Requests
 from autograder.engine.judging.judge import gather_probes
 from autograder.engine.outcomes import AbsentError, UndecidedError
 from autograder.engine.report import Profile
@@ -67,7 +67,7 @@ class StagedNotebook:
 
     def _take(self, cells: tuple[str, ...]) -> None:
         inbox, outbox = self.folder / "inbox", self.folder / "outbox"
-        probe, asked = Requests(self.namespace, str(inbox), str(outbox), recorders()), gather_probes(LESSON)
+        probe, asked = Requests(self.namespace, str(inbox), str(outbox), recorders), gather_probes(LESSON)
         probed = {old.cell: old for old in self.evidence.file.probed}
         for cell in cells:
             write_requests(asked[cell], SEED, inbox / cell)

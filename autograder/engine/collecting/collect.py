@@ -35,11 +35,22 @@ from autograder.engine.evidence import (
     withdraw,
     write_requests,
 )
-from autograder.engine.inside import KERNEL_PROBE
 from autograder.engine.notebook import Cell, Submission
 from autograder.engine.report import Profile, Timing
 from autograder.engine.sandbox import Limits, Room, SandboxKind, memory_guard
 from autograder.engine.text import say
+
+MAX_DEATHS = 6
+MIN_FREE = 16_000_000
+NEVER_RUN = Failure(Fault.DIED, "", "")
+PACKAGES = ("torch", "torchvision", "numpy", "nbclient", "nbgrader", "splot")
+BOOTSTRAP = """
+import sys, types
+sys.modules["splot_inside"] = types.ModuleType("splot_inside")
+sys.modules["splot_inside"].__path__ = [{code!r}]
+from splot_inside.engine.inside import prepare
+prepare(shell, {inbox!r}, {outbox!r}, {recorders!r})
+"""
 
 
 @dataclass(frozen=True)
@@ -61,18 +72,6 @@ TIME_LIMITS: Mapping[Profile, TimeLimits] = {
     Profile.QUICK: TimeLimits(cell=300.0, submission=900.0),
     Profile.FULL: TimeLimits(cell=1800.0, submission=5400.0),
 }
-
-
-MAX_DEATHS = 6
-MIN_FREE = 16_000_000
-NEVER_RUN = Failure(Fault.DIED, "", "")
-BOOTSTRAP = """
-import sys, types
-sys.modules["splot_inside"] = types.ModuleType("splot_inside")
-sys.modules["splot_inside"].__path__ = [{code!r}]
-from splot_inside.engine.inside import prepare
-prepare(shell, {inbox!r}, {outbox!r}, {recorders!r})
-"""
 
 
 @dataclass(frozen=True)
@@ -99,52 +98,53 @@ def collect(submission: Submission, assignment: str, how: Collection, folder: Pa
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700)
     code = {"engine/inside": Path(inside.__file__).parent, **how.code}
-    with (
-        bounded_memory(),
-        Room.open(how.sandbox, code=code, data=how.data, limits=how.limits) as room,
-    ):
-        visit = _Visit(submission, how, room, folder)
-        asyncio.run(visit.run())
+    with bounded_memory(), Room.open(how.sandbox, code=code, data=how.data, limits=how.limits) as sandbox:
+        run = _NotebookRun(submission, how, sandbox, folder)
+        asyncio.run(run.run())
     file = EvidenceFile(
         submission=str(submission.path),
         student=submission.student,
         assignment=assignment,
         digest=submission.digest,
-        seed=visit.seed,
+        seed=run.seed,
         profile=how.profile,
         dataset=how.dataset,
         sandbox=how.sandbox,
         memory_guard=memory_guard() if how.sandbox is SandboxKind.BWRAP else "watchdog",
-        notes=(*submission.notes, *how.notes, *visit.cut_notes()),
-        runs=tuple(visit.runs.values()),
-        probed=tuple(visit.probed.values()),
-        timing=visit.timing,
-        versions=_versions(),
+        notes=(*submission.notes, *how.notes, *run.cut_notes()),
+        runs=tuple(run.runs.values()),
+        probed=tuple(run.probed.values()),
+        timing=run.timing,
+        versions={
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in PACKAGES},
+        },
     )
-    seal(folder, visit.notebook, file)
+    seal(folder, run.notebook, file)
 
 
-class _Visit:
-    """One submission's stay in its room."""
+class _NotebookRun:
+    """One run of a submission's notebook in its sandbox."""
 
-    def __init__(self, submission: Submission, how: Collection, room: Room, folder: Path) -> None:
+    def __init__(self, submission: Submission, how: Collection, sandbox: Room, folder: Path) -> None:
         self.submission = submission
         self.how = how
-        self.room = room
+        self.sandbox = sandbox
         self.folder = folder
         self.seed = seed_for(submission.digest)
-        self.probes = how.probes
         self.notebook = new_notebook(cells=[_as_node(cell) for cell in submission.cells])
+        self.runner = Runner(self.notebook, sandbox)
         self.runs: dict[int, CellRun] = {}
         self.probed: dict[str, Probed] = {}
         self.killers: set[int] = set()
+        """Cells that ended their kernel."""
         self.timing = Timing()
         self.lost = False
+        """Whether no kernel starts any more."""
         self.deadline = 0.0
 
     async def run(self) -> None:
         """Run every cell once, in order, and take evidence at the test cells."""
-        self.runner = Runner(self.notebook, self.room)
         try:
             await self._start()
             self.deadline = time.monotonic() + self.how.time.submission
@@ -156,25 +156,31 @@ class _Visit:
             await self.runner.stop()
 
     async def _start(self) -> None:
+        """Start a fresh kernel and prepare it; that leaves no name behind in the notebook's namespace."""
         started = time.monotonic()
-        await self.runner.start(self._bootstrap())
+        view = self.sandbox.inside
+        source = BOOTSTRAP.format(
+            code=str(view.code), inbox=str(view.inbox), outbox=str(view.outbox), recorders=self.how.recorders
+        )
+        await self.runner.start(f"exec({source!r}, {{'shell': get_ipython()}})")
         self._spend("start_s", started)
 
     async def _step(self, index: int, cell: Cell) -> None:
         """Run one cell and, at a test cell, the probe."""
-        asked = cell.grade_id if cell.grade_id in self.probes else None
-        if not await self._ready(index):
-            failure = self._out_of_reach()
-            self.runs[index] = CellRun(index, cell.grade_id, 0.0, failure)
+        asked = cell.grade_id if cell.grade_id in self.how.probes else None
+        if await self._ready(index):
+            run = self.runs[index] = await self._run(index)
+            if not await self.runner.alive():
+                self.killers.add(index)
             if asked:
-                self.probed[asked] = Probed(asked, failure=failure)
+                self.probed[asked] = await self._probe(index, asked, run)
             return
-        run = await self._run(index)
-        self.runs[index] = run
-        if not await self.runner.alive():
-            self.killers.add(index)
+        failure = NEVER_RUN
+        if time.monotonic() >= self.deadline:
+            failure = Failure(Fault.TIMEOUT, "", f"{self.how.time.submission:.0f} s")
+        self.runs[index] = CellRun(index, cell.grade_id, 0.0, failure)
         if asked:
-            self.probed[asked] = await self._probe(index, asked, run)
+            self.probed[asked] = Probed(asked, failure=failure)
 
     async def _run(self, index: int) -> CellRun:
         started = time.monotonic()
@@ -208,66 +214,44 @@ class _Visit:
                 self.killers.add(index)
                 return
 
-    def _out_of_reach(self) -> Failure:
-        if time.monotonic() >= self.deadline:
-            return Failure(Fault.TIMEOUT, "", f"{self.how.time.submission:.0f} s")
-        return NEVER_RUN
-
     async def _probe(self, index: int, cell: str, run: CellRun) -> Probed:
         """Take what is asked at one test cell."""
         if index in self.killers:
             return Probed(cell, failure=run.failure or NEVER_RUN)
         started = time.monotonic()
-        write_requests(self.probes[cell], self.seed, self.room.inbox / cell)
-        failure = await self.runner.ask(
-            f"__import__('sys').modules[{KERNEL_PROBE!r}].take({cell!r})", self.how.time.probe
-        )
+        write_requests(self.how.probes[cell], self.seed, self.sandbox.inbox / cell)
+        request = f"__import__('sys').modules[{inside.KERNEL_PROBE!r}].take({cell!r})"
+        failure = await self.runner.ask(request, self.how.time.probe)
         if not await self.runner.alive():
             self.killers.add(index)
-        probed = (
-            Probed(cell, failure=failure) if failure else take(self.room.outbox, cell, self.folder, self.how.schema)
-        )
+        if failure is not None:
+            probed = Probed(cell, failure=failure)
+        else:
+            probed = take(self.sandbox.outbox, cell, self.folder, self.how.schema)
         self._spend("probe_s", started)
-        self._require_disk()
+        if shutil.disk_usage(self.sandbox.base).free < MIN_FREE:  # then the probe may have left something out for it
+            raise GraderError(f"The disk that holds {self.sandbox.base.parent} is full: make room, then grade again.")
         return probed
-
-    def _require_disk(self) -> None:
-        """Make sure that what the probe left out was not for want of our disk."""
-        if shutil.disk_usage(self.room.base).free < MIN_FREE:
-            raise GraderError(f"The disk that holds {self.room.base.parent} is full: make room, then grade again.")
-
-    def cut_notes(self) -> list[str]:
-        """Say whose output passed the limit."""
-        cells = self.submission.cells
-        names = ", ".join(cells[index].grade_id or str(index + 1) for index in sorted(self.runner.cut))
-        said = say(
-            pl=f"Przekroczono limit wypisywania, więc pominięto dalszą część wyniku (komórki: {names}).",
-            en=f"The limit on output was passed, so the rest of it was left out (cells: {names}).",
-        )
-        return [said] if names else []
-
-    def _bootstrap(self) -> str:
-        """Return the line that prepares a fresh kernel; it leaves no name behind in the notebook's namespace."""
-        view = self.room.inside
-        source = BOOTSTRAP.format(
-            code=str(view.code),
-            inbox=str(view.inbox),
-            outbox=str(view.outbox),
-            recorders=self.how.recorders,
-        )
-        return f"exec({source!r}, {{'shell': get_ipython()}})"
 
     def _spend(self, what: str, started: float) -> None:
         spent = getattr(self.timing, what) + time.monotonic() - started
         self.timing = msgspec.structs.replace(self.timing, **{what: round(spent, 3)})
+
+    def cut_notes(self) -> list[str]:
+        """Say whose output passed the limit."""
+        if not self.runner.cut:
+            return []
+        cells = self.submission.cells
+        names = ", ".join(cells[index].grade_id or str(index + 1) for index in sorted(self.runner.cut))
+        return [
+            say(
+                pl=f"Przekroczono limit wypisywania, więc pominięto dalszą część wyniku (komórki: {names}).",
+                en=f"The limit on output was passed, so the rest of it was left out (cells: {names}).",
+            )
+        ]
 
 
 def _as_node(cell: Cell) -> nbformat.NotebookNode:
     make = {"code": new_code_cell, "markdown": new_markdown_cell}.get(cell.kind, new_raw_cell)
     metadata = {"grade_id": cell.grade_id, "locked": cell.locked} if cell.grade_id else {}
     return make(cell.source, metadata=metadata)  # type: ignore[no-untyped-call, no-any-return]
-
-
-def _versions() -> dict[str, str]:
-    names = ("torch", "torchvision", "numpy", "nbclient", "nbgrader", "splot")
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in names}}

@@ -24,7 +24,7 @@ class Kept:
         self.outputs = outputs
         self.size = 0
         self.cut = False
-        """Whether something was left out for want of room."""
+        """Whether something was left out because the limit was reached."""
         self._limit = limit
         self._clear_first = False
         self._displays: dict[str, NotebookNode] = {}
@@ -39,9 +39,13 @@ class Kept:
         output = _output("display_data" if kind == "update_display_data" else kind, content)
         if output is None:
             return
-        display = _display(content)
+        transient = content.get("transient")
+        name = transient.get("display_id") if isinstance(transient, dict) else None
+        display = name if isinstance(name, str) and len(name) <= OVERHEAD else ""
         if kind == "update_display_data" and display in self._displays:
-            self._replace(self._displays[display], output)
+            shown = self._displays[display]
+            if self._reserve(_size(output) - _size(shown)):
+                shown["data"] = output.data
         elif self._add(output) and display and len(self._displays) < MAX_DISPLAYS:
             self._displays[display] = output
 
@@ -58,10 +62,10 @@ class Kept:
         self.size = 0
 
     def _add(self, output: NotebookNode) -> bool:
-        """Append an output, or its text to the stream that is being printed; tell whether there was room."""
+        """Append an output, or its text to the stream that is being printed; return whether it was within the limit."""
         if self._clear_first:
             self._clear()
-        if not self._has_room(_size(output)):
+        if not self._reserve(_size(output)):
             return False
         last = self.outputs[-1] if self.outputs else {}
         if output.output_type == "stream" and last.get("name") == output.name:
@@ -70,11 +74,7 @@ class Kept:
             self.outputs.append(output)
         return True
 
-    def _replace(self, shown: NotebookNode, output: NotebookNode) -> None:
-        if self._has_room(_size(output) - _size(shown)):
-            shown["data"] = output.data
-
-    def _has_room(self, more: int) -> bool:
+    def _reserve(self, more: int) -> bool:
         if self.size + more > self._limit:
             self.cut = True
             return False
@@ -84,41 +84,24 @@ class Kept:
 
 def _output(kind: str, content: dict[str, Any]) -> NotebookNode | None:
     """Return an output with nothing but texts in it; None where the message has none of its kind."""
-    if kind == "stream" and isinstance(content.get("text"), str):
-        name = "stderr" if content.get("name") == "stderr" else "stdout"
-        return _node("stream", name=name, text=[content["text"]])
-    if kind == "error":
-        lines = content.get("traceback")
-        traceback = [line for line in lines if isinstance(line, str)][-MAX_LINES:] if isinstance(lines, list) else []
-        return _node(
-            "error", ename=_text(content.get("ename")), evalue=_text(content.get("evalue")), traceback=traceback
-        )
+    fields: dict[str, Any] = {}
     data = content.get("data")
-    if kind in {"display_data", "execute_result"} and isinstance(data, dict):
-        texts = {name: text for name, text in data.items() if SHOWN.fullmatch(name) and isinstance(text, str)}
+    if kind == "stream" and isinstance(content.get("text"), str):
+        fields = {"name": "stderr" if content.get("name") == "stderr" else "stdout", "text": [content["text"]]}
+    elif kind == "error":
+        lines = content.get("traceback")
+        texts = [line for line in lines if isinstance(line, str)] if isinstance(lines, list) else []
+        names = {name: value if isinstance(value := content.get(name), str) else "" for name in ("ename", "evalue")}
+        fields = {**names, "traceback": texts[-MAX_LINES:]}
+    elif kind in {"display_data", "execute_result"} and isinstance(data, dict):
+        shown = [(name, text) for name, text in data.items() if SHOWN.fullmatch(name) and isinstance(text, str)]
         count = {"execution_count": None} if kind == "execute_result" else {}
-        return _node(kind, data=dict(list(texts.items())[:MAX_KINDS]), **count) if texts else None
-    return None
-
-
-def _node(kind: str, **fields: Any) -> NotebookNode:
-    node: NotebookNode = new_output(kind, **fields)
-    return node
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _display(content: dict[str, Any]) -> str:
-    """Return the name by which a display may be updated; nothing where it has none."""
-    transient = content.get("transient")
-    name = transient.get("display_id") if isinstance(transient, dict) else None
-    return name if isinstance(name, str) and len(name) <= OVERHEAD else ""
+        fields = {"data": dict(shown[:MAX_KINDS]), **count} if shown else {}
+    return new_output(kind, **fields) if fields else None
 
 
 def _size(output: NotebookNode) -> int:
     """Return the bytes of all texts of an output, and what holding it takes."""
     texts = [*output.get("text", ()), *output.get("traceback", ()), *output.get("data", {}).values()]
-    said = [*texts, output.get("ename", ""), output.get("evalue", "")]
-    return sum(len(text.encode("utf-8", "replace")) for text in said) + OVERHEAD * max(1, len(texts))
+    named = [*texts, output.get("ename", ""), output.get("evalue", "")]
+    return sum(len(text.encode("utf-8", "replace")) for text in named) + OVERHEAD * max(1, len(texts))

@@ -14,10 +14,10 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 import nbformat
@@ -225,28 +225,25 @@ class _Budget:
                         "with this file it has more.",
                     )
                 )
-        self._left[heavy] -= _move(outbox, parts, target, min(file.limit, self._left[heavy]))
+            limit = min(file.limit, self._left[heavy])
+            chunks = iter(lambda: source.read(CHUNK), b"")
+            if target.suffix == ".npy":  # no array is kept that the judge cannot read
+                raw = source.read(limit + 1)
+                parse_array(raw, where)
+                chunks = iter([raw])
+            self._left[heavy] -= _copy(chunks, target, limit, where)
 
 
-def _move(outbox: Path, parts: tuple[str, ...], target: Path, limit: int) -> int:
-    """Copy one file and return its size; an array is read first, so that none is kept that the judge cannot read."""
-    if target.suffix == ".npy":
-        raw = read_beneath(outbox, *parts, limit=limit)
-        parse_array(raw, "/".join(parts))
-        with _private_file(target) as copy:
-            return copy.write(raw)
-    with open_beneath(outbox, *parts, limit=limit) as source, _private_file(target) as copy:
-        while chunk := source.read(CHUNK):
+def _copy(chunks: Iterator[bytes], target: Path, limit: int, where: str) -> int:
+    """Write a file that nobody else may read, and return its size; raises `EvidenceError` past the limit."""
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "wb") as copy:
+        for chunk in chunks:
             copy.write(chunk)
             if copy.tell() > limit:
                 raise EvidenceError(
                     say(
-                        pl=f"{'/'.join(parts)} podczas przenoszenia urósł powyżej {limit} B.",
-                        en=f"{'/'.join(parts)} grew past {limit} bytes while it was taken.",
+                        pl=f"{where} podczas przenoszenia urósł powyżej {limit} B.",
+                        en=f"{where} grew past {limit} bytes while it was taken.",
                     )
                 )
         return copy.tell()
-
-
-def _private_file(path: Path) -> BinaryIO:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "wb")

@@ -28,6 +28,7 @@ MAX_FINDINGS = 16_000_000
 FINDINGS_FILE = "findings.json"
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises on bytes that are not the JSON they should be."""
+NOT_EVIDENCE = ("nie zawiera danych do oceny", "is not evidence")
 
 
 class Role(msgspec.Struct, frozen=True):
@@ -99,7 +100,7 @@ class Evidence:
         try:
             self.file = msgspec.json.decode(_bounded(raw), type=EvidenceFile)
         except (ValueError, *UNREADABLE) as error:
-            raise self._unreadable(error) from error
+            raise _unreadable(folder / "evidence.json", *NOT_EVIDENCE, error) from error
         if self.file.schema != SCHEMA:
             found = printable(self.file.schema, 60)
             raise EvidenceError(
@@ -109,12 +110,6 @@ class Evidence:
                 )
             )
 
-    def _unreadable(self, error: Exception) -> EvidenceError:
-        path = self.folder / "evidence.json"
-        return EvidenceError(
-            say(pl=f"{path} nie zawiera danych do oceny: {error}.", en=f"{path} is not evidence: {error}.")
-        )
-
     def records(self, schema: Any) -> dict[str, tuple[Any, ...]]:
         """Return what was recorded, by test cell, of these types; raises `EvidenceError` where something else is there."""
         try:
@@ -123,7 +118,7 @@ class Evidence:
                 for probed in self.file.probed
             }
         except UNREADABLE as error:
-            raise self._unreadable(error) from error
+            raise _unreadable(self.folder / "evidence.json", *NOT_EVIDENCE, error) from error
 
     @cached_property
     def probed(self) -> dict[str, Probed]:
@@ -151,12 +146,11 @@ class Evidence:
             return msgspec.convert(json.loads(_bounded(raw)), Executed)
         except (ValueError, *UNREADABLE) as error:
             path = self.folder / "notebook.ipynb"
-            raise EvidenceError(
-                say(
-                    pl=f"{path} nie jest wykonanym notebookiem: {error}.",
-                    en=f"{path} is not the executed notebook: {error}.",
-                )
-            ) from error
+            raise _unreadable(path, "nie jest wykonanym notebookiem", "is not the executed notebook", error) from error
+
+
+def _unreadable(path: Path, pl: str, en: str, error: Exception) -> EvidenceError:
+    return EvidenceError(say(pl=f"{path} {pl}: {error}.", en=f"{path} {en}: {error}."))
 
 
 def _left_nothing(run: CellRun) -> bool:
@@ -191,9 +185,7 @@ def read_findings(evidence: Path, kind: type[AnyFindings]) -> AnyFindings:
         return msgspec.json.decode(raw, type=kind)
     except UNREADABLE as error:
         path = evidence / FINDINGS_FILE
-        raise EvidenceError(
-            say(pl=f"{path} nie zawiera wyników pomiaru: {error}.", en=f"{path} does not hold findings: {error}.")
-        ) from error
+        raise _unreadable(path, "nie zawiera wyników pomiaru", "does not hold findings", error) from error
 
 
 def findings_or_none(evidence: Path, kind: type[AnyFindings]) -> AnyFindings:

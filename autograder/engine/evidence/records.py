@@ -43,7 +43,7 @@ class KeptFile(NamedTuple):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What a recorder wrote down of a notebook at a test cell; a lesson's records are subclasses, told apart by a tag."""
+    """What a recorder wrote down of a notebook at a test cell; a lesson's records are subclasses, distinguished by a tag."""
 
     def files(self, _cell: str) -> Iterator[KeptFile]:
         """Yield the files that belong to it."""

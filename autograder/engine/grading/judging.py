@@ -27,7 +27,7 @@ from autograder.engine.judging import judge
 from autograder.engine.lesson import find_lesson
 from autograder.engine.report import Report, encode
 from autograder.engine.text import printable
-from autograder.engine.watch import Cause, Part, Setback, SetbackError, Watch
+from autograder.engine.watch import Part, Setback, SetbackCause, SetbackError, Watch
 
 RESERVE_S = 60.0
 """For all but the models where their time is up; and for the findings, once the report is there."""
@@ -99,7 +99,7 @@ class _Rounds:
         if end.part is None or end.setback is None or end.part in self.aside:
             raise GraderError(end.reason)
         self.aside[end.part] = end.setback
-        if end.setback.cause is Cause.BUDGET:
+        if end.setback.cause is SetbackCause.BUDGET:
             if self.models_aside:
                 raise GraderError(end.reason)
             self.models_aside = end.setback
@@ -109,12 +109,12 @@ class _Rounds:
         limits = self.task.how.judge
         if status == -signal.SIGALRM:
             if time.monotonic() >= self.deadline:
-                return Setback(Cause.BUDGET, f"{limits.seconds:g} s")
-            return Setback(Cause.TIME, f"{limits.part_seconds:g} s")
+                return Setback(SetbackCause.BUDGET, f"{limits.seconds:g} s")
+            return Setback(SetbackCause.TIME, f"{limits.part_seconds:g} s")
         if status >= 0:
-            return Setback(Cause.FAULT, f"status {status}")
+            return Setback(SetbackCause.FAULT, f"status {status}")
         number = signal.Signals(-status)
-        return Setback(Cause.KILLED if number in FROM_OUTSIDE else Cause.CRASH, number.name)
+        return Setback(SetbackCause.KILLED if number in FROM_OUTSIDE else SetbackCause.CRASH, number.name)
 
     def _reason(self, status: int) -> str:
         if status == -signal.SIGALRM:

@@ -4,17 +4,16 @@ It knows no answer: it gets names and inputs (`request.json` and arrays in the i
 outbox. Whatever it reports is untrusted; the grader checks form and content on its side. Standard library only.
 """
 
-from .bootstrap import CUT, KERNEL_PROBE, after_import, prepare
-from .failures import HOLDING, TEXT, AbsentError, DeadlineError, deadline, failure
-from .requests import Recorder
+from .bootstrap import CUT, KERNEL_PROBE, Recorder, after_import, prepare
+from .failures import HOLDING, TEXT, DeadlineError, MissingNameError, deadline, failure
 
 __all__ = [
     "CUT",
     "HOLDING",
     "KERNEL_PROBE",
     "TEXT",
-    "AbsentError",
     "DeadlineError",
+    "MissingNameError",
     "Recorder",
     "after_import",
     "deadline",

@@ -1,26 +1,31 @@
-"""What happens in a fresh kernel before the student's first cell: two comforts, and the lesson's recorders put in place.
+"""What happens in a fresh kernel before the student's first cell, and at each test cell.
 
-- `exit()` does not end the kernel;
-- what one cell prints is cut off where nobody would read on.
-
-A lesson's recorders are a package whose `prepare()` is called at once, with the standard library alone, and whose
-`recorders()` gives a function for each kind of request, when the first one comes.
+First `exit()` is kept from ending the kernel, what one cell prints is cut off where nobody would read on, and the
+lesson's recorders are put in place: a package whose `prepare()` is called at once, with the standard library alone, and
+whose `recorders()` gives a function for each kind of request. At a test cell they answer what the grader asks.
 """
 
 import importlib
 import importlib.abc
 import importlib.util
+import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from .failures import restored_generators
 
 MAX_PRINTED = 1_000_000
 CUT = "[… 1 MB]"
 """Stands where a cell's printed text was cut off."""
 
 KERNEL_PROBE = "splot_probe_of_this_kernel"
+
+Recorder = Callable[[dict[str, Any], dict[str, Any], Path, Path], list[dict[str, Any]]]
+"""Takes the namespace, the request, the folder of its inputs, the folder for arrays; returns records."""
 
 
 def prepare(shell: Any, inbox: str, outbox: str, recorders: str) -> None:
@@ -29,25 +34,34 @@ def prepare(shell: Any, inbox: str, outbox: str, recorders: str) -> None:
     _limit_printing(shell)
     package = importlib.import_module(f"{__name__.rpartition('.engine.')[0]}.{recorders}")
     package.prepare()
-    sys.modules[KERNEL_PROBE] = _Lazy(shell.user_ns, inbox, outbox, package)
+    sys.modules[KERNEL_PROBE] = Requests(shell.user_ns, inbox, outbox, package.recorders)
 
 
-class _Lazy(ModuleType):
-    """Answers requests; importing torch before the notebook does would count as the notebook's time."""
+class Requests(ModuleType):
+    """Answers requests: `request.json` and arrays from the inbox, records and arrays to the outbox.
 
-    def __init__(self, namespace: dict[str, Any], inbox: str, outbox: str, package: ModuleType) -> None:
+    `recorders` is called with the first request: to import torch before the notebook does would count as its time.
+    """
+
+    def __init__(
+        self, namespace: dict[str, Any], inbox: str, outbox: str, recorders: Callable[[], Mapping[str, Recorder]]
+    ) -> None:
         super().__init__(KERNEL_PROBE)
-        self._package = package
-        self._arguments = namespace, inbox, outbox
-        self._requests: Any = None
+        self._namespace = namespace
+        self._inbox, self._outbox = Path(inbox), Path(outbox)
+        self._get_recorders = recorders
+        self._recorders: Mapping[str, Recorder] = {}
 
     def take(self, cell: str) -> None:
-        """Answer what is asked at one test cell."""
-        if self._requests is None:
-            from .requests import Requests  # noqa: PLC0415
-
-            self._requests = Requests(*self._arguments, self._package.recorders())
-        self._requests.take(cell)
+        """Answer everything asked at one test cell; `answer.json` is written last."""
+        self._recorders = self._recorders or self._get_recorders()
+        source, target = self._inbox / cell, self._outbox / cell
+        target.mkdir(parents=True, exist_ok=True)
+        records: list[dict[str, Any]] = []
+        with restored_generators():
+            for request in json.loads((source / "request.json").read_text()):
+                records += self._recorders[request["kind"]](self._namespace, request, source, target)
+        (target / "answer.json").write_text(json.dumps({"records": records}))
 
 
 def _limit_printing(shell: Any) -> None:
@@ -57,25 +71,24 @@ def _limit_printing(shell: Any) -> None:
     for each cell anew.
     """
 
+    def limited(write: Callable[[str], int]) -> Callable[[str], int]:
+        left = MAX_PRINTED
+
+        def write_limited(text: str) -> int:
+            nonlocal left
+            if left <= 0:
+                return len(text)
+            shown = text if len(text) <= left else f"{text[:left]}\n{CUT}\n"
+            left -= len(text)
+            return write(shown)
+
+        return write_limited
+
     def start_anew(*_: object) -> None:
         for stream in (sys.stdout, sys.stderr):
-            stream.write = _limited(stream.write)  # type: ignore[method-assign]
+            stream.write = limited(stream.write)  # type: ignore[method-assign]
 
     shell.events.register("pre_run_cell", start_anew)
-
-
-def _limited(write: Callable[[str], int]) -> Callable[[str], int]:
-    left = MAX_PRINTED
-
-    def limited(text: str) -> int:
-        nonlocal left
-        if left <= 0:
-            return len(text)
-        shown = text if len(text) <= left else f"{text[:left]}\n{CUT}\n"
-        left -= len(text)
-        return write(shown)
-
-    return limited
 
 
 def after_import(name: str, call: Callable[[ModuleType], None]) -> None:
@@ -84,8 +97,6 @@ def after_import(name: str, call: Callable[[ModuleType], None]) -> None:
 
 
 class _AfterImport(importlib.abc.MetaPathFinder):
-    """Calls a function with a module right after its first import."""
-
     def __init__(self, name: str, call: Callable[[ModuleType], None]) -> None:
         self._name, self._call = name, call
 

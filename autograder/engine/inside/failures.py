@@ -4,9 +4,10 @@ import random
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 TEXT = 1_000
@@ -19,7 +20,7 @@ class DeadlineError(BaseException):
     """Raised inside a call that takes too long; not an `Exception`, so that a bare `except` does not swallow it."""
 
 
-class AbsentError(Exception):
+class MissingNameError(Exception):
     """A name the notebook should define is not there, or is not what it should be."""
 
 
@@ -30,24 +31,16 @@ def failure(error: BaseException) -> dict[str, Any]:
         fault = "timeout"
     elif isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         fault = "memory"
-    elif isinstance(error, AbsentError):
+    elif isinstance(error, MissingNameError):
         fault = "missing"
+    frames = traceback.walk_tb(error.__traceback__)
+    lines = [line for frame, line in frames if "ipykernel_" in frame.f_code.co_filename]
     return {
         "fault": fault,
         "type": type(error).__name__[:TEXT],
         "message": str(error)[:TEXT],
-        "line": _line(error.__traceback__),
+        "line": lines[-1] if lines else None,
     }
-
-
-def _line(traceback: TracebackType | None) -> int | None:
-    """Return the line of the innermost frame that belongs to a notebook cell."""
-    line = None
-    while traceback is not None:
-        if "ipykernel_" in traceback.tb_frame.f_code.co_filename:
-            line = traceback.tb_lineno
-        traceback = traceback.tb_next
-    return line
 
 
 @contextmanager

@@ -109,7 +109,7 @@ def _fault(raised: BaseException | None, mark: pytest.Mark) -> GraderError:
     if isinstance(raised, GraderError):
         return raised
     if isinstance(raised, Exception):
-        return SetbackError(_cell(mark), Setback.of(raised))
+        return SetbackError(_cell(mark), Setback.from_error(raised))
     return GraderError(f"The judge was stopped: {type(raised).__name__}.")
 
 

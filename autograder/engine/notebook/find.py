@@ -23,7 +23,7 @@ class NothingToGradeError(SplotError):
 def find_submissions(path: Path, assignment: str, out: Path | None = None) -> list[Path]:
     """Return the notebooks to grade at `path`, sorted; raises `NothingToGradeError` where there are none.
 
-    A student of a class whose notebook cannot be told is not left out: the path that should be there is returned,
+    A student of a class whose notebook cannot be determined is not left out: the path that should be there is returned,
     and `require_own` says what is wrong. Who has nothing of this assignment has not submitted it. The folder `out` of
     our own results is no student's; `left_out` says what else is not taken.
     """

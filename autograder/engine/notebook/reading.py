@@ -1,6 +1,6 @@
 """Read a file that should be a notebook and that anybody may have written: its bytes, its cells, their pasted pictures.
 
-Of pictures only PNG and JPEG are kept, told by their own bytes and not by what they claim to be: SVG and HTML can run. A
+Of pictures only PNG and JPEG are kept, recognised by their own bytes and not by what they claim to be: SVG and HTML can run. A
 picture of a few bytes can stand for gigabytes of pixels, which the reader's browser would have to hold, so these have a
 limit too.
 """

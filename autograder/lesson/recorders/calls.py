@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...engine.inside import TEXT, AbsentError, DeadlineError, deadline, failure
+from ...engine.inside import TEXT, DeadlineError, MissingNameError, deadline, failure
 from .observe import Observed, observed
 
 SECONDS = 20.0
@@ -43,12 +43,12 @@ class Calls:
 
 
 def find_function(namespace: dict[str, Any], name: str) -> Callable[..., Any]:
-    """Return the notebook's function of this name; raises `AbsentError` where there is none."""
+    """Return the notebook's function of this name; raises `MissingNameError` where there is none."""
     if name not in namespace:
-        raise AbsentError(name)
+        raise MissingNameError(name)
     function = namespace[name]
     if not callable(function):
-        raise AbsentError(f"{name}: {type(function).__name__}")
+        raise MissingNameError(f"{name}: {type(function).__name__}")
     return function  # type: ignore[no-any-return]
 
 

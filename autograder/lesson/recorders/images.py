@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import Subset, default_collate
 
-from ...engine.inside import TEXT, AbsentError, deadline, failure
+from ...engine.inside import TEXT, MissingNameError, deadline, failure
 
 BATCH = 100
 SHOWN = 8
@@ -57,16 +57,16 @@ def record_data(
 def _testset(namespace: dict[str, Any]) -> Any:
     dataset = namespace.get("testset")
     if dataset is None:
-        raise AbsentError("testset")
+        raise MissingNameError("testset")
     if not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
-        raise AbsentError(f"testset: {type(dataset).__name__}")
+        raise MissingNameError(f"testset: {type(dataset).__name__}")
     return dataset
 
 
 def _collate(dataset: Any, n: int) -> torch.Tensor:
     batch = default_collate([dataset[index][0] for index in range(n)])
     if not isinstance(batch, torch.Tensor):
-        raise AbsentError(f"testset[0][0]: {type(dataset[0][0]).__name__}")
+        raise MissingNameError(f"testset[0][0]: {type(dataset[0][0]).__name__}")
     return batch.detach().cpu().contiguous()
 
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ...engine.inside import TEXT, AbsentError, deadline, failure
+from ...engine.inside import TEXT, MissingNameError, deadline, failure
 from .calls import as_array, describe, find_function
 from .images import VisibleImages
 from .networks import evaluating
@@ -72,7 +72,7 @@ def _map(
     namespace: dict[str, Any], model: nn.Module, batch: torch.Tensor, image: int, classes: torch.Tensor, target: Path
 ) -> dict[str, Any]:
     if image >= len(batch):
-        raise AbsentError(f"testset[{image}]")
+        raise MissingNameError(f"testset[{image}]")
     class_index = int(classes[image])
     with evaluating(model), torch.enable_grad():
         returned = namespace["cam"](model, batch[image].clone(), class_index)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ...engine.inside import TEXT, AbsentError, deadline, failure
+from ...engine.inside import TEXT, MissingNameError, deadline, failure
 from ...models.capture import UNTAKEN, export_model, watched
 from .images import VisibleImages
 
@@ -33,7 +33,7 @@ def record_layer(
     record: dict[str, Any] = {"kind": "layer", "name": name}
     try:
         if name not in namespace:
-            raise AbsentError(name)
+            raise MissingNameError(name)
         layer = namespace[name]
         record["type"] = type(layer).__name__[:TEXT]
         if isinstance(layer, nn.Conv2d):
@@ -93,12 +93,12 @@ def record_model(
 def _model(namespace: dict[str, Any], name: str) -> nn.Module:
     models = namespace.get("models")
     if not isinstance(models, dict):
-        raise AbsentError("models" if models is None else f"models: {type(models).__name__}")
+        raise MissingNameError("models" if models is None else f"models: {type(models).__name__}")
     if name not in models:
-        raise AbsentError(f'models["{name}"]')
+        raise MissingNameError(f'models["{name}"]')
     model = models[name]
     if not isinstance(model, nn.Module):
-        raise AbsentError(f'models["{name}"]: {type(model).__name__}')
+        raise MissingNameError(f'models["{name}"]: {type(model).__name__}')
     return model
 
 
