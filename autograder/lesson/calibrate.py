@@ -96,33 +96,25 @@ VARIANTS = (
     Subject("too large a step", _DOUBTFUL, _STRIDED, Recipe(epochs=2, learning_rate=0.03)),
 )
 HONEST = tuple(subject for subject in VARIANTS if subject.kind in {VariantKind.REFERENCE, VariantKind.STUDENT})
+MEMORISING = replace(HONEST[0], name="by heart", recipe=Recipe(epochs=12))  # trained on the held-out images themselves
 
 SEEDS, FEW_SEEDS = 10, 3
 SOUND = 0.90
 MARGIN = 0.02
 VALIDATION = 500
-EPOCHS_BY_HEART = 12
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training: its accuracy on the held-out images, a fraction."""
+    """One training: its accuracy on the held-out images, or what of it is lost under the change; a fraction."""
 
     subject: Subject
     profile: Profile
     seed: int
-    accuracy: float
+    measured: float
 
-
-@dataclass(frozen=True)
-class Fall:
-    """One training, and the accuracy lost under the change, a fraction; `by_heart` on the held-out images themselves."""
-
-    name: str
-    profile: Profile
-    seed: int
-    lost: float
-    by_heart: bool = False
+    def __str__(self) -> str:
+        return f"{self.subject.name} {self.profile} {self.seed} {self.measured}"
 
 
 def recalibrate(names: Sequence[str], out: Path | None, seeds: int, *, only_falls: bool) -> Iterator[str]:
@@ -141,12 +133,12 @@ def recalibrate(names: Sequence[str], out: Path | None, seeds: int, *, only_fall
             runs = []
             for run in measure(dataset, VARIANTS, SEEDS, FEW_SEEDS):
                 runs.append(run)
-                yield f"{run.subject.name} {run.profile} {run.seed} {run.accuracy}"
+                yield str(run)
             found = conclude(runs, measured_by(f"splot calibrate {dataset}"))
         falls = []
-        for fall in measure_falls(dataset, seeds):
-            falls.append(fall)
-            yield f"{fall.name} {fall.profile} {fall.seed} {fall.lost}"
+        for run in measure_falls(dataset, seeds):
+            falls.append(run)
+            yield str(run)
         command = f"splot calibrate {dataset} --falls --seeds {seeds}"
         found = msgspec.structs.replace(found, falls=conclude_falls(falls, measured_by(command)))
         write(path, (read(path) if path.exists() else {}) | {dataset.value: found})
@@ -189,7 +181,7 @@ def conclude(runs: Sequence[Run], measured: Provenance) -> Calibration:
     """Apply the rule in the header of `thresholds.toml` to the runs."""
     reached: dict[Subject, dict[Profile, dict[int, float]]] = {}
     for run in runs:
-        reached.setdefault(run.subject, {}).setdefault(run.profile, {})[run.seed] = run.accuracy
+        reached.setdefault(run.subject, {}).setdefault(run.profile, {})[run.seed] = run.measured
     variants = []
     for subject, by_profile in reached.items():
         full, quick = (spread([*by_profile[profile].values()]) for profile in (Profile.FULL, Profile.QUICK))
@@ -214,21 +206,18 @@ def is_sound(variant: Variant, reference: Variant) -> bool:
     return variant.full.mean >= SOUND * reference.full.mean
 
 
-def measure_falls(dataset: Dataset, seeds: int) -> Iterator[Fall]:
+def measure_falls(dataset: Dataset, seeds: int) -> Iterator[Run]:
     """Train sound variants as a submission is, and the reference on the held-out images; yield what each loses.
 
     On `quick` every sound variant with its seeds; on `full` the reference with one, to see that more data change little.
     """
     parts = load_split(dataset, Profile.QUICK)
     known = replace(parts, train=parts.held_out)
-    reference = HONEST[0]
-    memorising = replace(reference, name="by heart", recipe=replace(reference.recipe, epochs=EPOCHS_BY_HEART))
-    for subject in HONEST:
+    for subject in (*HONEST, MEMORISING):
         for seed in range(seeds):
-            yield Fall(subject.name, Profile.QUICK, seed, _lost(subject, parts, seed))
-    for seed in range(seeds):
-        yield Fall(memorising.name, Profile.QUICK, seed, _lost(memorising, known, seed), by_heart=True)
-    yield Fall(reference.name, Profile.FULL, 0, _lost(reference, load_split(dataset, Profile.FULL), 0))
+            lost = _lost(subject, known if subject is MEMORISING else parts, seed)
+            yield Run(subject, Profile.QUICK, seed, lost)
+    yield Run(HONEST[0], Profile.FULL, 0, _lost(HONEST[0], load_split(dataset, Profile.FULL), 0))
 
 
 def _lost(subject: Subject, parts: Split, seed: int) -> float:
@@ -238,12 +227,12 @@ def _lost(subject: Subject, parts: Split, seed: int) -> float:
     return evaluate(model, some, recipe).accuracy - evaluate(model, changed, recipe).accuracy
 
 
-def conclude_falls(falls: Sequence[Fall], measured: Provenance) -> Falls:
+def conclude_falls(runs: Sequence[Run], measured: Provenance) -> Falls:
     """Draw the limit midway between what honest networks lose and what those lose that know the images by heart."""
-    losses = [[fall.lost for fall in falls if fall.by_heart is by_heart] for by_heart in (False, True)]
-    honest, memorised = map(spread, losses)
-    limit = round(statistics.fmean((honest.highest, memorised.lowest)), 3)
-    return Falls(limit, measured, (len(losses[0]), len(losses[1])), honest, memorised)
+    losses = [run.measured for run in runs if run.subject != MEMORISING]
+    memorised = [run.measured for run in runs if run.subject == MEMORISING]
+    limit = round(statistics.fmean((spread(losses).highest, spread(memorised).lowest)), 3)
+    return Falls(limit, measured, (len(losses), len(memorised)), spread(losses), spread(memorised))
 
 
 def spread(values: Sequence[float]) -> Spread:

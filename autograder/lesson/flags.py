@@ -100,7 +100,7 @@ def falls_under_change(measured: Measurements) -> Iterator[Flag]:
 def equal_scores(measured: Measurements) -> Iterator[Flag]:
     """Two networks that are better than chance decide the same for nearly every image."""
     for (one, first), (other, second) in combinations(_required(measured).items(), 2):
-        same = float((first.visible_scores.argmax(1) == second.visible_scores.argmax(1)).double().mean())
+        same = float((first.visible.scores.argmax(1) == second.visible.scores.argmax(1)).double().mean())
         if same >= ALIKE and first.visible.accuracy >= REALLY_TRAINED:
             yield Flag("equal_scores", _cells(measured, one, other), {f"{one} = {other}": round(same, 4)})
 

@@ -35,10 +35,11 @@ TOLERANCE = 1e-3
 SEED = 6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Figures:
-    """Accuracy and macro F1, fractions, on some images."""
+    """A model's scores (N, 10) on some images, and what they amount to: accuracy and macro F1, fractions."""
 
+    scores: Tensor
     accuracy: float
     f1: float
 
@@ -52,24 +53,14 @@ class MeasuredModel:
         self._held_out = held_out
 
     @cached_property
-    def held_out_scores(self) -> Tensor:
-        """The model's scores (N, 10) on the images that never entered the sandbox."""
-        return self._held_out.scores(self.model)
-
-    @cached_property
     def held_out(self) -> Figures:
-        """What they amount to."""
-        return _figures(self.held_out_scores, self._held_out.labels)
-
-    @cached_property
-    def visible_scores(self) -> Tensor:
-        """The model's scores (N, 10) on the same `testset` images that the notebook measured its results on."""
-        return self._visible.scores(self.model)
+        """On the images that never entered the sandbox."""
+        return _figures(self._held_out.scores(self.model), self._held_out.labels)
 
     @cached_property
     def visible(self) -> Figures:
-        """What they amount to."""
-        return _figures(self.visible_scores, self._visible.labels)
+        """On the same `testset` images that the notebook measured its results on."""
+        return _figures(self._visible.scores(self.model), self._visible.labels)
 
     @cached_property
     def summary(self) -> ModelStatistics:
@@ -82,21 +73,21 @@ class MeasuredModel:
 
     def agrees(self, outputs: Tensor) -> bool:
         """Whether the rebuilt model gives what the live one gave, (n, 10), on the first n visible images."""
-        return bool(outputs.numel()) and _close(self.visible_scores[: len(outputs)], outputs)
+        return bool(outputs.numel()) and _close(self.visible.scores[: len(outputs)], outputs)
 
     def robustness(self, changed: ImageSet) -> tuple[float, float]:
         """Return the accuracy on the first n held-out images as they are, and on these n, which are those changed."""
         n = len(changed.labels)
-        before = _figures(self.held_out_scores[:n], self._held_out.labels[:n])
+        before = _figures(self.held_out.scores[:n], self._held_out.labels[:n])
         return before.accuracy, _figures(changed.scores(self.model), changed.labels).accuracy
 
 
 def _figures(scores: Tensor, labels: Tensor) -> Figures:
     """Measure scores (N, 10); a model that gives any other number of scores is right about no image."""
     if scores.shape != (len(labels), CLASSES):
-        return Figures(0.0, 0.0)
+        return Figures(scores, 0.0, 0.0)
     counts = confusion(scores.argmax(1), labels, CLASSES)
-    return Figures(float(accuracy(counts)), float(macro_f1(counts)))
+    return Figures(scores, float(accuracy(counts)), float(macro_f1(counts)))
 
 
 def _close(ours: Tensor, theirs: Tensor) -> bool:

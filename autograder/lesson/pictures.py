@@ -184,7 +184,7 @@ def best(measurements: Measurements) -> Best | None:
     if not verified:
         return None
     name = max(verified, key=lambda name: verified[name].held_out.accuracy)
-    scores, visible = verified[name].visible_scores, measurements.split.visible
+    scores, visible = verified[name].visible.scores, measurements.split.visible
     if scores.shape != (len(visible.labels), CLASSES):
         return None
     counts = confusion(scores.argmax(1), visible.labels, CLASSES)

@@ -6,9 +6,22 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.engine.errors import GraderError
+from autograder.engine.errors import GraderError, SplotError
 from autograder.engine.report import Profile
-from autograder.lesson.calibrate import VARIANTS, Run, Subject, accuracy, conclude, is_sound, measured_by, spread
+from autograder.lesson import calibrate
+from autograder.lesson.calibrate import (
+    HONEST,
+    MEMORISING,
+    VARIANTS,
+    Run,
+    Subject,
+    accuracy,
+    conclude,
+    is_sound,
+    measured_by,
+    recalibrate,
+    spread,
+)
 from autograder.lesson.datasets import Split
 from autograder.lesson.thresholds import (
     PATH,
@@ -136,6 +149,31 @@ def test_what_is_measured_here_can_be_written(tmp_path: Path) -> None:
     write(tmp_path / "thresholds.toml", {"CIFAR10": found})
     assert read(tmp_path / "thresholds.toml") == {"CIFAR10": found}
     assert str(torch.__version__) == found.measured.torch
+
+
+def test_a_data_set_is_measured_anew_and_the_other_one_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line after each run and at the end; with `only_falls` the thresholds stay as the file says them."""
+    out = tmp_path / "thresholds.toml"
+    runs = _runs(REFERENCE, [0.9], [0.8])
+    falls = [Run(HONEST[1], Profile.QUICK, 0, 0.05), Run(MEMORISING, Profile.QUICK, 0, 0.15)]
+    monkeypatch.setattr(calibrate, "measure", lambda *_: iter(runs))
+    monkeypatch.setattr(calibrate, "measure_falls", lambda *_: iter(falls))
+    write(out, {"FashionMNIST": read(PATH)["FashionMNIST"]})
+    lines = list(recalibrate(["CIFAR10"], out, 2, only_falls=True))
+    assert lines[0] == "reference full 0 0.9"
+    assert lines[2:] == [
+        "narrow quick 0 0.05",
+        "by heart quick 0 0.15",
+        f"CIFAR10: full 0.81, quick 0.72; {out} written.",
+    ]
+    found = read(out)
+    assert found["FashionMNIST"] == read(PATH)["FashionMNIST"]
+    assert found["CIFAR10"].falls is not None
+    assert (found["CIFAR10"].falls.limit, found["CIFAR10"].falls.n) == (0.1, (1, 1))
+    assert list(recalibrate(["CIFAR10"], out, 2, only_falls=True)) == lines[2:]
+    assert read(out) == found
+    with pytest.raises(SplotError, match="no data set MNIST; the grader knows FashionMNIST, CIFAR10"):
+        list(recalibrate(["MNIST"], out, 2, only_falls=True))
 
 
 def test_a_run_is_measured_on_the_held_out_images_alone() -> None:

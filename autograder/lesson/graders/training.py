@@ -147,7 +147,7 @@ def _twin(measured: Measurements, name: str) -> str | None:
     """Return an earlier model that gives the same scores, to rounding, on the images that the notebook saw."""
     for other in REQUIRED[: REQUIRED.index(name)] if name in REQUIRED else ():
         try:
-            if measured.model(other).agrees(measured.model(name).visible_scores):
+            if measured.model(other).agrees(measured.model(name).visible.scores):
                 return other
         except (AbsentError, UndecidedError, EvidenceError):
             continue
