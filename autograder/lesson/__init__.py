@@ -6,7 +6,7 @@ from typing import Any
 
 from autograder import models
 from autograder.engine.evidence import Schema
-from autograder.engine.lesson import Lesson, Measured
+from autograder.engine.lesson import Lesson, Measuring
 from autograder.engine.notebook import Submission
 from autograder.engine.report import CellReport, Flag, Profile, Report
 from autograder.engine.text import say
@@ -40,7 +40,7 @@ def _data(profile: Profile) -> Path:
     return data_folder(profile)
 
 
-def _measure(evidence: LessonEvidence, watch: Watch) -> Measured:
+def _measure(evidence: LessonEvidence, watch: Watch) -> Measuring:
     from autograder.lesson.measure import Measurements
 
     return Measurements(evidence, watch)
