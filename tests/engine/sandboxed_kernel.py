@@ -15,7 +15,7 @@ from autograder.engine.sandbox import (
     BubblewrapProvisioner,
     Death,
     Limits,
-    Room,
+    Sandbox,
     SandboxKind,
     death,
     isolation,
@@ -32,12 +32,12 @@ needs_bubblewrap = pytest.mark.skipif(
 )
 
 
-class Lab:
-    """One kernel in a room, driven by nbclient."""
+class KernelSession:
+    """One kernel in a sandbox, driven by nbclient."""
 
-    def __init__(self, room: Room) -> None:
-        self.room = room
-        self.manager = kernel_manager(room)
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.manager = kernel_manager(sandbox)
         self._runner = asyncio.Runner()
         self._client = NotebookClient(
             new_notebook(),
@@ -87,17 +87,17 @@ class Lab:
 @contextmanager
 def opened(
     folder: Path, kind: SandboxKind = SandboxKind.BWRAP, limits: Limits = SMALL, data: Path | None = None
-) -> Iterator[Lab]:
-    """Start a kernel in a room of its own, with a probe package in `folder`."""
+) -> Iterator[KernelSession]:
+    """Start a kernel in a sandbox of its own, with a probe package in `folder`."""
     probe = folder / "probe"
     probe.mkdir(exist_ok=True)
     (probe / "__init__.py").write_text("ANSWER = 42\n", "utf-8")
-    with Room.open(kind, code={"probe": probe}, data=data, limits=limits) as room:
-        lab = Lab(room)
+    with Sandbox.open(kind, code={"probe": probe}, data=data, limits=limits) as sandbox:
+        session = KernelSession(sandbox)
         try:
-            yield lab
+            yield session
         finally:
-            lab.close()
+            session.close()
 
 
 def gone(pids: list[int], within_s: float = 5) -> bool:

@@ -15,11 +15,11 @@ from autograder.engine.sandbox import (
     Cause,
     Death,
     Limits,
-    Room,
+    Sandbox,
     SandboxKind,
 )
 from autograder.engine.sandbox.watchdog import written_bytes
-from tests.engine.sandboxed_kernel import CANARY, PROJECT, SMALL, Lab, gone, needs_bubblewrap, opened
+from tests.engine.sandboxed_kernel import CANARY, PROJECT, SMALL, KernelSession, gone, needs_bubblewrap, opened
 
 pytestmark = needs_bubblewrap
 
@@ -35,12 +35,12 @@ pytestmark = needs_bubblewrap
 )
 def test_a_dead_kernel_says_why(tmp_path: Path, code: str, cause: Cause, number: int) -> None:
     """An exit, a signal, a flood of files and a link among the sockets are told apart."""
-    with opened(tmp_path) as lab:
+    with opened(tmp_path) as session:
         with pytest.raises(DeadKernelError):
-            lab.run(code)
-        assert lab.death() == Death(cause, number)
-        lab.stop()
-        assert lab.death() == Death(cause, number)
+            session.run(code)
+        assert session.death() == Death(cause, number)
+        session.stop()
+        assert session.death() == Death(cause, number)
 
 
 def test_memory_of_the_whole_tree_is_bounded(tmp_path: Path) -> None:
@@ -53,11 +53,11 @@ def test_memory_of_the_whole_tree_is_bounded(tmp_path: Path) -> None:
                 time.sleep(60)
         time.sleep(60)
     """
-    with opened(tmp_path) as lab:
-        first = lab.processes[0]
+    with opened(tmp_path) as session:
+        first = session.processes[0]
         with pytest.raises(DeadKernelError):
-            lab.run(code)
-        found = lab.death()
+            session.run(code)
+        found = session.death()
         assert found is not None
         assert found.cause is Cause.MEMORY
         assert found.number >= SMALL.memory_mb
@@ -72,10 +72,10 @@ def test_files_in_memory_count_as_memory(tmp_path: Path) -> None:
             with open(name, "wb") as f: f.write(bytes(150 << 20))
         time.sleep(60)
     """
-    with opened(tmp_path, limits=Limits(memory_mb=256, tmp_mb=512, file_mb=512)) as lab:
+    with opened(tmp_path, limits=Limits(memory_mb=256, tmp_mb=512, file_mb=512)) as session:
         with pytest.raises(DeadKernelError):
-            lab.run(code)
-        found = lab.death()
+            session.run(code)
+        found = session.death()
         assert found is not None
         assert found.cause is Cause.MEMORY
 
@@ -86,15 +86,15 @@ DAEMON = """
 """
 
 
-def test_nothing_outlives_a_shutdown_and_the_room_starts_again(tmp_path: Path) -> None:
-    """A detached process that ignores signals dies with its kernel; a fresh kernel starts in the same room."""
-    with opened(tmp_path) as lab:
-        lab.run(DAEMON)
-        tree = lab.processes
-        lab.stop()
+def test_nothing_outlives_a_shutdown_and_the_sandbox_starts_again(tmp_path: Path) -> None:
+    """A detached process that ignores signals dies with its kernel; a fresh kernel starts in the same sandbox."""
+    with opened(tmp_path) as session:
+        session.run(DAEMON)
+        tree = session.processes
+        session.stop()
         assert gone(tree)
-        assert lab.death() is None
-        again = Lab(lab.room)
+        assert session.death() is None
+        again = KernelSession(session.sandbox)
         assert again.run("print(1)") == "1"
         again.close()
 
@@ -104,9 +104,9 @@ import sys, time
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from test_sandbox_ends import opened, DAEMON
-with opened(Path({folder!r})) as lab:
-    lab.run(DAEMON)
-    print(lab.room.base, *lab.processes, flush=True)
+with opened(Path({folder!r})) as session:
+    session.run(DAEMON)
+    print(session.sandbox.base, *session.processes, flush=True)
     time.sleep(60)
 """
 
@@ -123,20 +123,20 @@ def test_everything_dies_with_the_grader(tmp_path: Path) -> None:
     subprocess.run(["rm", "-rf", base], check=True)
 
 
-def test_a_room_is_deleted_whatever_lies_in_it(tmp_path: Path) -> None:
+def test_a_sandbox_is_deleted_whatever_lies_in_it(tmp_path: Path) -> None:
     """Folders deeper than Python recurses, or without permissions, go; what a link leads to stays."""
     kept = tmp_path / "kept"
     kept.write_text("x", "utf-8")
-    with Room.open(SandboxKind.BWRAP, code={"tests": PROJECT / "tests"}) as room:
-        (room.outbox / "link").symlink_to(kept)
-        deep = os.open(room.outbox, os.O_RDONLY)
+    with Sandbox.open(SandboxKind.BWRAP, code={"tests": PROJECT / "tests"}) as sandbox:
+        (sandbox.outbox / "link").symlink_to(kept)
+        deep = os.open(sandbox.outbox, os.O_RDONLY)
         for _ in range(1200):
             os.mkdir("d", dir_fd=deep)
             deep = _descend(deep)
         os.mkdir("closed", 0, dir_fd=deep)
         os.close(deep)
-        assert written_bytes(room, room.limits) > room.limits.outbox_mb << 20
-    assert not room.base.exists()
+        assert written_bytes(sandbox, sandbox.limits) > sandbox.limits.outbox_mb << 20
+    assert not sandbox.base.exists()
     assert kept.read_text("utf-8") == "x"
 
 
@@ -149,51 +149,54 @@ def _descend(folder: int) -> int:
 
 def test_what_is_written_is_counted_as_the_disk_counts_it() -> None:
     """A sparse file weighs what it takes, not what it claims; files beyond the allowed number are too much."""
-    with Room.open(
+    with Sandbox.open(
         SandboxKind.BWRAP, code={"tests": PROJECT / "tests"}, limits=Limits(outbox_mb=8, outbox_files=10)
-    ) as room:
-        with (room.outbox / "sparse").open("wb") as sparse:
+    ) as sandbox:
+        with (sandbox.outbox / "sparse").open("wb") as sparse:
             sparse.truncate(1 << 40)
-        assert written_bytes(room, room.limits) < 1 << 20
-        (room.outbox / "real").write_bytes(b"x" * (2 << 20))
+        assert written_bytes(sandbox, sandbox.limits) < 1 << 20
+        (sandbox.outbox / "real").write_bytes(b"x" * (2 << 20))
         os.sync()
-        assert 2 << 20 <= written_bytes(room, room.limits) < 3 << 20
+        assert 2 << 20 <= written_bytes(sandbox, sandbox.limits) < 3 << 20
         for number in range(9):
-            (room.outbox / f"{number}").touch()
-        assert written_bytes(room, room.limits) > 8 << 20
+            (sandbox.outbox / f"{number}").touch()
+        assert written_bytes(sandbox, sandbox.limits) > 8 << 20
 
 
-def test_without_a_sandbox_the_room_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_sandbox_its_kind_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Kind `none` is an ordinary kernel in its own directory, with `./data` and a clean environment."""
     monkeypatch.setenv("SPLOT_TEST_SECRET", CANARY)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "images").write_text("pixels", "utf-8")
-    with opened(tmp_path, SandboxKind.NONE, data=tmp_path / "data") as lab:
-        assert lab.room.kind is SandboxKind.NONE
-        assert lab.run("import os; print(os.environ.get('SPLOT_TEST_SECRET'), os.getcwd())") == f"None {lab.room.work}"
-        assert lab.run("print(open('data/images').read())") == "pixels"
-        lab.run(f"open({str(lab.room.inside.outbox / 'answer')!r}, 'w').write('told')")
-        assert (lab.room.outbox / "answer").read_text("utf-8") == "told"
+    with opened(tmp_path, SandboxKind.NONE, data=tmp_path / "data") as session:
+        assert session.sandbox.kind is SandboxKind.NONE
+        assert (
+            session.run("import os; print(os.environ.get('SPLOT_TEST_SECRET'), os.getcwd())")
+            == f"None {session.sandbox.work}"
+        )
+        assert session.run("print(open('data/images').read())") == "pixels"
+        session.run(f"open({str(session.sandbox.inside.outbox / 'answer')!r}, 'w').write('told')")
+        assert (session.sandbox.outbox / "answer").read_text("utf-8") == "told"
         with pytest.raises(DeadKernelError):
-            lab.run("os._exit(3)")
-        assert lab.death() == Death(Cause.EXITED, 3)
+            session.run("os._exit(3)")
+        assert session.death() == Death(Cause.EXITED, 3)
 
 
-def test_a_room_that_is_missing_a_folder_is_refused(tmp_path: Path) -> None:
+def test_a_sandbox_that_is_missing_a_folder_is_refused(tmp_path: Path) -> None:
     """A probe or data folder that does not exist is the grader's fault, told in a sentence."""
     with (
         pytest.raises(GraderError, match="does not exist"),
-        Room.open(SandboxKind.BWRAP, code={"none": tmp_path / "none"}),
+        Sandbox.open(SandboxKind.BWRAP, code={"none": tmp_path / "none"}),
     ):
         pass
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="an unprivileged sandbox reads what its user may")
 def test_a_folder_that_the_sandbox_could_not_read_is_refused(tmp_path: Path) -> None:
-    """As root, a data folder closed to other users is told at once, not by a notebook that fails; the room is gone."""
+    """As root, a data folder closed to other users is told at once, not by a notebook that fails; the sandbox is gone."""
     before = set(Path(tempfile.gettempdir()).glob("splot-*"))
     with pytest.raises(GraderError, match="let every user read"):
-        Room.open(SandboxKind.BWRAP, code={"tests": PROJECT / "tests"}, data=tmp_path).__enter__()
+        Sandbox.open(SandboxKind.BWRAP, code={"tests": PROJECT / "tests"}, data=tmp_path).__enter__()
     assert set(Path(tempfile.gettempdir()).glob("splot-*")) <= before
 
 
@@ -223,8 +226,8 @@ from pathlib import Path
 from autograder.engine.sandbox import isolation
 from tests.engine.sandboxed_kernel import opened
 print(os.geteuid(), all(feature.ok for feature in isolation()))
-with opened(Path("/mnt")) as lab:
-    print(lab.run("import os; print(os.getuid(), os.path.exists('/mnt'))"))
+with opened(Path("/mnt")) as session:
+    print(session.run("import os; print(os.getuid(), os.path.exists('/mnt'))"))
 """
     done = subprocess.run(as_nobody(tmp_path, code), capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["65534", "True", "1000", "False"], done.stderr

@@ -38,7 +38,7 @@ from autograder.engine.evidence import (
 from autograder.engine.inside import KERNEL_PROBE
 from autograder.engine.notebook import Cell, Submission
 from autograder.engine.report import Profile, Timing
-from autograder.engine.sandbox import Limits, Room, SandboxKind, memory_guard
+from autograder.engine.sandbox import Limits, Sandbox, SandboxKind, memory_guard
 from autograder.engine.text import say
 
 
@@ -101,7 +101,7 @@ def collect(submission: Submission, assignment: str, how: Collection, folder: Pa
     code = {"engine/inside": Path(inside.__file__).parent, **how.code}
     with (
         bounded_memory(),
-        Room.open(how.sandbox, code=code, data=how.data, limits=how.limits) as room,
+        Sandbox.open(how.sandbox, code=code, data=how.data, limits=how.limits) as room,
     ):
         visit = _Visit(submission, how, room, folder)
         asyncio.run(visit.run())
@@ -127,7 +127,7 @@ def collect(submission: Submission, assignment: str, how: Collection, folder: Pa
 class _Visit:
     """One submission's stay in its room."""
 
-    def __init__(self, submission: Submission, how: Collection, room: Room, folder: Path) -> None:
+    def __init__(self, submission: Submission, how: Collection, room: Sandbox, folder: Path) -> None:
         self.submission = submission
         self.how = how
         self.room = room

@@ -25,7 +25,7 @@ from autograder.engine.collecting.kept import Kept
 from autograder.engine.errors import GraderError
 from autograder.engine.evidence import CellRun, Failure, Fault
 from autograder.engine.inside import CUT
-from autograder.engine.sandbox import Cause, Room, death, kernel_manager, left_out
+from autograder.engine.sandbox import Cause, Sandbox, death, kernel_manager, left_out
 
 MIB = 2**20
 COLLECTING_MB = 2048
@@ -161,7 +161,7 @@ class SandboxEndedError(GraderError):
 class Runner:
     """A kernel in a room, and the notebook that runs in it."""
 
-    def __init__(self, notebook: NotebookNode, room: Room) -> None:
+    def __init__(self, notebook: NotebookNode, room: Sandbox) -> None:
         self.notebook = notebook
         self.room = room
         self._manager: AsyncKernelManager | None = None
