@@ -33,7 +33,6 @@ grade: setup
 
 course: setup
 	$(BIN)/nbgrader generate_assignment cnn --force
-	$(BIN)/splot release --fast  # nbgrader leaves in it what the notebook says to the grader only
 
 test: setup lint types
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak"

@@ -12,6 +12,9 @@ c = get_config()  # type: ignore[name-defined]  # noqa: F821  traitlets puts it 
 c.ClearSolutions.code_stub = {"python": "# UZUPEŁNIJ TUTAJ"}
 c.ClearSolutions.text_stub = "*Tu wpisz swoją odpowiedź.*"
 
+# What the notebook says to the grader only is not for students.
+c.GenerateAssignment.preprocessors.append("autograder.engine.nbgrader.private.DropPrivate")
+
 # Running the source beside itself leaves ./data there; a data set does not belong in a release.
 c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", ".pytest_cache", "data", "feedback"]
 
@@ -33,7 +36,7 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
-c.GenerateFeedback.exporter_class = "autograder.engine.nbgrader.feedback.FeedbackExporter"
+c.GenerateFeedback.exporter_class = "autograder.engine.nbgrader.gradebook.FeedbackExporter"
 
 # Yours to change; `c.Splot.max_bonus = 2` would give at most two bonus points a submission.
 c.Splot.lang = "pl"  # or "en": what students read

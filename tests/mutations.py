@@ -1,4 +1,4 @@
-"""Change a file's content as a fuzzer and as a stranger would: bytes, JSON values, arrays, archives."""
+"""Change a file's content as a fuzzer and as an attacker would: bytes, JSON values, arrays, archives."""
 
 import io
 import json

@@ -19,7 +19,7 @@ IN_ENGINE = (
     {"files"},
     {"notebook", "sandbox"},
     {"evidence"},
-    {"outcomes", "findings", "collecting"},
+    {"outcomes", "collecting"},
     {"watch"},
     {"lesson"},
     {"judging"},
@@ -127,6 +127,12 @@ def test_what_runs_inside_imports_nothing_of_ours_beside_it(package: str) -> Non
             assert packages(path) <= allowed, name
             used = {m for m in imports(name, path) if m.count(".") > 1}
             assert {m for m in used if not m.startswith(before)} == set(), name
+
+
+def test_nothing_is_imported_from_a_test_module() -> None:
+    """What tests share lies in modules named for what they are; code that a test hands to another process counts too."""
+    imported = re.compile(r"^\s*(from|import) (tests\.)?([a-z_0-9]+\.)*test_", re.MULTILINE)
+    assert [path for path in (ROOT / "tests").rglob("*.py") if imported.search(path.read_text())] == []
 
 
 def test_what_is_imported_is_declared() -> None:

@@ -11,19 +11,18 @@ import msgspec
 import nbformat
 
 from autograder.engine.evidence.exchange import take, write_requests
-from autograder.engine.evidence.records import CellRun, EvidenceFile, Failure
+from autograder.engine.evidence.records import CellRun, Failure
 from autograder.engine.inside.failures import failure
 from autograder.engine.inside.requests import Requests
 from autograder.engine.judging.judge import gather_probes, judge
 from autograder.engine.notebook.assignment import load_assignment
-from autograder.engine.report import CellReport, Profile, Report, Timing
+from autograder.engine.report import CellReport, Profile, Report
 from autograder.engine.text import Lang
 from autograder.lesson import LESSON
-from autograder.lesson.data import data_folder
+from autograder.lesson.datasets import data_folder
 from autograder.lesson.recorders import recorders
 from autograder.models.capture.gradients import watch
-
-SEED = "a seed of the tests"
+from tests.evidence import SEED, evidence_file, write_evidence_file
 
 IMPORTS = """
 import numpy as np
@@ -75,20 +74,7 @@ def write_evidence(
         probe.take(cell)
         probed.append(take(outbox, cell, folder, LESSON.schema))
     _write_notebook(cells, folder, printed)
-    file = EvidenceFile(
-        submission="lab.ipynb",
-        student="lab",
-        assignment="cnn",
-        digest="",
-        seed=SEED,
-        profile=profile,
-        dataset="FashionMNIST",
-        sandbox="none",
-        runs=tuple(runs),
-        probed=tuple(probed),
-        timing=Timing(),
-    )
-    (folder / "evidence.json").write_bytes(msgspec.json.encode(file))
+    write_evidence_file(evidence_file(profile=profile, runs=tuple(runs), probed=tuple(probed)), folder)
 
 
 def _run(source: str, namespace: dict[str, object]) -> Failure | None:

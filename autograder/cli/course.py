@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 
@@ -17,8 +16,7 @@ def release(
     fast: Annotated[bool, typer.Option("--fast", help="do not run the notebooks, only compare")] = False,
 ) -> None:
     """Make release/ from source/, and prove that it is right."""
-    from autograder.cli.proof import prove
-    from autograder.cli.release import generate
+    from autograder.cli.release import generate, prove
 
     console = Console()
     made = generate(Path.cwd(), into=Path.cwd() / "release", assignment=chosen_assignment())
@@ -61,19 +59,28 @@ def check(
 @app.command()
 def doctor() -> None:
     """Say what this machine can isolate, which data it has, what to install."""
-    from autograder.cli.doctor import examine
+    from autograder.engine.sandbox import Feature, isolation
+    from reference.data import DataNotFoundError, Dataset, load
 
     console = Console()
-    findings = examine()
-    for finding in findings:
-        mark = "✓" if finding.ok else "✗" if finding.required else "–"
+    found = list(isolation())
+    for dataset in Dataset:
+        required = dataset is Dataset.FASHION_MNIST
+        try:
+            images = f"{len(load(dataset, 'test'))} test images."
+        except DataNotFoundError as error:
+            found.append(Feature(dataset, False, "Not found.", str(error), required))
+        else:
+            found.append(Feature(dataset, True, images, required=required))
+    for feature in found:
+        symbol = "✓" if feature.ok else "✗" if feature.required else "–"
         console.print(
-            f"{mark} {finding.name}: {finding.detail} {finding.remedy}".rstrip(),
+            f"{symbol} {feature.name}: {feature.detail} {feature.remedy}".rstrip(),
             markup=False,
             highlight=False,
             soft_wrap=True,  # a remedy is to be copied
         )
-    if any(finding.required and not finding.ok for finding in findings):
+    if any(feature.required and not feature.ok for feature in found):
         raise typer.Exit(2)
 
 
@@ -87,26 +94,8 @@ def calibrate(
     seeds: Annotated[int, typer.Option(min=1, help="seeds of each network for --falls")] = 3,
 ) -> None:
     """Measure the accuracy thresholds over seeds (about an hour a data set without a GPU)."""
-    from autograder.lesson.calibrate import calibrate as measure
-    from autograder.lesson.data import available
-    from autograder.lesson.falls import measure_falls
-    from autograder.lesson.thresholds import PATH, read, write
-    from reference.data import Dataset
+    from autograder.lesson import recalibrate
 
-    unknown = sorted(set(datasets or ()) - set(Dataset))
-    if unknown:
-        raise SplotError(f"There is no data set {unknown[0]}; the grader knows {', '.join(Dataset)}.")
     console = Console()
-    for dataset in map(Dataset, datasets or [dataset for dataset in Dataset if available(dataset)]):
-        path = out or PATH
-        before = (read(path) if path.exists() else {}).get(dataset.value)
-        if not falls or before is None:
-            before = measure(
-                dataset, report=lambda run: console.print(run.subject.name, run.profile, run.seed, run.accuracy)
-            )
-        lost = measure_falls(dataset, seeds, lambda fall: console.print(fall.name, fall.profile, fall.seed, fall.fall))
-        found = msgspec.structs.replace(before, falls=lost)
-        write(path, (read(path) if path.exists() else {}) | {dataset.value: found})
-        console.print(
-            f"{dataset}: full {found.full}, quick {found.quick}; {path} written.", markup=False, highlight=False
-        )
+    for line in recalibrate(datasets or [], out, seeds, only_falls=falls):
+        console.print(line, markup=False, highlight=False)

@@ -17,6 +17,10 @@ from autograder.engine.text import Lang, printable, speaking
 
 MOST_WARNINGS = 20
 
+FailUnder = Annotated[float | None, typer.Option(help="exit 1 where a score is below so many percent")]
+JSONFile = Annotated[Path | None, typer.Option(dir_okay=False, help="also write the report here; of several, a list")]
+JUnitFile = Annotated[Path | None, typer.Option(dir_okay=False, help="also write JUnit XML here")]
+
 
 @app.command()
 def grade(
@@ -27,11 +31,9 @@ def grade(
     ] = Profile.AUTO,
     lang: Language = Lang.PL,
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="submissions graded at a time")] = 1,
-    fail_under: Annotated[float | None, typer.Option(help="exit 1 where a score is below so many percent")] = None,
-    json: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="also write the report here; of several, a list")
-    ] = None,
-    junit: Annotated[Path | None, typer.Option(dir_okay=False, help="also write JUnit XML here")] = None,
+    fail_under: FailUnder = None,
+    json: JSONFile = None,
+    junit: JUnitFile = None,
     sandbox: Annotated[SandboxKind, typer.Option(help="none: run student code unconfined")] = SandboxKind.BWRAP,
     time_limit: Annotated[
         float | None,
@@ -46,10 +48,12 @@ def grade(
     from autograder.engine.sandbox import require
 
     found_at = {path: find_submissions(path, chosen_assignment(), out) for path in paths}
-    _warn(
-        [said for path, notebooks in found_at.items() for said in left_out(path, chosen_assignment(), notebooks, out)]
-    )
     found = [notebook for notebooks in found_at.values() for notebook in notebooks]
+    warnings = [line for path, here in found_at.items() for line in left_out(path, chosen_assignment(), here, out)]
+    if len(warnings) > MOST_WARNINGS:
+        warnings[MOST_WARNINGS:] = [f"There are {len(warnings) - MOST_WARNINGS} more such lines."]
+    for line in warnings:
+        Console(stderr=True).print(printable(f"splot: {line}"), markup=False, highlight=False, soft_wrap=True)
     require(sandbox)
     how = Grading(out=out, profile=profile, lang=lang, sandbox=sandbox, time_limit=time_limit)
     with interruptible() as stopped:
@@ -61,11 +65,9 @@ def grade(
 def judge(
     paths: Annotated[list[Path], typer.Argument(help="graded/, or a folder graded/<student>/<assignment>/")],
     lang: Language = Lang.PL,
-    fail_under: Annotated[float | None, typer.Option(help="exit 1 where a score is below so many percent")] = None,
-    json: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="also write the report here; of several, a list")
-    ] = None,
-    junit: Annotated[Path | None, typer.Option(dir_okay=False, help="also write JUnit XML here")] = None,
+    fail_under: FailUnder = None,
+    json: JSONFile = None,
+    junit: JUnitFile = None,
 ) -> None:
     """Judge stored evidence again; no student code runs."""
     from autograder.engine.grading import Grading, judge_all
@@ -77,16 +79,9 @@ def judge(
         _finish(_Run(len(folders), lang, json, junit), reports, stopped, fail_under)
 
 
-def _warn(sentences: list[str]) -> None:
-    """Say on the standard error stream what is not graded, one line each."""
-    more = [f"There are {len(sentences) - MOST_WARNINGS} more such lines."] if len(sentences) > MOST_WARNINGS else []
-    for said in sentences[:MOST_WARNINGS] + more:
-        Console(stderr=True).print(printable(f"splot: {said}"), markup=False, highlight=False, soft_wrap=True)
-
-
 @dataclass(frozen=True)
 class _Run:
-    """How many submissions there are, and where what is said of them goes."""
+    """How many submissions there are, and where their reports go."""
 
     total: int
     lang: Lang
@@ -95,27 +90,22 @@ class _Run:
 
 
 def _finish(run: _Run, reports: Iterator[Report], stopped: Interruption, fail_under: float | None) -> None:
-    """Take the reports as they come, publish them, however early the run ends, and exit."""
+    """Take the reports as they come, with progress shown; publish them, however early the run ends, and exit."""
     done: list[Report] = []
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     try:
-        _watch(reports, run.total, done)
+        with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("splot", total=run.total)
+            for report in reports:
+                done.append(report)
+                progress.advance(task)
     finally:
         _publish(done, run)
     if stopped() and len(done) < run.total:
-        said = f"Stopped: {len(done)} of {run.total} submissions are done; run the same again for the others."
-        Console(stderr=True).print(f"splot: {said}", highlight=False, soft_wrap=True)
+        sentence = f"Stopped: {len(done)} of {run.total} submissions are done; run the same again for the others."
+        Console(stderr=True).print(f"splot: {sentence}", highlight=False, soft_wrap=True)
         raise typer.Exit(stopped.exit_code)
     raise typer.Exit(exit_code(done, fail_under))
-
-
-def _watch(reports: Iterator[Report], total: int, done: list[Report]) -> None:
-    """Show progress on the standard error stream while the reports come in."""
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("splot", total=total)
-        for report in reports:
-            done.append(report)
-            progress.advance(task)
 
 
 def _publish(reports: list[Report], run: _Run) -> None:

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from autograder.cli.app import Language, app, chosen_assignment
-from autograder.engine.lms import Bonus, Filled, System
+from autograder.engine.lms import HELP, Bonus, Rules, System, fill_file, read_grades
 from autograder.engine.text import Lang, printable, speaking
 
 
@@ -31,7 +31,7 @@ def report(
 
 @app.command()
 def export(
-    system: Annotated[System, typer.Argument(help="where grades go; csv is a table of ours, a row a student")],
+    system: Annotated[System, typer.Argument(help="where grades go; csv is a table of ours, one row per student")],
     file: Annotated[
         Path | None, typer.Argument(help="Moodle's grading worksheet or Canvas's gradebook, as downloaded")
     ] = None,
@@ -39,27 +39,17 @@ def export(
     out: Annotated[
         Path | None, typer.Option(dir_okay=False, help="new file to write; by default FILE-filled.csv, or grades.csv")
     ] = None,
-    assignment: Annotated[
-        str | None,
-        typer.Option(help="column to fill: in Canvas its title or number; in Moodle only if not Grade or Ocena"),
-    ] = None,
-    match: Annotated[
-        str | None,
-        typer.Option(help="header of the column that names students; by default the one that finds the most"),
-    ] = None,
+    assignment: Annotated[str | None, typer.Option(help=HELP["column"])] = Rules.column,
+    match: Annotated[str | None, typer.Option(help=HELP["match"])] = Rules.match,
     marks: Annotated[
         Path | None,
         typer.Option(help="points a person gave: a CSV file with columns `student` and cell ids, such as csv writes"),
     ] = None,
-    bonus: Annotated[
-        Bonus, typer.Option(help="cap: up to full marks; add: above them too; separate: leave it out")
-    ] = Bonus.CAP,
-    partial: Annotated[bool, typer.Option("--partial", help="also grades of which a part waits for a person")] = False,
-    keep: Annotated[bool, typer.Option("--keep", help="leave grades that the file already has")] = False,
-    scale: Annotated[bool, typer.Option("--scale", help="convert to the file's maximum")] = False,
-    feedback: Annotated[
-        bool, typer.Option("--feedback", help="Moodle: points by task as a comment, where there is none")
-    ] = False,
+    bonus: Annotated[Bonus, typer.Option(help=HELP["bonus"])] = Rules.bonus,
+    partial: Annotated[bool, typer.Option("--partial", help=HELP["partial"])] = Rules.partial,
+    keep: Annotated[bool, typer.Option("--keep", help=HELP["keep"])] = Rules.keep,
+    scale: Annotated[bool, typer.Option("--scale", help=HELP["scale"])] = Rules.scale,
+    feedback: Annotated[bool, typer.Option("--feedback", help=HELP["feedback"])] = Rules.feedback,
     lang: Language = Lang.PL,
 ) -> None:
     """Fill grades into Moodle's or Canvas's own file, or write a table.
@@ -68,25 +58,18 @@ def export(
     the reason, and the exit code is then 1: not in the file, fits several rows, not graded, above Moodle's maximum, or
     waiting for a person (give --marks, or --partial).
     """
-    from autograder.engine.lms import Rules, fill_file, read_grades
+    from autograder.engine.pages import plain, read_reports
 
     with speaking(lang):
-        grades = read_grades(graded, chosen_assignment(), marks)
-    rules = Rules(bonus=bonus, partial=partial, keep=keep, scale=scale, match=match)
-    written, filled = fill_file(system, file, out, grades, rules, assignment=assignment, feedback=feedback)
-    _print_filled(written, filled, len(grades))
-    if not filled.complete:
-        raise typer.Exit(1)
-
-
-def _print_filled(written: Path, filled: Filled, total: int) -> None:
-    """Print what an export wrote, and what is to be looked at, by matter."""
-    from autograder.engine.pages import plain
-
+        grades = read_grades(read_reports(graded, chosen_assignment()), marks)
+    rules = Rules(assignment, match, bonus, partial, keep, scale, feedback)
+    written, filled = fill_file(system, file, out, grades, rules)
     by = f", students found by {filled.by!r}" if filled.by else ""
     console = Console(highlight=False)
-    console.print(plain(f"{written} written: {filled.placed} of {total} grades{by}."), soft_wrap=True)
-    for matter in filled.matters:
-        console.print(plain(f"{matter}:"))
-        for finding in filled.of(matter):
-            console.print(plain(f"  {finding.who}: {finding.detail}".removesuffix(": ")), soft_wrap=True)
+    console.print(plain(f"{written} written: {filled.placed} of {len(grades)} grades{by}."), soft_wrap=True)
+    for kind, issues in filled.by_kind.items():
+        console.print(plain(f"{kind}:"))
+        for issue in issues:
+            console.print(plain(f"  {issue.who}: {issue.detail}".removesuffix(": ")), soft_wrap=True)
+    if not filled.complete:
+        raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""release/ from source/ by nbgrader's own converter, run on a copy: the course and its gradebook stay untouched."""
+"""release/ from source/ by nbgrader's own converter, and proof that it is right; the course's gradebook stays untouched."""
 
 import json
 import os
@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.engine.errors import GraderError
@@ -20,7 +21,7 @@ DISTINCTIVE = 20
 
 
 def generate(course_root: Path, *, into: Path, assignment: str = "cnn") -> Path:
-    """Write the students' version of an assignment with `nbgrader generate_assignment`.
+    """Write the students' version of an assignment with `nbgrader generate_assignment`, run on a copy.
 
     Args:
         course_root: the folder of `source/` and `nbgrader_config.py`; only read.
@@ -37,43 +38,18 @@ def generate(course_root: Path, *, into: Path, assignment: str = "cnn") -> Path:
     source = course_root / "source" / assignment / f"{assignment}.ipynb"
     if not source.is_file():
         raise GraderError(f"No assignment to release: {source} does not exist.")
+    target = into / assignment
     with tempfile.TemporaryDirectory(prefix="splot-release-") as folder:
-        made = _convert(_copy(course_root, assignment, Path(folder)), assignment)
-        _refuse_leftovers(source, made / source.name)
-        return _replace(made, into / assignment) / source.name
-
-
-def is_current(course_root: Path, assignment: str = "cnn") -> bool:
-    """Whether the course's committed release is, byte for byte, what its source gives now."""
-    committed = course_root / "release" / assignment / f"{assignment}.ipynb"
-    with tempfile.TemporaryDirectory(prefix="splot-release-") as folder:
-        made = generate(course_root, into=Path(folder), assignment=assignment)
-        return committed.is_file() and committed.read_bytes() == made.read_bytes()
-
-
-def leftovers(source: Path, release: Path) -> list[str]:
-    """Return the lines of the source's solution regions that a student would find in the release."""
-    hidden, shown = _split(source)
-    secrets = {line for line in hidden - shown if len(line) >= DISTINCTIVE}
-    lines, unmarked = _split(release)
-    return sorted(lines | (secrets & unmarked))
-
-
-def _copy(course_root: Path, assignment: str, course: Path) -> Path:
-    source = course_root / "source" / assignment
-    copied = course / "source" / assignment
-    shutil.copytree(source, copied, ignore=LEFT_OUT)
-    _drop_own(copied / f"{assignment}.ipynb")
-    shutil.copy(course_root / CONFIG, course / CONFIG)
-    return course
-
-
-def _drop_own(path: Path) -> None:
-    """Take out what the notebook says to the grader only; a damaged one is nbgrader's to refuse."""
-    with suppress(ValueError):
-        notebook = json.loads(path.read_text("utf-8"))
-        notebook.get("metadata", {}).pop("splot", None)
-        path.write_text(json.dumps(notebook, ensure_ascii=False), "utf-8")
+        course = Path(folder)
+        shutil.copytree(source.parent, course / "source" / assignment, ignore=LEFT_OUT)
+        shutil.copy(course_root / CONFIG, course / CONFIG)
+        made = _convert(course, assignment)
+        if found := leftovers(source, made / source.name):
+            raise GraderError(f"The release still shows a solution: {found[0]!r} ({len(found)} such lines).")
+        if target.exists():
+            shutil.rmtree(target)
+        shutil.copytree(made, target)
+    return target / source.name
 
 
 def _convert(course: Path, assignment: str) -> Path:
@@ -86,26 +62,27 @@ def _convert(course: Path, assignment: str) -> Path:
         command, cwd=course, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise GraderError(f"nbgrader could not make the release of {assignment}: {_cause(done.stderr)}")
+        raised: list[str] = re.findall(r"^\s*([\w.]*(?:Error|Exception): .+)$", done.stderr, flags=re.MULTILINE)
+        logged: list[str] = re.findall(r"\| ERROR\] (.+)$", done.stderr, flags=re.MULTILINE)
+        cause = (raised or logged or [done.stderr.strip() or "it gave no reason."])[0]
+        raise GraderError(f"nbgrader could not make the release of {assignment}: {cause}")
     return course / "release" / assignment
 
 
-def _cause(log: str) -> str:
-    raised: list[str] = re.findall(r"^\s*([\w.]*(?:Error|Exception): .+)$", log, flags=re.MULTILINE)
-    logged: list[str] = re.findall(r"\| ERROR\] (.+)$", log, flags=re.MULTILINE)
-    return (raised or logged or [log.strip() or "it gave no reason."])[0]
+def is_current(course_root: Path, assignment: str = "cnn") -> bool:
+    """Whether the course's committed release is, byte for byte, what its source gives now."""
+    committed = course_root / "release" / assignment / f"{assignment}.ipynb"
+    with tempfile.TemporaryDirectory(prefix="splot-release-") as folder:
+        made = generate(course_root, into=Path(folder), assignment=assignment)
+        return committed.is_file() and committed.read_bytes() == made.read_bytes()
 
 
-def _refuse_leftovers(source: Path, release: Path) -> None:
-    if found := leftovers(source, release):
-        raise GraderError(f"The release still shows a solution: {found[0]!r} ({len(found)} such lines).")
-
-
-def _replace(made: Path, target: Path) -> Path:
-    if target.exists():
-        shutil.rmtree(target)
-    shutil.copytree(made, target)
-    return target
+def leftovers(source: Path, release: Path) -> list[str]:
+    """Return the lines of the source's solution regions that a student would find in the release."""
+    hidden, visible = _split(source)
+    secrets = {line for line in hidden - visible if len(line) >= DISTINCTIVE}
+    lines, unmarked = _split(release)
+    return sorted(lines | (secrets & unmarked))
 
 
 def _split(notebook: Path) -> tuple[set[str], set[str]]:
@@ -121,3 +98,42 @@ def _split(notebook: Path) -> tuple[set[str], set[str]]:
             if END in line:
                 current = outside
     return inside, outside
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One thing that must be true of a release, and whether it is."""
+
+    text: str
+    holds: bool
+
+
+def prove(course: Path, name: str, *, run: bool = True) -> Iterator[Claim]:
+    """Yield one by one what must be true: the release regenerates, hides the solutions, and scores nothing, the source all.
+
+    With `run` both notebooks are graded on `quick`, which takes minutes.
+    """
+    source, release = (course / folder / name / f"{name}.ipynb" for folder in ("source", "release"))
+    yield Claim("The release regenerates byte for byte.", is_current(course, name))
+    left = leftovers(source, release)
+    yield Claim(f"No line of a solution is left in it{': ' + left[0] if left else ''}.", not left)
+    if run:
+        yield _scores(course, name, release, wanted=0.0)
+        yield _scores(course, name, source, wanted=1.0)
+
+
+def _scores(course: Path, name: str, notebook: Path, wanted: float) -> Claim:
+    """Grade a notebook and compare its score and bonus with a fraction of what there is to earn by machine."""
+    from autograder.engine.grading import Grading, grade
+    from autograder.engine.notebook import load_assignment
+    from autograder.engine.report import Kind, Profile
+
+    assignment = load_assignment(name, course)
+    with tempfile.TemporaryDirectory(prefix="splot-proof-") as out:
+        report = grade(notebook, assignment, Grading(out=Path(out), profile=Profile.QUICK))
+    points, bonus = (sum(i.points for i in assignment.items if i.kind is kind) for kind in (Kind.AUTO, Kind.BONUS))
+    score, extra = ("none" if value is None else f"{value:g}" for value in (report.score, report.bonus))
+    why = f" ({report.reason})" if report.reason else ""
+    holds = report.max_score == points and (report.score, report.bonus) == (wanted * points, wanted * bonus)
+    folder = notebook.parent.parent.name
+    return Claim(f"{folder}/ scores {score} of {points:g}, bonus {extra} of {bonus:g}{why}.", holds)

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from autograder.engine.errors import GraderError
-from autograder.engine.evidence import Evidence, Schema
-from autograder.engine.findings import Findings
+from autograder.engine.evidence import Evidence, Findings, Schema
 from autograder.engine.notebook import Submission
 from autograder.engine.report import CellReport, Flag, ModelReport, Profile, Report
 from autograder.engine.watch import Watch
@@ -52,8 +51,7 @@ class Lesson:
         findings: the type of what pages show.
         look: draws them.
         flag_meaning: says in words what a flag's code means.
-        expectation: says in a sentence what a graded cell was expected to be; never how that is checked.
-        beside: Markdown for the instructor beside a written answer: a marking scheme, what was measured.
+        beside: Markdown for the instructor beside a written answer: what was measured.
         templates: the folder of `lesson.html` with the macros `task(cell)`, `after()` and `classwide()`.
         page: what these templates use besides the report and the findings; `class_page` likewise, of a whole class.
 
@@ -74,7 +72,6 @@ class Lesson:
     findings: type[Findings] = Findings
     look: Callable[[Any], Findings] = lambda _measured: Findings()
     flag_meaning: Callable[[str], str] = str
-    expectation: Callable[[str], str] = lambda _cell: ""
     beside: Callable[[CellReport, Report, Any], list[str]] = lambda _cell, _report, _findings: []
     templates: Path | None = None
     page: Callable[[Any], Mapping[str, Any]] = lambda _findings: {}

@@ -1,7 +1,10 @@
 """Text for people: in Polish or English, on one line, safe in a spreadsheet."""
 
+import codecs
+import csv
+import io
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
@@ -47,6 +50,11 @@ def number(value: float, digits: int = 3) -> str:
     return text.replace(".", ",") if _current.get() is Lang.PL else text
 
 
+def points(value: float | None) -> str:
+    """Return points without needless zeros, a dash where there are none yet."""
+    return "–" if value is None else number(value, 2).rstrip("0").rstrip(",.")
+
+
 UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # https://www.unicode.org/reports/tr44/#General_Category_Values
 
 
@@ -70,3 +78,20 @@ def inert(text: str) -> str:
 def as_meant(text: str) -> str:
     """Return the text that `inert` was given."""
     return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
+
+
+Field = str | float | None
+
+
+def csv_table(header: Sequence[str], rows: Iterable[Sequence[Field]]) -> bytes:
+    """Return a CSV file that any spreadsheet program reads: UTF-8 with a byte order mark, commas, decimal points.
+
+    A text that such a program would run as a formula stands behind an apostrophe. None and what a row lacks are empty.
+    """
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow(header)
+    for row in rows:
+        fields = ["" if field is None else inert(field) if isinstance(field, str) else f"{field:g}" for field in row]
+        writer.writerow([*fields, *[""] * (len(header) - len(row))])
+    return codecs.BOM_UTF8 + file.getvalue().encode(errors="replace")

@@ -1,100 +1,52 @@
 """The lesson on convolutional networks: its hidden graders, its data and thresholds, what it measures and shows."""
 
-from collections.abc import Mapping
+import pkgutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from autograder import models
 from autograder.engine.evidence import Schema
-from autograder.engine.lesson import Lesson, Measuring
-from autograder.engine.notebook import Submission
-from autograder.engine.report import CellReport, Flag, Profile, Report
+from autograder.engine.lesson import Lesson
 from autograder.engine.text import say
-from autograder.engine.watch import Watch
-from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.findings import CNNFindings
-from autograder.lesson.records import WEIGHTS, AnyRecord
-from autograder.lesson.words import expectation, meaning
+from autograder.lesson.observations import WEIGHTS, AnyRecord, LessonEvidence
+from autograder.lesson.presentation import class_page, flag_meaning, measured_beside, page
 from autograder.models import MAX_WEIGHT_BYTES, too_heavy
 
-__all__ = ["LESSON"]
+__all__ = ["LESSON", "recalibrate"]
 
 HERE = Path(__file__).parent
 
 
-def _threads(count: int) -> None:
-    import torch
+def _later(name: str) -> Callable[..., Any]:
+    """Return a function that imports the one of this name when it is called: `splot report` must not wait for torch."""
 
-    torch.set_num_threads(count)
+    def call(*arguments: Any, **named: Any) -> Any:
+        return pkgutil.resolve_name(name)(*arguments, **named)
 
-
-def _dataset(submission: Submission) -> str:
-    from autograder.lesson.choice import chosen_dataset
-
-    return chosen_dataset(submission)
-
-
-def _data(profile: Profile) -> Path:
-    from autograder.lesson.data import data_folder
-
-    return data_folder(profile)
-
-
-def _measure(evidence: LessonEvidence, watch: Watch) -> Measuring:
-    from autograder.lesson.measure import Measurements
-
-    return Measurements(evidence, watch)
-
-
-def _flags(measured: Any) -> tuple[Flag, ...]:
-    from autograder.lesson.flags import raise_flags
-
-    return raise_flags(measured)
-
-
-def _look(measured: Any) -> CNNFindings:
-    from autograder.lesson.pictures import look
-
-    return look(measured.evidence, measured)
-
-
-def _page(findings: CNNFindings) -> Mapping[str, Any]:
-    from autograder.lesson.pages import page
-
-    return page(findings)
-
-
-def _class_page(of_all: list[CNNFindings]) -> Mapping[str, Any]:
-    from autograder.lesson.pages import class_page
-
-    return class_page(of_all)
-
-
-def _beside(cell: CellReport, report: Report, findings: CNNFindings) -> list[str]:
-    from autograder.lesson.marking import beside
-
-    return beside(cell, report, findings)
+    return call
 
 
 LESSON = Lesson(
     graders="autograder.lesson.graders",
     heavy=("autograder.lesson.measure", "autograder.lesson.flags", "autograder.lesson.pictures"),
-    threads=_threads,
+    threads=_later("torch:set_num_threads"),
     title=lambda: say(pl="sieci konwolucyjne", en="convolutional networks"),
     code={"lesson/recorders": HERE / "recorders", "models/capture": Path(models.__file__).parent / "capture"},
     recorders="lesson.recorders",
     schema=Schema(AnyRecord, WEIGHTS, MAX_WEIGHT_BYTES, too_heavy),
     evidence=LessonEvidence,
-    dataset=_dataset,
-    data=_data,
-    measure=_measure,
-    flags=_flags,
+    dataset=_later("autograder.lesson.datasets:chosen_dataset"),
+    data=_later("autograder.lesson.datasets:data_folder"),
+    measure=_later("autograder.lesson.measure:Measurements"),
+    flags=_later("autograder.lesson.flags:raise_flags"),
     findings=CNNFindings,
-    look=_look,
-    flag_meaning=meaning,
-    expectation=expectation,
-    beside=_beside,
+    look=_later("autograder.lesson.pictures:draw_findings"),
+    flag_meaning=flag_meaning,
+    beside=measured_beside,
     templates=HERE / "templates",
-    page=_page,
-    class_page=_class_page,
+    page=page,
+    class_page=class_page,
 )
+recalibrate = _later("autograder.lesson.calibrate:recalibrate")

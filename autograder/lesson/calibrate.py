@@ -1,23 +1,27 @@
 """How accurate a sound submission is: thresholds measured over seeds, never guessed.
 
-The reference, plausible students and unsound submissions are trained on what each profile lets a
-submission see, and measured on the images that only the grader has.
+The reference, plausible students and unsound submissions are trained on what each profile lets a submission see, and
+measured on the images that only the grader has. So is how much accuracy is lost where these images change a little: by
+networks that learnt the classes, and by one that learnt the images.
 """
 
 import math
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import torch
 from torch import nn
 
+from autograder.engine.errors import SplotError
 from autograder.engine.report import Profile
-from autograder.lesson.data import Split, load_split
-from autograder.lesson.thresholds import Calibration, Kind, Measured, Spread, Variant
+from autograder.lesson.datasets import Split, available, load_split
+from autograder.lesson.thresholds import PATH, Calibration, Falls, Provenance, Spread, Variant, VariantKind, read, write
+from autograder.lesson.transform import change
 from reference.data import Dataset, Images
 from reference.evaluation import evaluate
 from reference.experiments import BASELINE
@@ -26,22 +30,15 @@ from reference.trainer import train
 from reference.zoo import Architecture, Block, Pooling, build
 
 
-class Labels(StrEnum):
-    """Which label an image is trained with."""
-
-    TRUE = "its own label"
-    NEIGHBOUR = "its neighbour's label"
-
-
 @dataclass(frozen=True)
 class Subject:
     """One way to do Task 3. A recipe of 0 epochs trains nothing."""
 
     name: str
-    kind: Kind
+    kind: VariantKind
     architecture: Architecture
     recipe: Recipe
-    labels: Labels = Labels.TRUE
+    neighbours_labels: bool = False  # each image is trained with its neighbour's label
 
     @property
     def described(self) -> str:
@@ -49,15 +46,15 @@ class Subject:
         filters = "/".join("+".join(map(str, b.filters)) for b in self.architecture.blocks)
         recipe = self.recipe
         scale = "in [0, 1]" if recipe.std == 1 else "normalised"
-        words = [f"filters {filters}"]
-        words += [f"{self.architecture.pooling} pooling"] * (self.architecture.pooling is not Pooling.NONE)
-        words += ["batch norm"] * self.architecture.batch_norm
-        words += [f"dropout {self.architecture.dropout:g}"] * bool(self.architecture.dropout)
-        words += [f"{recipe.optimiser} {recipe.learning_rate:g}"]
-        words += [f"momentum {recipe.momentum:g}"] * bool(recipe.momentum)
-        words += [f"epochs {recipe.epochs}", f"batches of {recipe.batch_size}", f"images {scale}"]
-        words += [self.labels.value] * (self.labels is not Labels.TRUE)
-        return ", ".join(words)
+        parts = [f"filters {filters}"]
+        parts += [f"{self.architecture.pooling} pooling"] * (self.architecture.pooling is not Pooling.NONE)
+        parts += ["batch norm"] * self.architecture.batch_norm
+        parts += [f"dropout {self.architecture.dropout:g}"] * bool(self.architecture.dropout)
+        parts += [f"{recipe.optimiser} {recipe.learning_rate:g}"]
+        parts += [f"momentum {recipe.momentum:g}"] * bool(recipe.momentum)
+        parts += [f"epochs {recipe.epochs}", f"batches of {recipe.batch_size}", f"images {scale}"]
+        parts += ["its neighbour's label"] * self.neighbours_labels
+        return ", ".join(parts)
 
 
 def _two(first: int, second: int) -> Architecture:
@@ -78,10 +75,10 @@ _FOUR = Architecture(blocks=(Block((16, 16)), Block((32, 32))))
 _SAME = BASELINE.architecture
 _NORMALISED = replace(BASELINE.architecture, batch_norm=True, dropout=0.25)
 _POOLED = replace(BASELINE.architecture, pooling=Pooling.MAX)
-_STUDENT, _DOUBTFUL, _UNSOUND = Kind.STUDENT, Kind.DOUBTFUL, Kind.UNSOUND
+_STUDENT, _DOUBTFUL, _UNSOUND = VariantKind.STUDENT, VariantKind.DOUBTFUL, VariantKind.UNSOUND
 
 VARIANTS = (
-    Subject("reference", Kind.REFERENCE, _SAME, Recipe(epochs=3)),
+    Subject("reference", VariantKind.REFERENCE, _SAME, Recipe(epochs=3)),
     Subject("narrow", _STUDENT, _two(8, 16), _unit(Recipe(epochs=3, batch_size=64))),
     Subject("wide", _STUDENT, _two(32, 32), Recipe(epochs=2, batch_size=256)),
     Subject("four convolutions", _STUDENT, _FOUR, Recipe(epochs=2, batch_size=37)),
@@ -92,18 +89,19 @@ VARIANTS = (
     Subject("batch norm", _STUDENT, _NORMALISED, _unit(Recipe(epochs=5, batch_size=50))),
     Subject("max pooling", _STUDENT, _POOLED, _sgd(0.05, 8, 150, momentum=0.9)),
     Subject("untrained", _UNSOUND, _SAME, Recipe(epochs=0)),
-    Subject("neighbour's labels", _UNSOUND, _STRIDED, Recipe(epochs=3), Labels.NEIGHBOUR),
+    Subject("neighbour's labels", _UNSOUND, _STRIDED, Recipe(epochs=3), neighbours_labels=True),
     Subject("hardly learns", _UNSOUND, _SAME, _sgd(1e-4, 1, 128)),
     Subject("learns slowly", _DOUBTFUL, _two(8, 16), _sgd(1e-3, 3, 128)),
     Subject("stops early", _DOUBTFUL, _STRIDED, _sgd(0.01, 1, 128)),
     Subject("too large a step", _DOUBTFUL, _STRIDED, Recipe(epochs=2, learning_rate=0.03)),
 )
-
+HONEST = tuple(subject for subject in VARIANTS if subject.kind in {VariantKind.REFERENCE, VariantKind.STUDENT})
 
 SEEDS, FEW_SEEDS = 10, 3
 SOUND = 0.90
 MARGIN = 0.02
 VALIDATION = 500
+EPOCHS_BY_HEART = 12
 
 
 @dataclass(frozen=True)
@@ -116,32 +114,54 @@ class Run:
     accuracy: float
 
 
-def calibrate(
-    dataset: Dataset,
-    seeds: int = SEEDS,
-    few: int = FEW_SEEDS,
-    report: Callable[[Run], None] | None = None,
-) -> Calibration:
-    """Train every variant with its seeds on both profiles, and draw the thresholds from it.
+@dataclass(frozen=True)
+class Fall:
+    """One training, and the accuracy lost under the change, a fraction; `by_heart` on the held-out images themselves."""
 
-    The reference and what is doubtful get `seeds` of them, the others a `few`.
-    Takes about an hour on one core. `report` is called after each run. Raises `GraderError`
-    where the data set is not on this machine.
+    name: str
+    profile: Profile
+    seed: int
+    lost: float
+    by_heart: bool = False
+
+
+def recalibrate(names: Sequence[str], out: Path | None, seeds: int, *, only_falls: bool) -> Iterator[str]:
+    """Measure the thresholds of data sets and write them to `out`, by default our own file; yield a line after each run.
+
+    Without names every data set on this machine is measured, each in about an hour on one core. `seeds` are those of
+    each network for `falls`; with `only_falls` all else stays as the file says it. Raises `SplotError` for a data set
+    that the grader does not know, or that is not on this machine.
     """
-    runs = []
-    for run in measure(dataset, VARIANTS, seeds, few):
-        runs.append(run)
-        if report is not None:
-            report(run)
-    return conclude(runs, measured_by(f"splot calibrate {dataset}"))
+    if unknown := sorted(set(names) - set(Dataset)):
+        raise SplotError(f"There is no data set {unknown[0]}; the grader knows {', '.join(Dataset)}.")
+    path = out or PATH
+    for dataset in map(Dataset, names or [dataset for dataset in Dataset if available(dataset)]):
+        found = (read(path) if path.exists() else {}).get(dataset.value)
+        if found is None or not only_falls:
+            runs = []
+            for run in measure(dataset, VARIANTS, SEEDS, FEW_SEEDS):
+                runs.append(run)
+                yield f"{run.subject.name} {run.profile} {run.seed} {run.accuracy}"
+            found = conclude(runs, measured_by(f"splot calibrate {dataset}"))
+        falls = []
+        for fall in measure_falls(dataset, seeds):
+            falls.append(fall)
+            yield f"{fall.name} {fall.profile} {fall.seed} {fall.lost}"
+        command = f"splot calibrate {dataset} --falls --seeds {seeds}"
+        found = msgspec.structs.replace(found, falls=conclude_falls(falls, measured_by(command)))
+        write(path, (read(path) if path.exists() else {}) | {dataset.value: found})
+        yield f"{dataset}: full {found.full}, quick {found.quick}; {path} written."
 
 
 def measure(dataset: Dataset, subjects: Sequence[Subject], seeds: int, few: int) -> Iterator[Run]:
-    """Yield the runs one by one, `quick` ones, which are short, first."""
+    """Yield the runs one by one, `quick` ones, which are short, first.
+
+    The reference and what is doubtful get `seeds` of them, the others a `few`.
+    """
     for profile in (Profile.QUICK, Profile.FULL):
         parts = load_split(dataset, profile)
         for subject in subjects:
-            for seed in range(seeds if subject.kind in {Kind.REFERENCE, Kind.DOUBTFUL} else few):
+            for seed in range(seeds if subject.kind in {VariantKind.REFERENCE, VariantKind.DOUBTFUL} else few):
                 yield Run(subject, profile, seed, accuracy(subject, parts, seed))
 
 
@@ -153,25 +173,40 @@ def accuracy(subject: Subject, parts: Split, seed: int) -> float:
 
 def train_subject(subject: Subject, parts: Split, seed: int) -> tuple[nn.Module, Recipe]:
     """Train a subject's network; return it with the recipe that says how it sees images."""
-    model = build(replace(subject.architecture, shape=_shape(parts.train)), seed)
+    images = parts.train
+    height, width = images.images.shape[1:3]
+    shape = (3 if images.images.ndim == 4 else 1, height, width)
+    model = build(replace(subject.architecture, shape=shape), seed)
     recipe = replace(subject.recipe, seed=seed)
     if recipe.epochs:
         first = Images(parts.visible.images[:VALIDATION], parts.visible.labels[:VALIDATION])
-        train(model, _as_seen(parts.train, subject.labels), first, recipe)
+        labels = images.labels.roll(1) if subject.neighbours_labels else images.labels
+        train(model, Images(images.images, labels), first, recipe)
     return model, recipe
 
 
-def conclude(runs: Sequence[Run], measured: Measured) -> Calibration:
+def conclude(runs: Sequence[Run], measured: Provenance) -> Calibration:
     """Apply the rule in the header of `thresholds.toml` to the runs."""
-    subjects = tuple(dict.fromkeys(run.subject for run in runs))
-    variants = tuple(_variant(subject, runs) for subject in subjects)
-    reference = next(variant for variant in variants if variant.kind is Kind.REFERENCE)
-    sound = [variant for variant in variants if is_sound(variant, reference)]
-    full = _down(min(SOUND * reference.full.mean, *(variant.full.lowest for variant in sound)))
-    failed = [reached for subject in subjects for reached in _failing_quick(subject, runs, full)]
-    quick = max(SOUND * reference.quick.mean, *(reached + MARGIN for reached in failed), 0.0)
+    reached: dict[Subject, dict[Profile, dict[int, float]]] = {}
+    for run in runs:
+        reached.setdefault(run.subject, {}).setdefault(run.profile, {})[run.seed] = run.accuracy
+    variants = []
+    for subject, by_profile in reached.items():
+        full, quick = (spread([*by_profile[profile].values()]) for profile in (Profile.FULL, Profile.QUICK))
+        n = len(by_profile[Profile.FULL])
+        variants.append(Variant(subject.name, subject.kind, subject.described, n, full, quick))
+    reference = next(variant for variant in variants if variant.kind is VariantKind.REFERENCE)
+    lowest = (variant.full.lowest for variant in variants if is_sound(variant, reference))
     # Eight decimals first: 0.72 * 100 is a hair above 72, and must not become 73.
-    return Calibration(full, math.ceil(round(quick * 100, 8)) / 100, measured, variants)
+    full_threshold = math.floor(round(min(SOUND * reference.full.mean, *lowest) * 100, 8)) / 100
+    failed = [
+        on_quick + MARGIN
+        for by_profile in reached.values()
+        for seed, on_quick in by_profile[Profile.QUICK].items()
+        if by_profile[Profile.FULL].get(seed, 1.0) < full_threshold
+    ]
+    quick_threshold = math.ceil(round(max(SOUND * reference.quick.mean, *failed, 0.0) * 100, 8)) / 100
+    return Calibration(full_threshold, quick_threshold, measured, tuple(variants))
 
 
 def is_sound(variant: Variant, reference: Variant) -> bool:
@@ -179,30 +214,36 @@ def is_sound(variant: Variant, reference: Variant) -> bool:
     return variant.full.mean >= SOUND * reference.full.mean
 
 
-def _down(accuracy: float) -> float:
-    return math.floor(round(accuracy * 100, 8)) / 100
+def measure_falls(dataset: Dataset, seeds: int) -> Iterator[Fall]:
+    """Train sound variants as a submission is, and the reference on the held-out images; yield what each loses.
+
+    On `quick` every sound variant with its seeds; on `full` the reference with one, to see that more data change little.
+    """
+    parts = load_split(dataset, Profile.QUICK)
+    known = replace(parts, train=parts.held_out)
+    reference = HONEST[0]
+    memorising = replace(reference, name="by heart", recipe=replace(reference.recipe, epochs=EPOCHS_BY_HEART))
+    for subject in HONEST:
+        for seed in range(seeds):
+            yield Fall(subject.name, Profile.QUICK, seed, _lost(subject, parts, seed))
+    for seed in range(seeds):
+        yield Fall(memorising.name, Profile.QUICK, seed, _lost(memorising, known, seed), by_heart=True)
+    yield Fall(reference.name, Profile.FULL, 0, _lost(reference, load_split(dataset, Profile.FULL), 0))
 
 
-def _failing_quick(subject: Subject, runs: Sequence[Run], full: float) -> list[float]:
-    """Accuracies on `quick` of the seeds whose model was below the threshold on `full`."""
-    fell = {seed for seed, reached in _by_seed(subject, Profile.FULL, runs) if reached < full}
-    return [reached for seed, reached in _by_seed(subject, Profile.QUICK, runs) if seed in fell]
+def _lost(subject: Subject, parts: Split, seed: int) -> float:
+    model, recipe = train_subject(subject, parts, seed)
+    changed = change(parts.held_out, np.random.default_rng(seed))
+    some = Images(parts.held_out.images[: len(changed)], parts.held_out.labels[: len(changed)])
+    return evaluate(model, some, recipe).accuracy - evaluate(model, changed, recipe).accuracy
 
 
-def _by_seed(subject: Subject, profile: Profile, runs: Sequence[Run]) -> list[tuple[int, float]]:
-    return [(run.seed, run.accuracy) for run in runs if run.subject == subject and run.profile is profile]
-
-
-def _variant(subject: Subject, runs: Sequence[Run]) -> Variant:
-    full, quick = (_by_seed(subject, profile, runs) for profile in (Profile.FULL, Profile.QUICK))
-    return Variant(
-        name=subject.name,
-        kind=subject.kind,
-        recipe=subject.described,
-        n=len(full),
-        full=spread([reached for _, reached in full]),
-        quick=spread([reached for _, reached in quick]),
-    )
+def conclude_falls(falls: Sequence[Fall], measured: Provenance) -> Falls:
+    """Draw the limit midway between what honest networks lose and what those lose that know the images by heart."""
+    losses = [[fall.lost for fall in falls if fall.by_heart is by_heart] for by_heart in (False, True)]
+    honest, memorised = map(spread, losses)
+    limit = round(statistics.fmean((honest.highest, memorised.lowest)), 3)
+    return Falls(limit, measured, (len(losses[0]), len(losses[1])), honest, memorised)
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -211,30 +252,17 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(*(round(value, 4) for value in (mean, std, min(values), max(values))))
 
 
-def _as_seen(images: Images, labels: Labels) -> Images:
-    """Pair each image with its neighbour's label, where the subject makes that mistake."""
-    return images if labels is Labels.TRUE else Images(images.images, images.labels.roll(1))
-
-
-def _shape(images: Images) -> tuple[int, int, int]:
-    height, width = images.images.shape[1:3]
-    return (3 if images.images.ndim == 4 else 1, height, width)
-
-
-def measured_by(command: str) -> Measured:
+def measured_by(command: str) -> Provenance:
     """Say by which command, on which machine and when something was measured."""
-    return Measured(
+    processor = "an unnamed processor"
+    if torch.cuda.is_available():
+        processor = torch.cuda.get_device_name()
+    elif (cpuinfo := Path("/proc/cpuinfo")).is_file():
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
+        processor = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), processor)
+    return Provenance(
         command=command,
-        machine=f"{_processor()}, threads: {torch.get_num_threads()}",
+        machine=f"{processor}, threads: {torch.get_num_threads()}",
         date=datetime.now(UTC).date().isoformat(),
         torch=str(torch.__version__),
     )
-
-
-def _processor() -> str:
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else "an unnamed processor"

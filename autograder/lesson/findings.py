@@ -4,9 +4,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from autograder.engine.evidence import Name
-from autograder.engine.findings import Findings
-from autograder.lesson.records import History, Results
+from autograder.engine.evidence import Findings, Name
+from autograder.lesson.observations import History, Results
 
 SCHEMA: Final = "splot/findings/v1"
 

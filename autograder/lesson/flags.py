@@ -8,12 +8,9 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import combinations, groupby
 
-from torch import Tensor
-
 from autograder.engine.report import NOT_EXAMINED, Flag
-from autograder.lesson.measure import REALLY_TRAINED, REQUIRED, TIGHT, Measurements
-from autograder.lesson.measured import Measured
-from autograder.lesson.records import ModelRecord
+from autograder.lesson.measure import REALLY_TRAINED, REQUIRED, TIGHT, MeasuredModel, Measurements
+from autograder.lesson.observations import Gradients, ModelRecord
 from autograder.lesson.thresholds import ceiling, fall_limit
 
 ALIKE = 0.995  # of the images on which two networks decide the same; trained apart they reach about 0.9
@@ -23,6 +20,7 @@ REACHED = 0.75  # of the parameter tensors
 FAR = 0.15  # between a history's accuracies and the measured one: other images, a few hundred of them
 WORD, DISTINCT, PACKED = 100, 10, 2_000  # characters
 NUMBERS = 200
+NUMBER = re.compile(r"[-+]?\d[\d.eE+-]*")
 
 Rule = Callable[[Measurements], Iterator[Flag]]
 
@@ -40,37 +38,37 @@ def raise_flags(measured: Measurements) -> tuple[Flag, ...]:
 
 def no_backward(measured: Measurements) -> Iterator[Flag]:
     """No gradient step was seen for a network."""
-    for name, record in _records(measured).items():
-        if record.gradients is not None and not record.gradients.steps:
+    for name, seen in _gradients(measured).items():
+        if not seen.steps:
             yield Flag("no_backward", _cells(measured, name), {name: 0.0})
 
 
 def frozen_layers(measured: Measurements) -> Iterator[Flag]:
     """A good part of a network's parameters was reached by no step."""
-    for name, record in _records(measured).items():
-        seen = record.gradients
-        if seen is not None and seen.steps and not seen.copied and seen.reached < REACHED:
+    for name, seen in _gradients(measured).items():
+        if seen.steps and not seen.copied and seen.reached < REACHED:
             yield Flag("frozen_layers", _cells(measured, name), {name: round(seen.reached, 4)})
 
 
 def restored_best_epoch(measured: Measurements) -> Iterator[Flag]:
     """The steps seen were not of this network's own tensors, but of others of the same shapes."""
-    for name, record in _records(measured).items():
-        if record.gradients is not None and record.gradients.steps and record.gradients.copied:
-            yield Flag("restored_best_epoch", _cells(measured, name), {name: float(record.gradients.steps)})
+    for name, seen in _gradients(measured).items():
+        if seen.steps and seen.copied:
+            yield Flag("restored_best_epoch", _cells(measured, name), {name: float(seen.steps)})
 
 
 def warm_start(measured: Measurements) -> Iterator[Flag]:
     """A network's training began from the weights of another that had been trained."""
-    for name, record in _records(measured).items():
-        if record.gradients is not None and record.gradients.inherited >= SHARED:
-            yield Flag("warm_start", _cells(measured, name), {name: round(record.gradients.inherited, 4)})
+    for name, seen in _gradients(measured).items():
+        if seen.inherited >= SHARED:
+            yield Flag("warm_start", _cells(measured, name), {name: round(seen.inherited, 4)})
 
 
 def history_does_not_fit(measured: Measurements) -> Iterator[Flag]:
     """No epoch's validation accuracy is near the accuracy measured on the images that the notebook evaluated on."""
     for name, model in _required(measured).items():
-        history = _records(measured)[name].history
+        record = measured.evidence.model(name)
+        history = record.history if record else None
         told = [value for value in (history.val_accuracy if history else None) or () if value is not None]
         accuracy = model.visible.accuracy
         if told and min(abs(value - accuracy) for value in told) > FAR:
@@ -104,8 +102,7 @@ def equal_scores(measured: Measurements) -> Iterator[Flag]:
     for (one, first), (other, second) in combinations(_required(measured).items(), 2):
         same = float((first.visible_scores.argmax(1) == second.visible_scores.argmax(1)).double().mean())
         if same >= ALIKE and first.visible.accuracy >= REALLY_TRAINED:
-            cells = (*_cells(measured, one), *_cells(measured, other))
-            yield Flag("equal_scores", tuple(dict.fromkeys(cells)), {f"{one} = {other}": round(same, 4)})
+            yield Flag("equal_scores", _cells(measured, one, other), {f"{one} = {other}": round(same, 4)})
 
 
 def shared_tensors(measured: Measurements) -> Iterator[Flag]:
@@ -115,8 +112,7 @@ def shared_tensors(measured: Measurements) -> Iterator[Flag]:
         common = sum(weights[other][key] for key in weights[one].keys() & weights[other].keys())
         share = common / max(1, measured.verified[other].model.parameters_declared)
         if share >= SHARED:
-            cells = (*_cells(measured, one), *_cells(measured, other))
-            yield Flag("shared_tensors", tuple(dict.fromkeys(cells)), {f"{one} = {other}": round(share, 4)})
+            yield Flag("shared_tensors", _cells(measured, one, other), {f"{one} = {other}": round(share, 4)})
 
 
 def weights_from_literals(measured: Measurements) -> Iterator[Flag]:
@@ -125,12 +121,12 @@ def weights_from_literals(measured: Measurements) -> Iterator[Flag]:
     for number, cell in enumerate(measured.evidence.notebook.cells, start=1):
         if cell.is_students:
             label = cell.metadata.grade_id or str(number)
-            packed[label] = sum(len(word) for word in cell.text.split() if _dense(word))
+            packed[label] = _packed(cell.text)
             rows[label] = _numbers(cell.text)
-    if sum(packed.values()) >= PACKED:
-        yield Flag("weights_from_literals", _named(packed), {"characters": float(sum(packed.values()))})
-    if sum(rows.values()) >= NUMBERS:
-        yield Flag("weights_from_literals", _named(rows), {"numbers": float(sum(rows.values()))})
+    for amounts, limit, unit in ((packed, PACKED, "characters"), (rows, NUMBERS, "numbers")):
+        if (total := sum(amounts.values())) >= limit:
+            cells = tuple(label for label, amount in amounts.items() if amount)
+            yield Flag("weights_from_literals", cells, {unit: float(total)})
 
 
 RULES: tuple[Rule, ...] = (
@@ -147,53 +143,46 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def _records(measured: Measurements) -> dict[str, ModelRecord]:
-    """The models that were taken, as the probe saw them."""
+def _gradients(measured: Measurements) -> dict[str, Gradients]:
+    """Return the gradient steps that were seen for each of the required models that was taken."""
     records = {name: measured.evidence.model(name) for name in REQUIRED}
-    return {name: record for name, record in records.items() if record is not None and record.failure is None}
+    return {
+        name: record.gradients for name, record in records.items() if record and not record.failure and record.gradients
+    }
 
 
-def _required(measured: Measurements) -> dict[str, Measured]:
+def _required(measured: Measurements) -> dict[str, MeasuredModel]:
     return {name: measured.verified[name] for name in REQUIRED if name in measured.verified}
 
 
-def _cells(measured: Measurements, name: str) -> tuple[str, ...]:
-    """The test cell at which a model was taken."""
-    for cell, records in measured.evidence.taken.items():
-        if any(isinstance(record, ModelRecord) and record.name == name for record in records):
-            return (cell,)
-    return ()
+def _cells(measured: Measurements, *names: str) -> tuple[str, ...]:
+    """Return the test cells at which these models were taken, each once."""
+    evidence = measured.evidence
+    found: list[str] = []
+    for name in names:
+        found += [cell for cell in evidence.taken if any(r.name == name for r in evidence.of_type(ModelRecord, cell))][
+            :1
+        ]
+    return tuple(dict.fromkeys(found))
 
 
-def _weights(measured: Measured) -> dict[bytes, int]:
-    """The sizes of a model's tensors by their bytes; without small ones, and those that hold one value only."""
-    weights = (weight.detach() for weight in measured.model.parameters())
-    return {_digest(weight): weight.numel() for weight in weights if weight.numel() >= SMALLEST and _varies(weight)}
+def _weights(measured: MeasuredModel) -> dict[bytes, int]:
+    """Return the sizes of a model's tensors by their bytes; without small ones, and those that hold one value only."""
+    weights = (weight.detach() for weight in measured.model.parameters() if weight.numel() >= SMALLEST)
+    return {
+        hashlib.sha256(weight.contiguous().cpu().numpy().tobytes()).digest(): weight.numel()
+        for weight in weights
+        if bool((weight != weight.flatten()[0]).any())
+    }
 
 
-def _varies(weight: Tensor) -> bool:
-    return bool((weight != weight.flatten()[0]).any())
-
-
-def _digest(weight: Tensor) -> bytes:
-    return hashlib.sha256(weight.contiguous().cpu().numpy().tobytes()).digest()
-
-
-def _dense(word: str) -> bool:
-    """Whether a word is long and of many characters: packed data, and no line that divides a text."""
-    return len(word) >= WORD and len(set(word)) >= DISTINCT
+def _packed(text: str) -> int:
+    """Count the characters of long words of many different ones: packed data, and no line that divides a text."""
+    return sum(len(word) for word in text.split() if len(word) >= WORD and len(set(word)) >= DISTINCT)
 
 
 def _numbers(text: str) -> int:
     """Count the numbers in long rows of them, however they are nested and broken into lines."""
     parts = re.sub(r"[\s\[\](){}]", "", text).split(",")
-    rows = (len(list(row)) for numeric, row in groupby(parts, key=_is_number) if numeric)
+    rows = (len(list(row)) for numeric, row in groupby(parts, key=lambda part: bool(NUMBER.fullmatch(part))) if numeric)
     return sum(row for row in rows if row >= NUMBERS)
-
-
-def _is_number(text: str) -> bool:
-    return re.fullmatch(r"[-+]?\d[\d.eE+-]*", text) is not None
-
-
-def _named(amounts: dict[str, int]) -> tuple[str, ...]:
-    return tuple(label for label, amount in amounts.items() if amount)

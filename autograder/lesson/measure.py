@@ -1,14 +1,17 @@
 """What the judge measures of a model itself: never what the notebook says of it.
 
-The lifted model runs in the judge on images the judge prepared. It must first agree with the live one on the images the
+The rebuilt model runs in the judge on images the judge prepared. It must first agree with the live one on the images the
 student's code saw; then its accuracy is measured on those and on the held-out ones.
 """
 
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
 import torch
 from torch import Tensor
+from torchinfo import ModelStatistics, summary
 
 from autograder.engine.errors import EvidenceError
 from autograder.engine.evidence import generator
@@ -16,115 +19,217 @@ from autograder.engine.outcomes import AbsentError, UndecidedError, absent
 from autograder.engine.report import ModelReport, Status
 from autograder.engine.text import printable, say
 from autograder.engine.watch import Part, Watch
-from autograder.lesson.changed import IMAGES, change
-from autograder.lesson.data import Split, load_split
-from autograder.lesson.evidence import LessonEvidence
-from autograder.lesson.measured import Measured, Pictures, same_in_eval
-from autograder.lesson.probes import random_images
-from autograder.lesson.records import ModelRecord
+from autograder.lesson.datasets import Split, load_split
+from autograder.lesson.observations import LessonEvidence, ModelRecord, random_images
 from autograder.lesson.thresholds import threshold
-from autograder.lesson.transform import ImageTransform, UnknownTransformError, recover
+from autograder.lesson.transform import ImageSet, ImageTransform, UnknownTransformError, change, recover
 from autograder.models import MAX_WEIGHT_BYTES, too_heavy
 from autograder.models.rebuild import LiftedModel, lift
-from reference.data import Dataset, Images
+from reference.data import CLASSES, Dataset
+from reference.metrics import accuracy, confusion, macro_f1
 
 REQUIRED = ("baseline", "max_pool", "avg_pool", "gap", "regularized", "deep", "custom")  # in their order
 TIGHT = "baseline"  # the one model whose accuracy is itself worth points
 REALLY_TRAINED = 0.30  # what every other model must reach
+TOLERANCE = 1e-3
+SEED = 6
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Accuracy and macro F1, fractions, on some images."""
+
+    accuracy: float
+    f1: float
+
+
+class MeasuredModel:
+    """One rebuilt model and what was measured of it on a profile's images, each figure when it is first asked for."""
+
+    def __init__(self, model: LiftedModel, visible: ImageSet, held_out: ImageSet) -> None:
+        self.model = model
+        self._visible = visible
+        self._held_out = held_out
+
+    @cached_property
+    def held_out_scores(self) -> Tensor:
+        """The model's scores (N, 10) on the images that never entered the sandbox."""
+        return self._held_out.scores(self.model)
+
+    @cached_property
+    def held_out(self) -> Figures:
+        """What they amount to."""
+        return _figures(self.held_out_scores, self._held_out.labels)
+
+    @cached_property
+    def visible_scores(self) -> Tensor:
+        """The model's scores (N, 10) on the same `testset` images that the notebook measured its results on."""
+        return self._visible.scores(self.model)
+
+    @cached_property
+    def visible(self) -> Figures:
+        """What they amount to."""
+        return _figures(self.visible_scores, self._visible.labels)
+
+    @cached_property
+    def summary(self) -> ModelStatistics:
+        """What torchinfo says of the model."""
+        return summary(self.model, input_data=self.visible_batch(), verbose=0)
+
+    def visible_batch(self) -> Tensor:
+        """Return the first visible images as the student's model takes them, one batch."""
+        return self._visible.first(self.model.batch_size)
+
+    def agrees(self, outputs: Tensor) -> bool:
+        """Whether the rebuilt model gives what the live one gave, (n, 10), on the first n visible images."""
+        return bool(outputs.numel()) and _close(self.visible_scores[: len(outputs)], outputs)
+
+    def robustness(self, changed: ImageSet) -> tuple[float, float]:
+        """Return the accuracy on the first n held-out images as they are, and on these n, which are those changed."""
+        n = len(changed.labels)
+        before = _figures(self.held_out_scores[:n], self._held_out.labels[:n])
+        return before.accuracy, _figures(changed.scores(self.model), changed.labels).accuracy
+
+
+def _figures(scores: Tensor, labels: Tensor) -> Figures:
+    """Measure scores (N, 10); a model that gives any other number of scores is right about no image."""
+    if scores.shape != (len(labels), CLASSES):
+        return Figures(0.0, 0.0)
+    counts = confusion(scores.argmax(1), labels, CLASSES)
+    return Figures(float(accuracy(counts)), float(macro_f1(counts)))
+
+
+def _close(ours: Tensor, theirs: Tensor) -> bool:
+    """Whether scores are alike, to rounding; NaN is like NaN, and an infinity like itself."""
+    if ours.shape != theirs.shape:
+        return False
+    ours, theirs = ours.double(), theirs.double()
+    finite = theirs.isfinite()
+    size = theirs[finite].abs().amax() if finite.any() else 0.0
+    return torch.allclose(ours, theirs, rtol=0, atol=float(TOLERANCE * (1 + size)), equal_nan=True)
+
+
+def same_in_eval(trained: LiftedModel, model: LiftedModel) -> bool:
+    """Whether a training graph gives what the model gives, all layers put in eval mode meanwhile; on random images."""
+    steps = (*trained.steps, *model.steps)
+    layers = [step.layer for step in steps if step.layer is not None and step.layer.training]
+    images = torch.randn(model.input_shape, generator=torch.Generator().manual_seed(SEED))
+    try:
+        for layer in layers:
+            layer.eval()
+        with torch.inference_mode(), torch.random.fork_rng(devices=[]):
+            ours, theirs = (one(images).double() for one in (model, trained))
+    except EvidenceError:
+        return False
+    finally:
+        for layer in layers:
+            layer.train()
+    return _close(theirs, ours)
 
 
 class Measurements:
-    """The models of one submission, lifted and measured; `watch` is told which is being worked on."""
+    """The models of one submission, rebuilt and measured; `watch` is told which is being worked on.
+
+    `verified` are those that provably are the notebook's own, as far as they were measured.
+    """
 
     def __init__(self, evidence: LessonEvidence, watch: Watch | None = None) -> None:
         self.evidence = evidence
         self.watch = watch or Watch()
-        self._measured: dict[str, Measured] = {}
+        self.verified: dict[str, MeasuredModel] = {}
         self._asked: set[str] = set()
-        self._lifted: dict[str, LiftedModel] = {}
-        self._training: dict[str, LiftedModel | None] = {}
-        self._doubted: dict[str, bool] = {}
+        self._rebuilt: dict[str, LiftedModel] = {}
+        self._training: dict[str, tuple[list[LiftedModel], bool]] = {}
 
     def reports(self) -> dict[str, ModelReport]:
         """Return what the report says of each model that was taken."""
-        there = [name for name in self._asked if (r := self.evidence.model(name)) and r.parameters is not None]
-        return {name: self._report(name) for name in sorted(there)}
+        reports = {}
+        for name in sorted(self._asked):
+            record, measured = self.evidence.model(name), self.verified.get(name)
+            if record is None or record.parameters is None:
+                continue
+            if measured is None:
+                reports[name] = ModelReport(None, None, record.parameters, (), verified=False)
+                continue
+            with self.watch.at(Part(is_model=True, name=name)):
+                reports[name] = ModelReport(
+                    round(measured.held_out.accuracy, 4),
+                    threshold(self.dataset, self.evidence.file.profile) if name == TIGHT else REALLY_TRAINED,
+                    measured.model.parameters_declared,
+                    tuple(layer.class_name for layer in measured.summary.summary_list if layer.is_leaf_layer),
+                    verified=True,
+                )
+        return reports
 
-    def _report(self, name: str) -> ModelReport:
-        with self.watch.at(_part(name)):
-            return self._figures(name)
-
-    def _figures(self, name: str) -> ModelReport:
-        measured = self._measured.get(name)
+    def record(self, name: str, *cells: str) -> ModelRecord:
+        """Return the record of a model that is there and is not set aside; raises `AbsentError` where not."""
+        self._asked.add(name)
         record = self.evidence.model(name)
-        if measured is None:
-            return ModelReport(None, None, record.parameters if record else None, (), verified=False)
-        return ModelReport(
-            round(measured.held_out.accuracy, 4),
-            threshold(self.dataset, self.evidence.file.profile) if name == TIGHT else REALLY_TRAINED,
-            measured.model.parameters_declared,
-            measured.layers,
-            verified=True,
-        )
+        if record is None or record.failure is not None:
+            probed = next((p for p in self.evidence.file.probed if p.failure), None)
+            failure = record.failure if record else probed.failure if probed else None
+            raise absent(self.evidence, failure, f'models["{name}"]', *cells)
+        self.watch.require(Part(is_model=True, name=name))
+        return record
 
-    @property
-    def verified(self) -> dict[str, Measured]:
-        """The models that provably are the notebook's own, as far as they were measured."""
-        return dict(self._measured)
-
-    def lifted(self, name: str, *cells: str) -> LiftedModel:
-        """Lift `models[name]`; raises `AbsentError` where it gives no scores, `UndecidedError` where no method exports it."""
+    def rebuilt(self, name: str, *cells: str) -> LiftedModel:
+        """Rebuild `models[name]`; raises `AbsentError` where it gives no scores, `UndecidedError` where it cannot be rebuilt."""
         record = self.record(name, *cells)
-        if record.unscored is not None or record.returned:
-            raise self._unscored(record, *cells)
+        what = f'models["{name}"]'
+        self._require_scores(record, what, *cells)
         if not record.method:
             raise UndecidedError(
                 say(
-                    pl=f'Modelu models["{name}"] nie udało się odczytać jako grafu operacji '
-                    f"({record.export_error}); oceni go osoba prowadząca.",
-                    en=f'models["{name}"] could not be read as a graph of operations ({record.export_error}); '
-                    "a person will judge it.",
+                    pl=f"Modelu {what} nie udało się odczytać jako grafu operacji ({record.export_error}); "
+                    "oceni go osoba prowadząca.",
+                    en=f"{what} could not be read as a graph of operations ({record.export_error}); a person will judge it.",
                 )
             )
-        if name not in self._lifted:
-            with self.watch.at(_part(name)):
-                self._lifted[name] = self._weighed(name, self._watched(name, _lift(self.evidence, name)))
-        return self._lifted[name]
+        if name not in self._rebuilt:
+            with self.watch.at(Part(is_model=True, name=name)):
+                try:
+                    model = self._rebuild(name)
+                except EvidenceError as error:
+                    raise UndecidedError(
+                        say(
+                            pl=f"Modelu {what} nie udało się odtworzyć; oceni go osoba prowadząca. Powód: {error}",
+                            en=f"{what} could not be rebuilt; a person will judge it. Why: {error}",
+                        )
+                    ) from error
+                if sum(each.weight_bytes for each in (model, *self._rebuilt.values())) > MAX_WEIGHT_BYTES:
+                    raise too_heavy(what)
+                self._rebuilt[name] = model
+        return self._rebuilt[name]
 
-    def _unscored(self, record: ModelRecord, *cells: str) -> Exception:
-        """Say why a model that is there gives no scores."""
-        what = f'models["{record.name}"]'
-        if not record.returned:
-            return absent(self.evidence, record.unscored, f"{what}(x)", *cells)
-        said = printable(record.returned, 100)
-        return AbsentError(
-            Status.ERROR,
-            say(
-                pl=f"{what} zwraca {said}, a powinien zwracać jeden tensor o kształcie (B, 10): po jednym wierszu wyników na "
-                "obraz. Popraw return w forward().",
-                en=f"{what} returns {said}; it should return one tensor of shape (B, 10), one row of scores per image. "
-                "Mend the return of forward().",
-            ),
-        )
+    def _require_scores(self, record: ModelRecord, what: str, *cells: str) -> None:
+        if record.returned:
+            returned = printable(record.returned, 100)
+            raise AbsentError(
+                Status.ERROR,
+                say(
+                    pl=f"{what} zwraca {returned}, a powinien zwracać jeden tensor o kształcie (B, 10): po jednym wierszu "
+                    "wyników na obraz. Popraw return w forward().",
+                    en=f"{what} returns {returned}; it should return one tensor of shape (B, 10), one row of scores per "
+                    "image. Mend the return of forward().",
+                ),
+            )
+        if record.unscored is not None:
+            raise absent(self.evidence, record.unscored, f"{what}(x)", *cells)
+
+    def _rebuild(self, name: str, *, train: bool = False) -> LiftedModel:
+        model = lift(self.evidence.folder / "models" / name, train=train)
+        model.around = partial(self.watch.at, Part(is_model=True, name=name))
+        return model
 
     def parameters(self, name: str, *cells: str) -> int:
         """Return how many parameters the model has; of one that cannot be rebuilt, as many as the notebook counted."""
         record = self.record(name, *cells)
         try:
-            return self.lifted(name, *cells).parameters_declared
+            return self.rebuilt(name, *cells).parameters_declared
         except (AbsentError, UndecidedError):
             if record.parameters is None:
                 raise
             return record.parameters
-
-    def _weighed(self, name: str, model: LiftedModel) -> LiftedModel:
-        if sum(each.weight_bytes for each in (model, *self._lifted.values())) > MAX_WEIGHT_BYTES:
-            raise too_heavy(f'models["{name}"]')
-        return model
-
-    def _watched(self, name: str, model: LiftedModel) -> LiftedModel:
-        model.around = partial(self.watch.at, _part(name))
-        return model
 
     def training_graph(self, name: str) -> list[LiftedModel]:
         """Return the model as it computes in training, where that could be read too: one or none.
@@ -132,48 +237,36 @@ class Measurements:
         It is the model's only if, dropout and batch statistics aside, it computes what the model itself does; else it
         proves nothing, and `doubts_training` says so.
         """
-        trained = self._lift_training(name)
-        return [] if trained is None or self.doubts_training(name) else [trained]
+        return self._in_training(name)[0]
 
     def doubts_training(self, name: str) -> bool:
         """Whether there is a training graph that is not of the model: random in other ways than dropout, or made up."""
-        trained = self._lift_training(name)
-        if trained is None:
-            return False
-        if name not in self._doubted:
-            self._doubted[name] = not same_in_eval(trained, self.lifted(name))
-        return self._doubted[name]
+        return self._in_training(name)[1]
 
-    def _lift_training(self, name: str) -> LiftedModel | None:
-        record = self.evidence.model(name)
-        if record is None or not record.train_graph:
-            return None
+    def _in_training(self, name: str) -> tuple[list[LiftedModel], bool]:
         if name not in self._training:
-            try:
-                with self.watch.at(_part(name)):
-                    self._training[name] = self._watched(name, lift(self.evidence.model_folder(name), train=True))
-            except EvidenceError:
-                self._training[name] = None
+            record = self.evidence.model(name)
+            trained: list[LiftedModel] = []
+            if record is not None and record.train_graph:
+                with suppress(EvidenceError), self.watch.at(Part(is_model=True, name=name)):
+                    trained = [self._rebuild(name, train=True)]
+            doubted = any(not same_in_eval(graph, self.rebuilt(name)) for graph in trained)
+            self._training[name] = [] if doubted else trained, doubted
         return self._training[name]
 
-    def record(self, name: str, *cells: str) -> ModelRecord:
-        """Return the record of a model that is there and is not set aside; raises `AbsentError` where not."""
-        self._asked.add(name)
-        what = f'models["{name}"]'
-        record = self.evidence.model(name)
-        if record is None:
-            probed = next((p for p in self.evidence.file.probed if p.failure), None)
-            raise absent(self.evidence, probed.failure if probed else None, what, *cells)
-        if record.failure is not None:
-            raise absent(self.evidence, record.failure, what, *cells)
-        self.watch.require(_part(name))
-        return record
-
-    def of(self, name: str, *cells: str) -> Measured:
-        """Measure a model; raises `UndecidedError` unless it provably is the one the notebook trained."""
-        if name not in self._measured:
-            measured = Measured(self.lifted(name, *cells), self.visible, self.held_out)
-            if not measured.agrees(self._outputs(name)):
+    def model(self, name: str, *cells: str) -> MeasuredModel:
+        """Return a model to measure; raises `UndecidedError` unless it provably is the one the notebook trained."""
+        if name not in self.verified:
+            measured = MeasuredModel(self.rebuilt(name, *cells), self.visible, self.held_out)
+            outputs = self.evidence.array("models", name, "outputs.npy")
+            if outputs.ndim != 2 or outputs.dtype.kind not in "biuf" or outputs.dtype.itemsize > 8:
+                raise EvidenceError(
+                    say(
+                        pl=f"outputs.npy modelu {name} zawiera {outputs.dtype} o kształcie {outputs.shape}.",
+                        en=f"outputs.npy of {name} holds {outputs.dtype} of shape {outputs.shape}.",
+                    )
+                )
+            if not measured.agrees(torch.from_numpy(outputs.astype(np.float64))):
                 raise UndecidedError(
                     say(
                         pl=f'Odtworzony model models["{name}"] daje na obrazach z testset inne wyniki niż w notebooku; '
@@ -182,20 +275,8 @@ class Measurements:
                         "a person will judge it.",
                     )
                 )
-            self._measured[name] = measured
-        return self._measured[name]
-
-    def _outputs(self, name: str) -> Tensor:
-        """Return the live model's scores, (n, 10) float64; raises `EvidenceError` where they are not plain floats."""
-        outputs = self.evidence.array("models", name, "outputs.npy")
-        if outputs.ndim != 2 or outputs.dtype.kind not in "biuf" or outputs.dtype.itemsize > 8:
-            raise EvidenceError(
-                say(
-                    pl=f"outputs.npy modelu {name} zawiera {outputs.dtype} o kształcie {outputs.shape}.",
-                    en=f"outputs.npy of {name} holds {outputs.dtype} of shape {outputs.shape}.",
-                )
-            )
-        return torch.from_numpy(outputs.astype(np.float64))
+            self.verified[name] = measured
+        return self.verified[name]
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -208,20 +289,19 @@ class Measurements:
         return load_split(self.dataset, self.evidence.file.profile)
 
     @cached_property
-    def visible(self) -> Pictures:
+    def visible(self) -> ImageSet:
         """The test images that the notebook saw, through our copy of its transform."""
-        return Pictures(self.split.visible, self.transform)
+        return ImageSet(self.split.visible, self.transform)
 
     @cached_property
-    def held_out(self) -> Pictures:
+    def held_out(self) -> ImageSet:
         """The test images that it never saw, likewise."""
-        return Pictures(self.split.held_out, self.transform)
+        return ImageSet(self.split.held_out, self.transform)
 
     @cached_property
-    def changed(self) -> Pictures:
+    def changed(self) -> ImageSet:
         """The first of the held-out images under a change that this submission could not foresee."""
-        some = Images(self.split.held_out.images[:IMAGES], self.split.held_out.labels[:IMAGES])
-        return Pictures(change(some, generator(self.evidence.file.seed, "change")), self.transform)
+        return ImageSet(change(self.split.held_out, generator(self.evidence.file.seed, "change")), self.transform)
 
     @cached_property
     def transform(self) -> ImageTransform:
@@ -229,8 +309,10 @@ class Measurements:
         record = self.evidence.data()
         if record is None or record.failure is not None:
             raise absent(self.evidence, record.failure if record else None, "testset")
+        kind = "grey" if self.dataset is Dataset.FASHION_MNIST else "colour"
+        sent = torch.from_numpy(random_images(self.evidence.file.seed, kind))
         try:
-            return recover(record, self._random, self._seen)
+            return recover(record, sent, self.evidence.array("transform", "random.npy"))
         except UnknownTransformError as error:
             raise UndecidedError(
                 say(
@@ -240,28 +322,3 @@ class Measurements:
                     "fairly; a person will judge it.",
                 )
             ) from error
-
-    @property
-    def _random(self) -> Tensor:
-        kind = "grey" if self.dataset is Dataset.FASHION_MNIST else "colour"
-        return torch.from_numpy(random_images(self.evidence.file.seed, kind))
-
-    @cached_property
-    def _seen(self) -> "np.ndarray[tuple[int, ...], np.dtype[np.generic]]":
-        return self.evidence.array("transform", "random.npy")
-
-
-def _part(name: str) -> Part:
-    return Part(is_model=True, name=name)
-
-
-def _lift(evidence: LessonEvidence, name: str) -> LiftedModel:
-    try:
-        return lift(evidence.model_folder(name))
-    except EvidenceError as error:
-        raise UndecidedError(
-            say(
-                pl=f'Modelu models["{name}"] nie udało się odtworzyć; oceni go osoba prowadząca. Powód: {error}',
-                en=f'models["{name}"] could not be rebuilt; a person will judge it. Why: {error}',
-            )
-        ) from error

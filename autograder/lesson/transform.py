@@ -1,7 +1,12 @@
-"""Recover the student's image transform from evidence, as our own code: no student code ever touches held-out images.
+"""Images as a student's models take them: the student's transform recovered as our own code, applied to the grader's images.
 
-The probe sent random images through `testset`; from the pairs the judge finds a map that reproduces them: a chain of
-declared geometric steps (Resize, Pad, CenterCrop, Grayscale) or none, then an affine map per channel.
+No student code ever touches held-out images. The probe sent random images through `testset`; from the pairs the judge
+finds a map that reproduces them: a chain of declared geometric steps (Resize, Pad, CenterCrop, Grayscale) or none, then
+an affine map per channel.
+
+Which images are held out is public, so a network may have been trained on them elsewhere and know each by heart:
+`change` alters them a little, so that nobody can foresee how. A network that learnt the classes bears the change, as far
+as `splot calibrate` measured; one that learnt the images loses more accuracy.
 """
 
 from collections.abc import Callable
@@ -16,13 +21,20 @@ from PIL import Image
 from torch import Tensor
 
 from autograder.engine.text import printable, say
-from autograder.lesson.records import DataRecord, TransformStep
+from autograder.lesson.observations import DataRecord, TransformStep
+from autograder.models.rebuild import LiftedModel, predict
+from reference.data import Images
 
 TOLERANCE = {"float16": 1e-3}  # half precision keeps eleven bits
 OTHERWISE = 1e-4
 MAX_SIDE = 256
 MAX_CHANNELS = 16
 CHUNK = 500
+KEPT_BYTES = 256_000_000
+SHIFT = 1  # pixel, at most, up or down and to a side
+CONTRAST = (0.7, 1.3)
+NOISE = 10.0  # standard deviation at most, in levels of 0…255
+CHANGED_IMAGES = 2_000
 GEOMETRIC = ("Resize", "Pad", "CenterCrop", "Grayscale")
 DTYPES = {np.dtype(name): getattr(torch, name) for name in ("uint8", "int64", "float16", "float32", "float64")}
 
@@ -59,19 +71,10 @@ class ImageTransform:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Map uint8 images (N, H, W) or (N, H, W, 3) to what the student's models take, (N, C, H', W')."""
-        return torch.cat([self._chunk(chunk) for chunk in images.split(CHUNK)])
-
-    def _chunk(self, images: Tensor) -> Tensor:
         pixels = _pixels(images, self.geometry)
         scale, shift = self.scale.to(pixels.dtype), self.shift.to(pixels.dtype)
         mapped = pixels * scale[:, None, None] + shift[:, None, None]
         return (mapped if self.dtype.is_floating_point else mapped.round()).to(self.dtype)
-
-    def describe(self) -> str:
-        """Say it in one line, for the report."""
-        steps = [step.type for step in self.geometry.steps]
-        pairs = zip(self.scale.tolist(), self.shift.tolist(), strict=True)
-        return " → ".join([*steps, ", ".join(f"{a:.4g}·x{b:+.4g}" for a, b in pairs)])
 
 
 def recover(record: DataRecord, raw: Tensor, seen: NDArray[Any]) -> ImageTransform:
@@ -81,7 +84,10 @@ def recover(record: DataRecord, raw: Tensor, seen: NDArray[Any]) -> ImageTransfo
     """
     if not record.repeatable:
         raise UnknownTransformError(say(pl="jest losowa", en="it is random"))
-    if seen.ndim != 4 or len(seen) != len(raw) or seen.dtype not in DTYPES or not _image_sized(seen.shape[1:]):
+    sized = (
+        seen.ndim == 4 and 1 <= seen.shape[1] <= MAX_CHANNELS and all(1 <= side <= MAX_SIDE for side in seen.shape[2:])
+    )
+    if not sized or len(seen) != len(raw) or seen.dtype not in DTYPES:
         raise UnknownTransformError(
             say(
                 pl=f"daje obrazy typu {seen.dtype} o kształcie {seen.shape[1:]}",
@@ -103,11 +109,6 @@ def recover(record: DataRecord, raw: Tensor, seen: NDArray[Any]) -> ImageTransfo
     raise UnknownTransformError(why)
 
 
-def _image_sized(shape: tuple[int, ...]) -> bool:
-    channels, height, width = shape
-    return 1 <= channels <= MAX_CHANNELS and 1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE
-
-
 def _fit(raw: Tensor, target: Tensor, geometry: Geometry, tolerance: float) -> tuple[Tensor, Tensor] | None:
     """Least squares per channel; None unless the map reproduces every pixel."""
     for images in (raw[:1], raw):  # one first: what does not fit costs one image's time and memory
@@ -120,22 +121,19 @@ def _fit(raw: Tensor, target: Tensor, geometry: Geometry, tolerance: float) -> t
     scale = (dx * dy).sum((0, 2, 3)) / (dx * dx).sum((0, 2, 3))
     shift = mean_y - scale * mean_x
     error = (pixels * scale[:, None, None] + shift[:, None, None] - target).abs().max()
-    spread = 1 + target.abs().max()
-    if not bool(error <= tolerance * spread):
-        return None
-    return scale, shift
+    return (scale, shift) if bool(error <= tolerance * (1 + target.abs().max())) else None
 
 
 def _pixels(images: Tensor, geometry: Geometry) -> Tensor:
     """Return (N, C, H, W) in [0, 1], each raw image taken through the declared geometry on the way."""
     steps = [_build(step, geometry.stage) for step in geometry.steps]
     if steps and geometry.stage is Stage.PIL:
-        return torch.stack([_as_tensor(_apply(steps, Image.fromarray(image))) for image in images.numpy()])
+        drawn = [np.array(_apply(steps, Image.fromarray(image))) for image in images.numpy()]
+        images, steps = torch.from_numpy(np.stack(drawn)), []
     stacked = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2)
-    if geometry.stage is Stage.FLOATS:
-        pixels: Tensor = _apply(steps, stacked.float() / 255)
-        return pixels
-    return _apply(steps, stacked).float() / 255  # type: ignore[no-any-return]
+    floats = geometry.stage is Stage.FLOATS
+    pixels: Tensor = _apply(steps, stacked.float() / 255 if floats else stacked)
+    return pixels if floats else pixels.float() / 255
 
 
 def _apply(steps: list[Callable[[Any], Any]], image: Any) -> Any:
@@ -155,11 +153,6 @@ def _apply(steps: list[Callable[[Any], Any]], image: Any) -> Any:
                 say(pl=f"jeden z kroków daje obrazy o wymiarach {sides}", en=f"a step makes images of {sides}")
             )
     return image
-
-
-def _as_tensor(image: Image.Image) -> Tensor:
-    pixels = torch.from_numpy(np.array(image))
-    return (pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)).float() / 255
 
 
 def _build(step: TransformStep, stage: Stage) -> Callable[[Any], Any]:
@@ -200,3 +193,47 @@ def _fill(value: Any) -> int | float:
     if not 0 <= number <= 255:
         raise ValueError(value)
     return int(number) if number.is_integer() else number
+
+
+class ImageSet:
+    """Some of a profile's images, given to models as the student's transform gives them, a chunk at a time."""
+
+    def __init__(self, images: Images, transform: ImageTransform) -> None:
+        self.labels = images.labels
+        self._raw = images.images.split(CHUNK)
+        self._transform = transform
+        self._kept: dict[int, Tensor] = {}
+
+    def scores(self, model: LiftedModel) -> Tensor:
+        """Return the model's scores, (N, 10) where it is as it should be."""
+        return torch.cat([predict(model, self._chunk(index)) for index in range(len(self._raw))])
+
+    def first(self, n: int) -> Tensor:
+        """Return the first n images, (n, C, H, W); n is at most one chunk."""
+        return self._chunk(0)[:n]
+
+    def _chunk(self, index: int) -> Tensor:
+        """Transform a chunk; keep it for the next model where all of them together take little memory."""
+        if index in self._kept:
+            return self._kept[index]
+        chunk = self._transform(self._raw[index])
+        if chunk.nbytes * len(self._raw) <= KEPT_BYTES:
+            self._kept[index] = chunk
+        return chunk
+
+
+def change(images: Images, generator: np.random.Generator) -> Images:
+    """Return the first images (N, H, W) or (N, H, W, 3), uint8: each shifted, of another contrast about its mean, noisy."""
+    pixels = images.images[:CHANGED_IMAGES].numpy()
+    count, *sizes = pixels.shape[:3]
+    # Which row, and which column, of the image is seen at each place; at the border the last one again.
+    rows, columns = (
+        (np.arange(size) + generator.integers(-SHIFT, SHIFT + 1, (count,))[:, None]).clip(0, size - 1) for size in sizes
+    )
+    levels = pixels[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]].astype(np.float32)
+    one_each = (count, *[1] * (levels.ndim - 1))
+    mean = levels.mean(axis=tuple(range(1, levels.ndim)), keepdims=True)
+    levels = mean + (levels - mean) * generator.uniform(*CONTRAST, one_each).astype(np.float32)
+    noise = generator.standard_normal(levels.shape, dtype=np.float32)
+    levels += noise * generator.uniform(0, NOISE, one_each).astype(np.float32)
+    return Images(torch.from_numpy(levels.round().clip(0, 255).astype(np.uint8)), images.labels[:CHANGED_IMAGES])

@@ -1,4 +1,4 @@
-"""A class in which attackers sit beside honest students: graded for real, and then looked at from outside."""
+"""A class in which attackers sit beside honest students: graded for real, and then examined from outside."""
 
 import hashlib
 import re
@@ -28,7 +28,7 @@ WALL = 2 * 2 * TIME_LIMIT
 
 LIMITS = Limits(memory_mb=1024, processes=160, tmp_mb=96, file_mb=96, outbox_mb=64, outbox_files=1000)
 ATTACKED_NAMES = 16
-GRADERS_WORDS = ("pracuj na kopii, bo", "library_convolutions", "class_activation_map")
+TEXTS_OF_GRADERS = ("pracuj na kopii, bo", "library_convolutions", "class_activation_map")
 
 HONEST = {
     "prawy": early("") | TASK_1 | TASK_2,
@@ -38,14 +38,14 @@ HONEST = {
 
 
 @dataclass
-class Arena:
+class GradedClass:
     """What was graded, and what was seen of it from outside."""
 
     root: Path
     canary: str
     marker: str
     reports: dict[str, Report] = field(default_factory=dict)
-    heard: list[str] = field(default_factory=list)
+    reached: list[str] = field(default_factory=list)
     changed: list[Path] = field(default_factory=list)
 
     def folder(self, student: str) -> Path:
@@ -69,26 +69,26 @@ class Arena:
         files = [path for path in self.folder(student).rglob("*") if path.is_file()]
         found = [str(path) for path in files if self.canary.encode() in path.read_bytes()]
         executed = (self.folder(student) / "evidence" / "notebook.ipynb").read_text("utf-8")
-        return found + [word for word in GRADERS_WORDS if word in executed]
+        return found + [word for word in TEXTS_OF_GRADERS if word in executed]
 
 
-def graded_together(attacks: Sequence[Attack]) -> Callable[[pytest.TempPathFactory], Iterator[Arena]]:
+def graded_together(attacks: Sequence[Attack]) -> Callable[[pytest.TempPathFactory], Iterator[GradedClass]]:
     """Return a fixture that grades the attackers as one class, once for the module that holds it."""
 
     @pytest.fixture(scope="module", name="graded")
-    def graded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
-        with arena(attacks, tmp_path_factory.mktemp("arena")) as found:
+    def graded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GradedClass]:
+        with graded_class(attacks, tmp_path_factory.mktemp("class")) as found:
             yield found
 
     return graded
 
 
 @contextmanager
-def arena(
+def graded_class(
     attacks: Sequence[Attack], root: Path, sandbox: SandboxKind = SandboxKind.BWRAP, *, alone: bool = False
-) -> Iterator[Arena]:
+) -> Iterator[GradedClass]:
     """Grade the attackers as one class, two at a time, beside two honest students unless they are `alone`."""
-    found = Arena(root, f"canary-{secrets.token_hex(16)}", f"splot-{secrets.token_hex(4)}")
+    found = GradedClass(root, f"canary-{secrets.token_hex(16)}", f"splot-{secrets.token_hex(4)}")
     assert len(found.marker) == len(MARKER)
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
@@ -96,19 +96,19 @@ def arena(
             patch.setenv(name, found.canary)
         folders = (Path("/tmp"), Path.home(), root)  # noqa: S108 - where files of a host lie about
         guarded = [stack.enter_context(_canary_file(folder, found.canary)) for folder in folders]
-        guarded.append(stack.enter_context(_bait(Path("/tmp") / found.marker, found.canary)))  # noqa: S108 - as attackers know it
-        ears = stack.enter_context(_listeners())
+        guarded.append(stack.enter_context(_guarded_folder(Path("/tmp") / found.marker, found.canary)))  # noqa: S108 - as attackers know it
+        listeners = stack.enter_context(_listeners())
         honest = [] if alone else [Attack(name, "", "", cells) for name, cells in HONEST.items()]
         paths = [_write(attack, found) for attack in (*honest, *attacks)]
         before = {path: _digest(path) for path in (*guarded, *paths)}
         how = Grading(root / "graded", Profile.AUTO, sandbox=sandbox, time_limit=TIME_LIMIT, limits=LIMITS)
         found.reports = {report.student: report for report in grade_all(paths, load_assignment(), how, 2)}
-        found.heard = [ear.getsockname() for ear in ears if _heard(ear)]
+        found.reached = [listener.getsockname() for listener in listeners if _reached(listener)]
         found.changed = [path for path, digest in before.items() if _digest(path) != digest]
         yield found
 
 
-def _write(attack: Attack, found: Arena) -> Path:
+def _write(attack: Attack, found: GradedClass) -> Path:
     cells = {name: source.replace(MARKER, found.marker) for name, source in attack.cells.items()}
     if attack.name in HONEST:
         cells["task2_case_3"] += f"  # {found.canary}"
@@ -132,7 +132,7 @@ def _canary_file(folder: Path, canary: str) -> Iterator[Path]:
 
 
 @contextmanager
-def _bait(folder: Path, canary: str) -> Iterator[Path]:
+def _guarded_folder(folder: Path, canary: str) -> Iterator[Path]:
     """Make a folder at a place that attackers know, with a file in it that only the grader may read."""
     folder.mkdir(mode=0o700)
     try:
@@ -157,18 +157,18 @@ def _listeners() -> Iterator[list[socket.socket]]:
         yield [tcp, udp, abstract]
 
 
-def _bind_abstract(ear: socket.socket) -> None:
+def _bind_abstract(listener: socket.socket) -> None:
     """Take the first free of the names that the attackers try: other tests may listen beside this one."""
     for number in range(ATTACKED_NAMES):
         with suppress(OSError):
-            return ear.bind(f"\0splot-listener-{number}")
+            return listener.bind(f"\0splot-listener-{number}")
     raise AssertionError("all the names are taken")
 
 
-def _heard(ear: socket.socket) -> bool:
-    ear.settimeout(0.05)
+def _reached(listener: socket.socket) -> bool:
+    listener.settimeout(0.05)
     try:
-        ear.recv(1) if ear.type == socket.SOCK_DGRAM else ear.accept()[0].close()
+        listener.recv(1) if listener.type == socket.SOCK_DGRAM else listener.accept()[0].close()
     except TimeoutError:
         return False
     return True
@@ -180,7 +180,7 @@ def _digest(path: Path) -> str:
     return f"{path.stat().st_mode:o} {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
-def said(report: Report) -> str:
+def text_of(report: Report) -> str:
     """Return all that a report tells its student in words."""
     return "\n".join([*report.notes, *(check.message for cell in report.cells for check in cell.checks)])
 
@@ -190,24 +190,24 @@ def earned(report: Report) -> dict[str, float]:
     return {cell.id: cell.score for cell in report.cells if cell.score}
 
 
-def assert_held(attack: Attack, found: Arena) -> None:
+def assert_held(attack: Attack, found: GradedClass) -> None:
     """Assert that an attack gained nothing and got nowhere, and that its report says what happened."""
     report = found.reports[attack.name]
     assert (report.status, report.sandbox) == (Outcome.GRADED, "bwrap")
     assert earned(report) == {cell: points for cell, points in attack.earns.items() if points}
     assert tuple(cell.id for cell in report.undecided) == attack.open
-    assert re.search(attack.says, said(report))
+    assert re.search(attack.says, text_of(report))
     assert read_report(found.folder(attack.name) / "report.json") == report
-    assert all(line.isprintable() for line in said(report).split("\n"))
+    assert all(line.isprintable() for line in text_of(report).split("\n"))
     assert found.leaks(attack.name) == []
     timing = report.timing
     assert timing.start_s + timing.notebook_s + timing.probe_s < WALL
 
 
-def assert_class_untouched(found: Arena) -> None:
-    """Assert that nothing outside the attackers' own rooms shows any trace of them."""
+def assert_class_untouched(found: GradedClass) -> None:
+    """Assert that nothing outside the attackers' own sandboxes shows any trace of them."""
     assert found.changed == []
-    assert found.heard == []
+    assert found.reached == []
     assert found.left_running() == []
     assert not Path("/tmp/pickled").exists()  # noqa: S108 - where a pickle would leave its mark
     points = {name: (found.reports[name].score, found.reports[name].bonus) for name in HONEST}

@@ -15,8 +15,8 @@ from autograder.engine.files import write_report
 from autograder.engine.report import CellReport, Check, Flag, Kind, ModelReport, Profile, Report, Status
 from autograder.engine.text import Lang
 from autograder.lesson.findings import Best, CNNFindings, Comparison, Layer, Misread, ModelFinding, Overlay
-from autograder.lesson.records import History, Results
-from tests.engine.test_report import REPORT
+from autograder.lesson.observations import History, Results
+from tests.engine.reports import REPORT
 from tests.submissions.convolutions import LOOPS, WRONG_WAYS
 from tests.submissions.fitted import FITTED_CELLS
 from tests.unsandboxed import DATA, judged
@@ -46,7 +46,7 @@ def graded(root: Path, lang: Lang) -> Path:
 
 
 def report_saying(text: str) -> Report:
-    """Return a report with this text wherever a stranger's may stand."""
+    """Return a report with this text wherever a student's may stand."""
     checks = (
         Check(text, 1, passed=False, message=text),
         Check(f"{text}!", 1, passed=True, message=""),

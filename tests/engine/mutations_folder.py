@@ -1,4 +1,4 @@
-"""Change a folder's files as a stranger would: what they hold, and what stands in their place."""
+"""Change a folder's files as an attacker would: what they hold, and what stands in their place."""
 
 import os
 import socket

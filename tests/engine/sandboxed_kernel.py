@@ -32,7 +32,7 @@ needs_bubblewrap = pytest.mark.skipif(
 )
 
 
-class KernelSession:
+class SandboxedKernel:
     """One kernel in a sandbox, driven by nbclient."""
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -87,17 +87,17 @@ class KernelSession:
 @contextmanager
 def opened(
     folder: Path, kind: SandboxKind = SandboxKind.BWRAP, limits: Limits = SMALL, data: Path | None = None
-) -> Iterator[KernelSession]:
+) -> Iterator[SandboxedKernel]:
     """Start a kernel in a sandbox of its own, with a probe package in `folder`."""
     probe = folder / "probe"
     probe.mkdir(exist_ok=True)
     (probe / "__init__.py").write_text("ANSWER = 42\n", "utf-8")
     with Sandbox.open(kind, code={"probe": probe}, data=data, limits=limits) as sandbox:
-        session = KernelSession(sandbox)
+        kernel = SandboxedKernel(sandbox)
         try:
-            yield session
+            yield kernel
         finally:
-            session.close()
+            kernel.close()
 
 
 def gone(pids: list[int], within_s: float = 5) -> bool:

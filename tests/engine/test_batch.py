@@ -16,8 +16,8 @@ from autograder.engine.interruption import Interruption
 from autograder.engine.report import Report
 from autograder.engine.text import Lang
 from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, fork_server, short, task, worker
+from tests.engine.reports import REPORT
 from tests.engine.sandboxed_kernel import needs_bubblewrap
-from tests.engine.test_report import REPORT
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from autograder.engine.report import Report, read_report
 from tests.browser import PATIENCE_MS, chromium, screenshot
-from tests.engine.nbgrader_course import Course
-from tests.engine.test_nbgrader import RICH
+from tests.engine.nbgrader_course import RICH, Course
 from tests.jupyterlab import TOKEN, jupyterlab
 
 ANSWER = "Najlepsza jest sieć bazowa, ale ma też najwięcej parametrów."

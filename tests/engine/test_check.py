@@ -15,9 +15,8 @@ from nbgrader.nbgraderformat import MetadataValidator
 from autograder.cli import main
 from autograder.engine.errors import SubmissionError
 from autograder.engine.notebook.assignment import load_assignment
-from autograder.engine.notebook.check import check, write_fixed
-from autograder.engine.notebook.damage import Damage, Damaged, damaged
-from autograder.engine.notebook.submission import read_submission
+from autograder.engine.notebook.repair import Damage, Damaged
+from autograder.engine.notebook.submission import check, read_submission, write_fixed
 from autograder.engine.text import Lang, speaking
 from tests.pasted_pictures import picture
 from tests.submissions.build import RELEASE, build
@@ -68,9 +67,9 @@ def test_each_damage_has_words_in_both_languages() -> None:
         assert ": task1_convolution. " in english
 
 
-def test_damage_shows_a_strangers_words_harmlessly() -> None:
+def test_damage_shows_untrusted_ids_harmlessly() -> None:
     """An id with line breaks and terminal codes stays on its line; of long lists and names the beginning is shown."""
-    (found,) = damaged(Damage.UNKNOWN, ["\n::error::\x1b[31m", "x" * 10**6, *map(str, range(100))])
+    found = Damaged(Damage.UNKNOWN, ("\n::error::\x1b[31m", "x" * 10**6, *map(str, range(100))))
     assert str(found).isprintable()
     assert len(str(found)) < 500
 

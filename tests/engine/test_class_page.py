@@ -13,20 +13,20 @@ import pytest
 
 from autograder.engine.errors import SplotError
 from autograder.engine.notebook.assignment import load_assignment
-from autograder.engine.pages.charts import histogram
 from autograder.engine.pages.classpage import (
     COLUMNS,
     cell_shares,
     class_page,
     class_table,
+    histogram,
     read_class,
     write_class_page,
 )
 from autograder.engine.report import CellReport, Check, Kind, Outcome, Report, Status
 from autograder.engine.text import Lang
-from autograder.lesson.pages import median_curve
+from autograder.lesson.presentation import median_curve
 from tests.engine.graded_pages import anatomy, findings_saying, leave, report_saying
-from tests.engine.test_report import REPORT
+from tests.engine.reports import REPORT
 
 SPLOT = [sys.executable, "-c", "from autograder.cli import main; main()"]
 
@@ -63,11 +63,11 @@ def test_each_check_has_the_share_that_failed_it(graded: Path) -> None:
         ("kształt", 2, 2, 1),
         ("wartości", 1, 3, 0),
     ]
-    assert [(said.message, said.count) for said in share.messages] == [
+    assert share.messages == (
         ("Masz 3 zamiast 4.", 2),
         ("Nie da się zmierzyć.", 1),
         ("Same zera.", 1),
-    ]
+    )
 
 
 def test_the_page_names_whom_it_is_about(graded: Path) -> None:
@@ -115,7 +115,7 @@ def test_the_median_follows_half_the_class() -> None:
 
 def test_the_histogram_counts_everybody() -> None:
     """The lowest and the highest score too."""
-    assert histogram([0.0, 0.05, 0.1, 0.999, 1.0], 0.0, 1.0, 10) == [2, 1, 0, 0, 0, 0, 0, 0, 0, 2]
+    assert histogram([0.0, 0.05, 0.1, 0.999, 1.0]) == [2, 1, 0, 0, 0, 0, 0, 0, 0, 2]
 
 
 @pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "\u202e\x1b[2J"])

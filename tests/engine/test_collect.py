@@ -13,16 +13,16 @@ from autograder.engine.collecting.collect import Collection, TimeLimits, collect
 from autograder.engine.collecting.kept import Kept
 from autograder.engine.collecting.runner import COLLECTING_MB, Runner
 from autograder.engine.errors import GraderError
-from autograder.engine.evidence.exchange import written
+from autograder.engine.evidence.exchange import notebook_bytes
 from autograder.engine.evidence.records import CellRun, Failure, Fault
 from autograder.engine.judging.judge import gather_probes
-from autograder.engine.notebook.submission import Cell, Submission
+from autograder.engine.notebook.repair import Cell
+from autograder.engine.notebook.submission import Submission
 from autograder.engine.report import Profile
 from autograder.engine.sandbox import Limits
 from autograder.lesson import LESSON
-from autograder.lesson.data import data_folder
-from autograder.lesson.evidence import LessonEvidence
-from autograder.lesson.records import Flavour
+from autograder.lesson.datasets import data_folder
+from autograder.lesson.observations import Flavour, LessonEvidence
 from tests.submissions.convolutions import LOOPS
 
 TEST = "task1_convolution_tests"
@@ -381,7 +381,7 @@ def test_nothing_of_the_graders_is_in_memory(tmp_path: Path) -> None:
 def test_the_executed_notebook_fits_its_cap() -> None:
     """The largest outputs give way until the file is as small as the judge will read; small ones stay."""
     cells = [new_code_cell("x", outputs=[new_output("stream", text="\n" * n)]) for n in (10, 40_000, 20_000)]
-    content = written(new_notebook(cells=cells), limit=100_000)
+    content = notebook_bytes(new_notebook(cells=cells), limit=100_000)
     assert len(content) <= 100_000
     kept = nbformat.reads(content.decode(), as_version=4).cells
     assert [cell.outputs[0].text for cell in kept] == ["\n" * 10, "[…]", "[…]"]

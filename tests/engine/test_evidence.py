@@ -12,32 +12,26 @@ from hypothesis import strategies as st
 from autograder.engine.errors import EvidenceError
 from autograder.engine.evidence.reader import Executed
 from autograder.engine.evidence.records import CellRun, EvidenceFile, Failure, Fault, Probed
-from autograder.engine.report import Profile, Timing
-from autograder.lesson.evidence import LessonEvidence
-from autograder.lesson.records import (
+from autograder.engine.report import Timing
+from autograder.lesson.observations import (
     CallRecord,
     DataRecord,
     Epochs,
     Flavour,
     History,
     LayerRecord,
+    LessonEvidence,
     MapRecord,
     ModelRecord,
     Results,
     TransformStep,
 )
+from tests.evidence import evidence_file
 
 pytestmark = pytest.mark.usefixtures("english")
 
 LOSS: Epochs = (2.3, None, 0.5)
-FILE = EvidenceFile(
-    submission="submitted/anna/cnn/cnn.ipynb",
-    student="anna",
-    assignment="cnn",
-    digest="d" * 64,
-    seed="s" * 64,
-    profile=Profile.QUICK,
-    dataset="FashionMNIST",
+FILE = evidence_file(
     sandbox="bwrap",
     notes=("a note",),
     runs=(
@@ -45,13 +39,13 @@ FILE = EvidenceFile(
         CellRun(1, "task1_convolution", 1.5, Failure(Fault.ERROR, "ValueError", "zły rozmiar", 3), images=2),
     ),
     probed=(
-        Probed.of(
+        Probed.from_records(
             "a_tests", CallRecord("random", Flavour.TORCH, array=True), LayerRecord("case_1", padding_name="same")
         ),
-        Probed.of(
+        Probed.from_records(
             "b_tests", ModelRecord("gap", history=History(LOSS), results=Results(0.9)), MapRecord("cam", "gap", 0, 9)
         ),
-        Probed.of(
+        Probed.from_records(
             "c_tests", DataRecord("FashionMNIST", 1000, steps=(TransformStep("Resize", {"size": (32.0, 32.0)}),))
         ),
         Probed("d_tests", failure=Failure(Fault.TIMEOUT, "", "120 s")),
@@ -203,7 +197,7 @@ def test_the_students_code_and_text_are_told_from_the_instructors(tmp_path: Path
 )
 def test_outputs_of_any_type_print_something_or_nothing(output: dict[str, object]) -> None:
     """A notebook that shows a number where text belongs cannot stop its own judging."""
-    assert Executed.of({"cells": [cell("x", None, output)]}).printed.strip() in {"", "a"}
+    assert msgspec.convert({"cells": [cell("x", None, output)]}, Executed).printed.strip() in {"", "a"}
 
 
 def test_a_refusal_that_quotes_a_stranger_stays_a_sentence() -> None:

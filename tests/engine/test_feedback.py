@@ -11,26 +11,23 @@ import pytest
 from PIL import Image
 
 from autograder.engine.errors import EvidenceError, SplotError, SubmissionError
-from autograder.engine.findings import read_findings
+from autograder.engine.evidence.reader import read_findings
 from autograder.engine.notebook.assignment import Assignment, load_assignment
 from autograder.engine.notebook.submission import read_submission
 from autograder.engine.pages.feedback import Mark, feedback, leave_feedback, place, write_feedback
 from autograder.engine.report import Outcome, Profile, Report, Status, read_report
 from autograder.engine.text import Lang, speaking
-from autograder.lesson.data import load_split
-from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.datasets import load_split
 from autograder.lesson.findings import CNNFindings
 from autograder.lesson.graders.convolutions import arguments
 from autograder.lesson.graders.task1 import RANDOM, SHAPES, SHEET
 from autograder.lesson.measure import Measurements
-from autograder.lesson.pictures import look
-from autograder.lesson.pictures.comparisons import comparisons
-from autograder.lesson.records import Flavour
-from autograder.lesson.words import expectation
+from autograder.lesson.observations import Flavour, LessonEvidence
+from autograder.lesson.pictures import comparisons, draw_findings
 from reference.convolution import convolution
 from reference.data import Dataset
 from tests.engine.graded_pages import anatomy, findings_saying, graded, leave
-from tests.engine.test_report import REPORT
+from tests.engine.reports import REPORT
 
 MODELS = ["baseline", "max_pool", "avg_pool", "gap", "regularized", "deep", "custom"]
 
@@ -88,7 +85,7 @@ def test_the_error_map_is_where_the_error_is(folder: Path, tmp_path: Path) -> No
             answer[2, 1, 3] += np.abs(answer).max() / 50
         for flavour in Flavour:
             np.save(evidence.folder / "arrays" / f"{probe.cell}-{probe.name}-{flavour}.npy", answer)
-    (shown,) = [it for it in comparisons(evidence) if it.function == "convolution"]
+    (shown,) = [it for it in comparisons(Measurements(evidence)) if it.function == "convolution"]
     assert [(y, x, level) for y, row in enumerate(shown.errors) for x, level in enumerate(row) if level] == [(2, 1, 2)]
 
 
@@ -148,11 +145,11 @@ def test_nothing_of_the_grader_is_on_the_page(page: str, folder: Path) -> None:
 def test_every_graded_cell_says_what_was_expected_and_where(lang: Lang, assignment: Assignment) -> None:
     """A sentence in each language, and a heading of the notebook."""
     with speaking(lang):
-        said = {item.grade_id: expectation(item.grade_id) for item in assignment.items}
+        said = {item.grade_id: item.expectation for item in assignment.items}
     assert all(text.endswith(".") for text in said.values()), said
     assert len(set(said.values())) == len(said)
-    assert all(place(assignment, cell).heading for cell in said)
-    assert place(assignment, "task1_convolution_tests").solution == "task1_convolution"
+    assert all(place(assignment, cell)[0] for cell in said)
+    assert place(assignment, "task1_convolution_tests")[1] == "task1_convolution"
 
 
 def test_marks_stand_before_the_graders_points(tmp_path: Path, assignment: Assignment) -> None:
@@ -186,7 +183,7 @@ def test_a_fault_in_one_picture_costs_that_picture(folder: Path, findings: CNNFi
     """With one map damaged, what was drawn of Task 1 and of the models is as it was, and the instructor is told."""
     evidence = LessonEvidence(Path(shutil.copytree(folder / "evidence", tmp_path / "evidence")))
     (evidence.folder / "arrays" / "map-gap-0.npy").write_bytes(b"\x93NUMPY")
-    found = look(evidence, Measurements(evidence))
+    found = draw_findings(Measurements(evidence))
     assert found.faults == ("overlays: EvidenceError",)
     assert found.overlays == ()
     assert found.comparisons == findings.comparisons
@@ -219,7 +216,7 @@ def test_a_page_that_cannot_be_written_costs_nothing(tmp_path: Path, assignment:
 
 def test_no_report_is_one_sentence(tmp_path: Path, assignment: Assignment) -> None:
     """What, where, what to do."""
-    with pytest.raises(SplotError, match=r"report\.json cannot be read .*grade the submission first\."):
+    with pytest.raises(SplotError, match=r"report\.json cannot be read .*grade this submission again\."):
         write_feedback(tmp_path, assignment, Lang.PL)
 
 

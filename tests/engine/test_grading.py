@@ -13,8 +13,8 @@ from autograder.engine.grading.task import Grading, folder_of
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.report import CellReport, Kind, Outcome, Profile, Report, Status, read_report
 from autograder.engine.text import Lang
-from autograder.lesson.data import available
-from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.datasets import available
+from autograder.lesson.observations import LessonEvidence
 from reference.data import Dataset
 from tests.submissions import RIGHT, WRONG, build
 from tests.submissions.build import RELEASE

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from autograder.engine.errors import EvidenceError
-from autograder.engine.findings import read_findings
+from autograder.engine.evidence.reader import read_findings
 from autograder.engine.grading.pool import each
 from autograder.engine.grading.task import Grading, JudgeLimits
 from autograder.engine.outcomes import AbsentError, UndecidedError
@@ -18,9 +18,9 @@ from autograder.engine.report import Outcome, Profile, Report, Status
 from autograder.engine.text import Lang
 from autograder.engine.watch import Cause, Part, Setback, SetbackError, Watch
 from autograder.lesson import measure
-from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.findings import CNNFindings
 from autograder.lesson.measure import Measurements
+from autograder.lesson.observations import LessonEvidence
 from tests.engine.interrupted_runs import again
 from tests.submissions.right import TASK_2
 from tests.unsandboxed import DATA, cell_of, write_evidence
@@ -125,7 +125,7 @@ functions()["aten.matmul.default"] = lambda *_: signal.raise_signal(signal.SIGKI
 functions()["aten.erf.default"] = crash
 functions()["aten.sin.default"] = exhaust
 own_code.training_loops = crash
-pictures.look = crash
+pictures.draw_findings = crash
 how = Grading(Path(), lang=Lang.EN, judge=JudgeLimits(seconds=300))
 sys.stdout.buffer.write(encode(judged(to_judge(Path(sys.argv[1]), load_assignment(), how))))
 """
@@ -167,11 +167,11 @@ def test_a_submission_out_of_time_keeps_what_is_not_of_models(taken: Path) -> No
 def test_models_too_heavy_together_are_refused_by_name(taken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """LessonEvidence that was not taken by us is held to the same budget: the model that goes past it is named."""
     measured = Measurements(LessonEvidence(taken / "evidence"))
-    weight = measured.lifted("baseline").weight_bytes
-    assert weight == 4 * measured.lifted("baseline").parameters_declared
+    weight = measured.rebuilt("baseline").weight_bytes
+    assert weight == 4 * measured.rebuilt("baseline").parameters_declared
     monkeypatch.setattr(measure, "MAX_WEIGHT_BYTES", 2 * weight)
     with pytest.raises(EvidenceError, match=r'models\["deep"\]: the weights of all models'):
-        measured.lifted("deep")
+        measured.rebuilt("deep")
 
 
 MODEL, CELL = Part(is_model=True, name="gap"), Part(is_model=False, name="task2_case_1_tests")

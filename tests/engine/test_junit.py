@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from autograder.engine.pages.junit import junit
 from autograder.engine.report import CellReport, Check, Kind, Outcome, Report, Status, Timing
-from tests.engine.test_report import REPORT
+from tests.engine.reports import REPORT
 
 
 def checks(*passed: bool | None, message: str = "wrong") -> tuple[Check, ...]:

@@ -1,99 +1,18 @@
-"""Grades in Moodle's worksheet and Canvas's gradebook, read back as each of them imports.
+"""Grades in Moodle's worksheet, read back as Moodle imports them."""
 
-The importers below are written from the LMSs' own sources: Moodle's mod/assign/feedback/offline/{importgradeslib,locallib}.php
-and lib/moodlelib.php, Canvas's lib/gradebook_importer.rb.
-"""
-
-import csv
 import io
-import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from autograder.engine.errors import SplotError
-from autograder.engine.lms import Bonus, Filled, Grade, Matter, Rules, fill_moodle
+from autograder.engine.lms import Bonus, Filled, IssueKind, Rules, StudentGrade, fill_moodle
+from tests.engine.lms_importers import ENGLISH, IN_ENGLISH, IN_POLISH, MoodleSite, worksheet
 
-ENGLISH = (
-    "Identifier,Full name,ID number,Email address,Status,Grade,Maximum grade,Grade can be changed,"
-    "Last modified (submission),Last modified (grade),Feedback comments"
-)
-POLISH = (
-    'Identyfikator,"Pełna nazwa",Numer ID,"Adres e-mail",Status,Ocena,"Maksymalna ocena","Ocena może zostać zmieniona",'
-    '"Ostatnia modyfikacja (zadanie)","Ostatnia modyfikacja (ocena)","Komentarz zwrotny"'
-)
-DATE = '"Monday, 16 November 2026, 10:15 AM"'
-
-
-def worksheet(*, polish: bool = False, end: str = "\n", bom: bool = True, most: str = "20") -> bytes:
-    """Return a worksheet of four students, as Moodle lets it be downloaded."""
-    header, participant, mark = (POLISH, "Uczestnik ", ",") if polish else (ENGLISH, "Participant ", ".")
-    points = f'"{most},00"' if polish else f"{most}.00"
-    old = f'"12{mark}00"' if polish else "12.00"
-    students = (
-        f'{participant}101,"Anna Nowak",s1001,anna.nowak@example.edu,"Submitted, for grading",,',
-        f'{participant}102,"Łukasz Żak",s1002,lukasz@example.edu,Submitted,{old},',
-        f'{participant}103,"=Ewa ""Ewka"" Lis",s1003,ewa@example.edu,Submitted,,',
-        f'{participant}104,"Jan Kos",s1004,jan@example.edu,"No submission",,',
-    )
-    lines = [
-        header,
-        *(f"{student}{points},Yes,-,{DATE},{comment}" for student, comment in zip(students, COMMENTS, strict=True)),
-    ]
-    return b"\xef\xbb\xbf" * bom + "".join(line + end for line in lines).encode()
-
-
-COMMENTS = ("", '"<p>Dobrze,\ntak trzymać</p>"', "", "")
-ANNA = Grade("anna.nowak", 16.0, 20.0, bonus=1.5, comment='Zadanie 1 „<b>": 4 / 4')
-LUKASZ = Grade("lukasz", 17.25, 20.0, comment="Zadanie 1: 4 / 4")
-EWA = Grade("ewa", 19.5, 20.0, bonus=3.0)
-
-
-@dataclass(frozen=True)
-class MoodleSite:
-    """What an upload of a worksheet does, in one language."""
-
-    columns: tuple[str, str, str, str]
-    participant: str
-    decimal: str
-    most: float = 20.0
-
-    def grades(self, content: bytes, current: dict[int, float]) -> dict[int, float]:
-        """Return the grades that Moodle writes, by participant; `current` holds those it has."""
-        rows = self._rows(content)
-        identifier, grade, modified, _ = (rows[0].index(column) for column in self.columns)
-        assert modified > grade > identifier
-        taken: dict[int, float] = {}
-        for row in rows[1:]:
-            number = int(row[identifier][len(self.participant) :])
-            value = self._unformat(row[grade])
-            if value is not None and 0 <= value <= self.most and current.get(number) != value:
-                taken[number] = value
-        return taken
-
-    def comments(self, content: bytes) -> dict[int, str]:
-        """Return the comments that Moodle writes, by participant."""
-        rows = self._rows(content)
-        identifier, comment = (rows[0].index(self.columns[place]) for place in (0, 3))
-        return {int(row[identifier][len(self.participant) :]): row[comment] for row in rows[1:]}
-
-    def _rows(self, content: bytes) -> list[list[str]]:
-        """csv_import_reader: commas, the same number of fields in every row, or nothing is read."""
-        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig").replace("\r\n", "\n"), newline="")))
-        assert {len(row) for row in rows} == {len(rows[0])}
-        return rows
-
-    def _unformat(self, text: str) -> float | None:
-        """unformat_float: spaces go, the language's decimal mark becomes a point, what follows a number is cut off."""
-        found = re.match(r"-?\d*\.?\d*", text.strip().replace(" ", "").replace(self.decimal, "."))
-        return float(found[0]) if found and found[0] else None
-
-
-IN_ENGLISH = MoodleSite(("Identifier", "Grade", "Last modified (grade)", "Feedback comments"), "Participant ", ".")
-IN_POLISH = MoodleSite(
-    ("Identyfikator", "Ocena", "Ostatnia modyfikacja (ocena)", "Komentarz zwrotny"), "Uczestnik ", ","
-)
+ANNA = StudentGrade("anna.nowak", 16.0, 20.0, bonus=1.5, comment='Zadanie 1 „<b>": 4 / 4')
+LUKASZ = StudentGrade("lukasz", 17.25, 20.0, comment="Zadanie 1: 4 / 4")
+EWA = StudentGrade("ewa", 19.5, 20.0, bonus=3.0)
 
 
 @pytest.mark.parametrize(("polish", "site"), [(False, IN_ENGLISH), (True, IN_POLISH)])
@@ -147,7 +66,7 @@ def test_students_are_found_by_what_names_them(student: str, by: str) -> None:
 def test_a_bare_number_is_a_participant_only_where_that_was_said() -> None:
     """Index numbers resemble participants' numbers: nobody gets a grade by such a chance."""
     grade = replace(ANNA, student="101")
-    assert kinds(fill_moodle(worksheet(), [grade], Rules()), "101") == [Matter.UNMATCHED]
+    assert kinds(fill_moodle(worksheet(), [grade], Rules()), "101") == [IssueKind.UNMATCHED]
     filled = fill_moodle(worksheet(), [grade], Rules(match="identifier"))
     assert IN_ENGLISH.grades(filled.content, {102: 12.0}) == {101: 17.5}
 
@@ -155,7 +74,7 @@ def test_a_bare_number_is_a_participant_only_where_that_was_said() -> None:
 def test_an_address_at_another_place_is_another_person() -> None:
     """Only who has no @ is found by what stands before it."""
     grade = replace(ANNA, student="anna.nowak@elsewhere.org")
-    assert kinds(fill_moodle(worksheet(), [grade], Rules()), grade.student) == [Matter.UNMATCHED]
+    assert kinds(fill_moodle(worksheet(), [grade], Rules()), grade.student) == [IssueKind.UNMATCHED]
 
 
 def test_one_column_names_the_whole_class() -> None:
@@ -163,7 +82,7 @@ def test_one_column_names_the_whole_class() -> None:
     grades = [replace(ANNA, student="s1001"), replace(LUKASZ, student="s1002"), replace(EWA, student="ewa")]
     filled = fill_moodle(worksheet(), grades, Rules())
     assert filled.by == "ID number"
-    assert kinds(filled, "ewa") == [Matter.UNMATCHED]
+    assert kinds(filled, "ewa") == [IssueKind.UNMATCHED]
     assert not filled.complete
 
 
@@ -171,25 +90,25 @@ def test_who_cannot_be_told_apart_is_listed_from_either_side() -> None:
     """Two rows of one name, or two submissions for one row: neither gets a grade, both are named."""
     twins = worksheet().replace("Łukasz Żak".encode(), b"Anna Nowak")
     filled = fill_moodle(twins, [replace(ANNA, student="Anna Nowak")], Rules(match="Full name"))
-    (finding,) = filled.of(Matter.DOUBLED)
-    assert finding.detail == "row 2 (Participant 101, Anna Nowak), row 3 (Participant 102, Anna Nowak)"
+    (issue,) = filled.by_kind[IssueKind.DOUBLED]
+    assert issue.detail == "row 2 (Participant 101, Anna Nowak), row 3 (Participant 102, Anna Nowak)"
     filled = fill_moodle(worksheet(), [ANNA, replace(EWA, student="ANNA.NOWAK")], Rules())
-    assert [finding.who for finding in filled.of(Matter.DOUBLED)] == ["anna.nowak", "ANNA.NOWAK"]
+    assert [issue.who for issue in filled.by_kind[IssueKind.DOUBLED]] == ["anna.nowak", "ANNA.NOWAK"]
     assert filled.content == worksheet()
 
 
 def test_every_student_is_accounted_for() -> None:
     """Each grade is in the file or listed with its reason, each row has a grade or is listed; the rows all stay."""
     waiting = replace(ANNA, open=("task4_comparison",))
-    broken = Grade("lukasz", None, 0.0, reason="no data set")
+    broken = StudentGrade("lukasz", None, 0.0, reason="no data set")
     filled = fill_moodle(worksheet(), [waiting, broken, replace(EWA, student="nobody")], Rules())
-    said = {(finding.matter, finding.who, finding.detail) for finding in filled.findings}
+    said = {(issue.kind, issue.who, issue.detail) for issue in filled.issues}
     assert said >= {
-        (Matter.OPEN, "anna.nowak", "task4_comparison"),
-        (Matter.UNGRADED, "lukasz", "no data set"),
-        (Matter.UNMATCHED, "nobody", "no 'Email address' of the file fits"),
+        (IssueKind.OPEN, "anna.nowak", "task4_comparison"),
+        (IssueKind.UNGRADED, "lukasz", "no data set"),
+        (IssueKind.UNMATCHED, "nobody", "no 'Email address' of the file fits"),
     }
-    assert [finding.who for finding in filled.of(Matter.ABSENT)] == [
+    assert [issue.who for issue in filled.by_kind[IssueKind.ABSENT]] == [
         'row 4 (Participant 103, =Ewa "Ewka" Lis)',
         "row 5 (Participant 104, Jan Kos)",
     ]
@@ -198,10 +117,10 @@ def test_every_student_is_accounted_for() -> None:
 
 def test_a_grade_that_waits_is_written_on_request_and_an_ungraded_one_never() -> None:
     """--partial: what is decided so far; nothing that was not judged becomes a zero."""
-    grades = [replace(ANNA, open=("task4_comparison",)), Grade("lukasz", None, 0.0, reason="no data set")]
+    grades = [replace(ANNA, open=("task4_comparison",)), StudentGrade("lukasz", None, 0.0, reason="no data set")]
     filled = fill_moodle(worksheet(), grades, Rules(partial=True))
     assert IN_ENGLISH.grades(filled.content, {102: 12.0}) == {101: 17.5}
-    assert kinds(filled, "lukasz") == [Matter.UNGRADED]
+    assert kinds(filled, "lukasz") == [IssueKind.UNGRADED]
 
 
 @pytest.mark.parametrize(("bonus", "grade"), [(Bonus.CAP, 20.0), (Bonus.SEPARATE, 19.5)])
@@ -214,7 +133,7 @@ def test_bonus_points_count_as_the_instructor_says(bonus: Bonus, grade: float) -
 def test_what_moodle_would_drop_without_a_word_is_said() -> None:
     """Above the assignment's maximum Moodle skips a grade: it is listed; with a higher maximum it is written."""
     filled = fill_moodle(worksheet(), [EWA], Rules(bonus=Bonus.ADD))
-    assert (kinds(filled, "ewa"), filled.content) == ([Matter.ABOVE], worksheet())
+    assert (kinds(filled, "ewa"), filled.content) == ([IssueKind.ABOVE], worksheet())
     filled = fill_moodle(worksheet(most="23"), [EWA], Rules(bonus=Bonus.ADD))
     assert replace(IN_ENGLISH, most=23.0).grades(filled.content, {102: 12.0}) == {103: 22.5}
 
@@ -224,32 +143,32 @@ def test_another_maximum_is_said_or_converted() -> None:
     site = replace(IN_ENGLISH, most=100.0)
     filled = fill_moodle(worksheet(most="100"), [ANNA], Rules())
     assert site.grades(filled.content, {102: 12.0}) == {101: 17.5}
-    assert filled.of(Matter.MAXIMUM)[0].detail == "100 points, ours 20; --scale converts"
+    assert filled.by_kind[IssueKind.MAXIMUM][0].detail == "100 points, ours 20; --scale converts"
     filled = fill_moodle(worksheet(most="100"), [ANNA], Rules(scale=True))
     assert site.grades(filled.content, {102: 12.0}) == {101: 87.5}
-    assert not filled.of(Matter.MAXIMUM)
+    assert IssueKind.MAXIMUM not in filled.by_kind
 
 
 def test_a_grade_that_stands_there_is_kept_or_its_change_said() -> None:
     """12 → 17.25 is listed; --keep leaves it and says so; an equal one, however written, stays as it is."""
     filled = fill_moodle(worksheet(), [LUKASZ], Rules())
-    assert filled.of(Matter.CHANGED)[0].detail == "12.00 → 17.25"
+    assert filled.by_kind[IssueKind.CHANGED][0].detail == "12.00 → 17.25"
     quoted = fill_moodle(worksheet().replace(b",12.00,", b',"12.00",'), [LUKASZ], Rules())
     assert quoted.content == filled.content.replace(b",17.25,", b',"17.25",')
     filled = fill_moodle(worksheet(), [LUKASZ], Rules(keep=True))
-    assert (filled.of(Matter.KEPT)[0].detail, filled.content) == ("12.00 instead of 17.25", worksheet())
+    assert (filled.by_kind[IssueKind.KEPT][0].detail, filled.content) == ("12.00 instead of 17.25", worksheet())
     filled = fill_moodle(worksheet(), [replace(LUKASZ, score=12.0)], Rules())
     assert (filled.content, filled.placed, kinds(filled, "lukasz")) == (worksheet(), 1, [])
 
 
 def test_comments_go_where_none_stands_and_ours_are_renewed() -> None:
     """Escaped, since Moodle shows them as HTML; a person's comment is never replaced; without the option none is."""
-    filled = fill_moodle(worksheet(), [ANNA, LUKASZ], Rules(), feedback=True)
+    filled = fill_moodle(worksheet(), [ANNA, LUKASZ], Rules(feedback=True))
     comments = IN_ENGLISH.comments(filled.content)
     assert comments[101] == 'Splot: Zadanie 1 „&lt;b&gt;": 4 / 4'
     assert comments[102] == "<p>Dobrze,\ntak trzymać</p>"
-    assert kinds(filled, "lukasz") == [Matter.CHANGED, Matter.KEPT]
-    again = fill_moodle(filled.content, [replace(ANNA, comment="Zadanie 1: 3 / 4")], Rules(), feedback=True)
+    assert kinds(filled, "lukasz") == [IssueKind.CHANGED, IssueKind.KEPT]
+    again = fill_moodle(filled.content, [replace(ANNA, comment="Zadanie 1: 3 / 4")], Rules(feedback=True))
     assert IN_ENGLISH.comments(again.content)[101] == "Splot: Zadanie 1: 3 / 4"
 
 
@@ -257,7 +176,7 @@ def test_a_row_of_another_width_is_left_and_named() -> None:
     """A broken row is not guessed at."""
     broken = worksheet().replace(b"s1004,", b"")
     filled = fill_moodle(broken, [replace(ANNA, student="jan")], Rules())
-    assert filled.of(Matter.MALFORMED)[0].detail == "10 cells under 11 headers"
+    assert filled.by_kind[IssueKind.MALFORMED][0].detail == "10 cells under 11 headers"
     assert filled.content == broken
 
 
@@ -278,18 +197,16 @@ def test_what_is_no_worksheet_is_refused(content: bytes, sentence: str) -> None:
 def test_a_worksheet_in_another_language_is_filled_by_its_header() -> None:
     """The column of grades is named where it is neither Grade nor Ocena."""
     german = worksheet().replace(b",Grade,", b",Bewertung,")
-    filled = fill_moodle(german, [ANNA], Rules(), column="bewertung")
+    filled = fill_moodle(german, [ANNA], Rules(column="bewertung"))
     assert filled.content == german.replace(b'grading",,', b'grading",17.5,')
     with pytest.raises(SplotError, match="comments"):
         fill_moodle(
             german.replace(b"Feedback comments", b"Feedback als Kommentar"),
             [ANNA],
-            Rules(),
-            feedback=True,
-            column="Bewertung",
+            Rules(column="Bewertung", feedback=True),
         )
 
 
-def kinds(filled: Filled, who: str) -> list[Matter]:
+def kinds(filled: Filled, who: str) -> list[IssueKind]:
     """Return what is said of one student."""
-    return [finding.matter for finding in filled.findings if finding.who == who]
+    return [issue.kind for issue in filled.issues if issue.who == who]

@@ -1,4 +1,4 @@
-"""Grades in Canvas's gradebook, read back by an importer written from Canvas's own lib/gradebook_importer.rb."""
+"""Grades in Canvas's gradebook, read back as Canvas imports them."""
 
 import csv
 import io
@@ -8,66 +8,18 @@ from dataclasses import replace
 import pytest
 
 from autograder.engine.errors import SplotError
-from autograder.engine.lms import Bonus, Grade, Matter, Rules, fill_canvas
+from autograder.engine.lms import Bonus, IssueKind, Rules, StudentGrade, fill_canvas
+from tests.engine.lms_importers import GRADEBOOK, imported
 
-HEADER = "Student,ID,SIS User ID,SIS Login ID,Section,Notes,MLP (77),CNN (78),Assignments Current Score,Final Score"
-GRADEBOOK = (
-    f"{HEADER}\n"
-    ",,,,,,,Manual Posting,,\n"
-    "    Points Possible,,,,,,10.00,20.00,(read only),(read only)\n"
-    '"Nowak, Anna",501,s1001,anowak,"A and B",,9.50,,95.00,95.00\n'
-    '"Żak, Łukasz",502,s1002,lzak,A,"late, twice",7.00,12.00,70.00,70.00\n'
-    '"\'=Lis, Ewa",503,s1003,elis,A,,8.00,EX,80.00,80.00\n'
-    '"Kos, Jan",504,s1004,jkos,A,,,N/A,,\n'
-    '"Student, Test",505,,abc123,A,,,,,\n'
-).encode()
-ANNA = Grade("anowak", 16.0, 20.0, bonus=1.5)
-LUKASZ = Grade("lzak", 17.25, 20.0, bonus=3.0)
-
-
-def imported(content: bytes) -> dict[int, dict[str, str]]:
-    """Return what Canvas reads: of each student, by id, the text in each assignment's column."""
-    text = content.decode("utf-8-sig")
-    rows = [
-        [_normal(field) for field in row]
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
-    ]
-    header, rest = rows[0], rows[1:]
-    assert "Student" in header[0] or "LastName" in header[0]
-    place = header.index("Section")
-    columns = {title: column for column, title in enumerate(header) if column > place and re.search(r"\(\d+\)$", title)}
-    students = [row for row in rest if "Points Possible" not in row[0] and not all(map(_muted, row))]
-    return {
-        int(row[header.index("ID")]): {title: row[column].strip() for title, column in columns.items()}
-        for row in students
-    }
-
-
-def _delimiter(text: str) -> str:
-    """identify_delimiter: semicolons where they give more fields in each of the first lines."""
-    lines = text.splitlines()[:3]
-    counts = {mark: {len(next(csv.reader([line], delimiter=mark))) for line in lines} for mark in ";,"}
-    semicolons, commas = (next(iter(counts[mark])) if len(counts[mark]) == 1 else 0 for mark in ";,")
-    return ";" if semicolons > commas else ","
-
-
-def _normal(field: str) -> str:
-    """decimal_comma_to_period: the last comma or point of a number is its decimal mark."""
-    if not re.fullmatch(r"-?[0-9.,]+%?", field):
-        return field
-    *whole, last = re.split(r"[,.]", field)
-    return f"{''.join(whole)}.{last}" if whole else last
-
-
-def _muted(field: str) -> bool:
-    return re.fullmatch(r"\s*(Muted|Manual Posting.*)?\s*", field, re.IGNORECASE) is not None
+ANNA = StudentGrade("anowak", 16.0, 20.0, bonus=1.5)
+LUKASZ = StudentGrade("lzak", 17.25, 20.0, bonus=3.0)
 
 
 @pytest.mark.parametrize("name", ["CNN (78)", "CNN", "78"])
 def test_canvas_imports_what_was_meant(name: str) -> None:
     """Two grades in one column, every other cell of every student as it was."""
     before = imported(GRADEBOOK)
-    filled = fill_canvas(GRADEBOOK, [ANNA, LUKASZ], Rules(), assignment=name)
+    filled = fill_canvas(GRADEBOOK, [ANNA, LUKASZ], Rules(column=name))
     after = imported(filled.content)
     assert {student: cells["CNN (78)"] for student, cells in after.items()} == {
         501: "17.5", 502: "20", 503: "EX", 504: "N/A", 505: "",
@@ -80,7 +32,7 @@ def test_canvas_imports_what_was_meant(name: str) -> None:
 
 def test_the_gradebook_differs_only_in_the_grades() -> None:
     """Muted row, points possible, read-only columns, notes, quotes and Canvas's own guard of a formula stay."""
-    filled = fill_canvas(GRADEBOOK, [LUKASZ], Rules(bonus=Bonus.SEPARATE), assignment="CNN")
+    filled = fill_canvas(GRADEBOOK, [LUKASZ], Rules(column="CNN", bonus=Bonus.SEPARATE))
     assert filled.content == GRADEBOOK.replace(b",12.00,", b",17.25,")
 
 
@@ -91,23 +43,23 @@ def test_a_gradebook_with_semicolons_keeps_its_commas() -> None:
     file = io.StringIO(newline="")
     csv.writer(file, delimiter=";", lineterminator="\r\n").writerows(commas)
     raw = b"\xef\xbb\xbf" + file.getvalue().encode()
-    filled = fill_canvas(raw, [LUKASZ], Rules(bonus=Bonus.SEPARATE), assignment="CNN")
+    filled = fill_canvas(raw, [LUKASZ], Rules(column="CNN", bonus=Bonus.SEPARATE))
     assert filled.content == raw.replace(b";12,00;", b";17,25;")
     assert imported(filled.content)[502]["CNN (78)"] == "17.25"
 
 
 def test_canvas_takes_more_than_full_marks() -> None:
     """--bonus add: unlike Moodle, Canvas has room above the maximum."""
-    filled = fill_canvas(GRADEBOOK, [LUKASZ], Rules(bonus=Bonus.ADD), assignment="CNN")
+    filled = fill_canvas(GRADEBOOK, [LUKASZ], Rules(column="CNN", bonus=Bonus.ADD))
     assert imported(filled.content)[502]["CNN (78)"] == "20.25"
 
 
 def test_the_excused_and_the_unassigned_keep_their_cells() -> None:
     """EX and N/A are a person's or Canvas's decision; that a grade was not written is said."""
     grades = [replace(ANNA, student="elis"), replace(ANNA, student="jkos")]
-    filled = fill_canvas(GRADEBOOK, grades, Rules(), assignment="CNN")
+    filled = fill_canvas(GRADEBOOK, grades, Rules(column="CNN"))
     assert filled.content == GRADEBOOK
-    assert [finding.detail for finding in filled.of(Matter.KEPT)] == ["EX instead of 17.5", "N/A instead of 17.5"]
+    assert [issue.detail for issue in filled.by_kind[IssueKind.KEPT]] == ["EX instead of 17.5", "N/A instead of 17.5"]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +67,7 @@ def test_the_excused_and_the_unassigned_keep_their_cells() -> None:
 )
 def test_students_are_found_by_what_names_them(student: str, by: str) -> None:
     """Canvas's number, the school's, the login or the name."""
-    filled = fill_canvas(GRADEBOOK, [replace(ANNA, student=student)], Rules(), assignment="CNN")
+    filled = fill_canvas(GRADEBOOK, [replace(ANNA, student=student)], Rules(column="CNN"))
     assert (imported(filled.content)[501]["CNN (78)"], filled.by) == ("17.5", by)
 
 
@@ -123,15 +75,15 @@ def test_names_in_two_columns_are_one_name() -> None:
     """Canvas may part first and last names; neither alone is a student."""
     parted = re.sub(rb'(?m)^"(.*?), (.*?)"', rb"\1,\2", GRADEBOOK).replace(b"Student,ID", b"LastName,FirstName,ID")
     parted = parted.replace(b",,,,,,,Manual", b",,,,,,,,Manual").replace(b"Possible,", b"Possible,,")
-    filled = fill_canvas(parted, [replace(ANNA, student="anna-nowak")], Rules(), assignment="CNN")
+    filled = fill_canvas(parted, [replace(ANNA, student="anna-nowak")], Rules(column="CNN"))
     assert imported(filled.content)[501]["CNN (78)"] == "17.5"
     assert filled.by == "LastName FirstName"
 
 
 def test_rows_without_a_submission_are_listed() -> None:
     """All students of the gradebook, the test student too; not the rows about points and posting."""
-    filled = fill_canvas(GRADEBOOK, [ANNA], Rules(), assignment="CNN")
-    assert [finding.who for finding in filled.of(Matter.ABSENT)] == [
+    filled = fill_canvas(GRADEBOOK, [ANNA], Rules(column="CNN"))
+    assert [issue.who for issue in filled.by_kind[IssueKind.ABSENT]] == [
         "row 5 (Żak, Łukasz, 502)",
         "row 6 ('=Lis, Ewa, 503)",
         "row 7 (Kos, Jan, 504)",
@@ -151,4 +103,4 @@ def test_rows_without_a_submission_are_listed() -> None:
 def test_what_cannot_be_filled_is_refused(content: bytes, assignment: str, sentence: str) -> None:
     """One sentence: no such column, several, one that Canvas does not import, another file."""
     with pytest.raises(SplotError, match=sentence):
-        fill_canvas(content, [ANNA], Rules(), assignment=assignment)
+        fill_canvas(content, [ANNA], Rules(column=assignment))

@@ -13,13 +13,13 @@ import pytest
 from autograder.cli import ASSIGNMENT
 from autograder.engine.errors import SplotError
 from autograder.engine.files import write_report
-from autograder.engine.lms import Bonus, Grade, grade_of, read_grades, write_table
+from autograder.engine.lms import Bonus, StudentGrade, grade_of, grades_table, read_grades
 from autograder.engine.lms.grades import read_marks
+from autograder.engine.pages import read_reports
 from autograder.engine.report import Outcome, Report
 from autograder.engine.text import Lang, speaking
-from tests.engine.test_lms import IN_ENGLISH, worksheet
-from tests.engine.test_lms_canvas import GRADEBOOK, imported
-from tests.engine.test_report import REPORT
+from tests.engine.lms_importers import GRADEBOOK, IN_ENGLISH, imported, worksheet
+from tests.engine.reports import REPORT
 
 SPLOT = [sys.executable, "-c", "from autograder.cli import main; main()"]
 MARKS = {"c_tests": 1.5, "d_answer": 1.0}
@@ -78,7 +78,7 @@ def test_the_bonus_is_added_as_the_instructor_says(
     score: float | None, bonus: float, total: tuple[float | None, ...]
 ) -> None:
     """Capped at full marks, added without a cap, left out; nothing comes of a submission without a score."""
-    grade = Grade("x", score, 20.0, bonus=bonus)
+    grade = StudentGrade("x", score, 20.0, bonus=bonus)
     assert tuple(grade.total(rule) for rule in (Bonus.CAP, Bonus.ADD, Bonus.SEPARATE)) == total
 
 
@@ -91,7 +91,7 @@ def test_the_comment_is_in_the_students_language() -> None:
 
 def test_the_table_is_read_by_others_and_says_everything() -> None:
     """Pandas and csv find a row a student, a column a cell, numbers as numbers, nothing where nothing is decided."""
-    raw = write_table([grade_of(REPORT, {}), grade_of(UNGRADED, {})], Bonus.CAP)
+    raw = grades_table([grade_of(REPORT, {}), grade_of(UNGRADED, {})], Bonus.CAP)
     frame = pd.read_csv(io.BytesIO(raw))
     assert list(frame["student"]) == ["anna", "jan"]
     assert frame.loc[0, ["total", "score", "max_score", "bonus"]].tolist() == [3.8, 3.3, 8.5, 0.5]
@@ -104,7 +104,7 @@ def test_the_table_is_read_by_others_and_says_everything() -> None:
 def test_a_name_never_becomes_a_formula_and_is_read_back(tmp_path: Path, name: str) -> None:
     """An apostrophe stands before what a spreadsheet program would run; our own reader takes it off again."""
     path = tmp_path / "grades.csv"
-    path.write_bytes(write_table([grade_of(named(name), MARKS)], Bonus.CAP))
+    path.write_bytes(grades_table([grade_of(named(name), MARKS)], Bonus.CAP))
     ((_, row),) = [*enumerate(csv.DictReader(io.StringIO(path.read_text("utf-8-sig"), newline="")))]
     assert row["student"].removeprefix("'") in {name, name.removeprefix("'")}
     assert not row["student"].startswith(("=", "+", "-", "@", "\t"))
@@ -113,7 +113,7 @@ def test_a_name_never_becomes_a_formula_and_is_read_back(tmp_path: Path, name: s
 
 def test_a_reason_never_becomes_a_formula() -> None:
     """Nor does any other text of the table."""
-    assert b",'=no data set" in write_table([grade_of(UNGRADED, {})], Bonus.CAP)
+    assert b",'=no data set" in grades_table([grade_of(UNGRADED, {})], Bonus.CAP)
 
 
 def test_marks_are_read_as_a_spreadsheet_program_saves_them(tmp_path: Path) -> None:
@@ -137,17 +137,17 @@ def test_marks_that_cannot_be_meant_are_refused(tmp_path: Path, text: str, sente
     path = tmp_path / "marks.csv"
     path.write_text(text)
     with pytest.raises(SplotError, match=sentence):
-        read_grades(graded(tmp_path / "graded", REPORT), ASSIGNMENT, path)
+        read_grades([REPORT], path)
 
 
 def test_a_folder_without_reports_is_one_sentence(tmp_path: Path) -> None:
     """So is a report that cannot be read."""
     with pytest.raises(SplotError, match="holds no reports"):
-        read_grades(tmp_path, ASSIGNMENT)
+        read_reports(tmp_path, ASSIGNMENT)
     path = graded(tmp_path, REPORT) / "anna" / ASSIGNMENT / "report.json"
     path.write_text("{")
-    with pytest.raises(SplotError, match=r"anna/cnn/report.json cannot be read as a report"):
-        read_grades(tmp_path, ASSIGNMENT)
+    with pytest.raises(SplotError, match=r"anna/cnn/report.json cannot be read "):
+        read_reports(tmp_path, ASSIGNMENT)
 
 
 def splot(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:

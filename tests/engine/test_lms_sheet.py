@@ -2,12 +2,14 @@
 
 import csv
 import io
+from codecs import BOM_UTF8
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.engine.lms.sheet import BOM, Sheet, SheetError, number
+from autograder.engine.errors import SplotError
+from autograder.engine.lms.sheet import Sheet, number
 
 TEXTS = st.text(st.sampled_from('ab ż,;\t"\n=@'), max_size=6)  # csv.writer leaves a lone \r unquoted
 TABLES = st.integers(2, 4).flatmap(
@@ -38,7 +40,7 @@ def test_a_file_with_nothing_filled_in_comes_back_as_it_was(
     table: list[list[str]], dialect: tuple[str, str, int], bom: bool
 ) -> None:
     """Quotes, delimiter, line ends and byte order mark; and each cell says what `csv` reads there."""
-    raw = BOM * bom + written(table, dialect)
+    raw = BOM_UTF8 * bom + written(table, dialect)
     sheet = Sheet.parse(raw, "x")
     assert sheet.filled({}) == raw
     texts = [[sheet.text((row, column)) for column in range(len(cells))] for row, cells in enumerate(sheet.rows)]
@@ -91,11 +93,11 @@ def test_odd_ends_and_quotes_come_back(raw: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("raw", "sentence"),
-    [("Imię;Ocena\nŁucja;1".encode("cp1250"), "not UTF-8"), (b"", "empty"), (BOM + b"\r\n", "empty")],
+    [("Imię;Ocena\nŁucja;1".encode("cp1250"), "not UTF-8"), (b"", "empty"), (BOM_UTF8 + b"\r\n", "empty")],
 )
 def test_what_is_no_such_file_is_refused_in_a_sentence(raw: bytes, sentence: str) -> None:
     """A spreadsheet program's own encoding is named as such, not guessed."""
-    with pytest.raises(SheetError, match=sentence):
+    with pytest.raises(SplotError, match=sentence):
         Sheet.parse(raw, "The worksheet")
 
 

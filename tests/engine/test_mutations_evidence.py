@@ -17,9 +17,16 @@ from autograder.engine.evidence.records import Record
 from autograder.engine.judging.judge import judge
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.report import Outcome, Report
-from autograder.lesson.evidence import LessonEvidence
-from autograder.lesson.probes import random_images
-from autograder.lesson.records import CallRecord, DataRecord, MapRecord, ModelRecord, call_array, map_array
+from autograder.lesson.observations import (
+    CallRecord,
+    DataRecord,
+    LessonEvidence,
+    MapRecord,
+    ModelRecord,
+    call_array,
+    map_array,
+    random_images,
+)
 from autograder.lesson.transform import UnknownTransformError, recover
 from autograder.models.rebuild import lift
 from tests.engine.mutations_folder import change_folder
@@ -100,7 +107,7 @@ def _read(evidence: LessonEvidence, cell: str, record: Record) -> None:
     elif isinstance(record, ModelRecord):
         evidence.array("models", record.name, "outputs.npy")
         for train in (False, True):
-            model = lift(evidence.model_folder(record.name), train=train)
+            model = lift(evidence.folder / "models" / record.name, train=train)
             model(torch.zeros(model.input_shape))
 
 

@@ -13,9 +13,8 @@ import pytest
 from autograder.engine.grading.pool import grade
 from autograder.engine.grading.task import Grading
 from autograder.engine.notebook.assignment import load_assignment
-from autograder.engine.notebook.check import check, write_fixed
-from autograder.engine.notebook.damage import Damage
-from autograder.engine.notebook.submission import read_submission
+from autograder.engine.notebook.repair import Damage
+from autograder.engine.notebook.submission import check, read_submission, write_fixed
 from autograder.engine.report import Outcome, Profile
 from tests.mutations import TEXT
 from tests.submissions.build import build, fill
@@ -45,7 +44,7 @@ MEASURE = """
 import re, sys
 from pathlib import Path
 from autograder.engine.notebook.assignment import load_assignment
-from autograder.engine.notebook.check import check
+from autograder.engine.notebook.submission import check
 check(Path(sys.argv[1]), load_assignment())
 print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 """

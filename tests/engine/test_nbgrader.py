@@ -17,15 +17,12 @@ from autograder.engine.grading.task import Grading
 from autograder.engine.nbgrader.grade import told
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.report import CellReport, Check, Kind, Outcome, Profile, Report, Status, read_report
-from tests.engine.nbgrader_course import Course
+from tests.engine.nbgrader_course import IMPORTS, RICH, Course
 from tests.pasted_pictures import picture
 from tests.submissions import RIGHT, WRONG, build
-from tests.submissions.fitted import FITTED_CELLS
-from tests.submissions.right import TASK_1, TASK_2
+from tests.submissions.right import TASK_1
 
-IMPORTS = "import os\nimport warnings\nimport numpy as np\nimport torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
 LIGHT = {"install": IMPORTS, "task3_data": "", "task3_training": "", "task3_baseline": ""} | TASK_1
-RICH = {"install": IMPORTS + "from torchvision import datasets, transforms\n"} | TASK_1 | TASK_2 | FITTED_CELLS
 ANSWER = """Najlepsza jest sieć bazowa, bo $a < b$. <script>canary("markdown")</script>
 
 ![wykres](attachment:wykres.png) ![rysunek](attachment:rysunek.svg)"""
@@ -115,7 +112,7 @@ def test_an_export_of_the_class_fills_moodles_worksheet(graded: Class) -> None:
     """`nbgrader export` fills the worksheet: who waits for a person or was not graded stays empty, and is named."""
     worksheet = graded.course.root / "worksheet.csv"
     worksheet.write_text("Identifier,Full name,Grade,Maximum Grade\r\n1,jan,,20\r\n2,ola,,20\r\n3,ada,,20\r\n")
-    command = ["--exporter=autograder.engine.nbgrader.export.MoodleExport", f"--MoodleExport.downloaded={worksheet}"]
+    command = ["--exporter=autograder.engine.nbgrader.gradebook.MoodleExport", f"--MoodleExport.downloaded={worksheet}"]
     done = graded.course.command("export", *command)
     assert done.returncode == 0, done.stderr
     filled = (graded.course.root / "worksheet-filled.csv").read_text()

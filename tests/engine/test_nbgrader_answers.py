@@ -11,7 +11,7 @@ from nbconvert.filters import markdown2html
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 from autograder.engine.nbgrader.settings import Splot
-from autograder.engine.nbgrader.submitted import MAX_EMBEDDED, Room, read_notebook, safe_markdown, shown
+from autograder.engine.nbgrader.submitted import MAX_EMBEDDED, RenderBudget, read_notebook, safe_markdown, shown
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.notebook.reading import Picture, pasted
 from tests.pasted_pictures import noise, picture
@@ -24,7 +24,7 @@ SVG = base64.b64encode(b'<svg onload="canary()"></svg>').decode()
 
 def rendered(source: str, pictures: tuple[Picture, ...] = ()) -> str:
     """Return a cell as nbconvert renders it for formgrader."""
-    text, attachments = shown(source, pictures, Room())
+    text, attachments = shown(source, pictures, RenderBudget())
     cell = new_markdown_cell(text, attachments=attachments)
     return page_of(new_notebook(cells=[cell]))
 
@@ -145,7 +145,7 @@ HEAVY = {
 @pytest.mark.parametrize("name", HEAVY)
 def test_rendering_is_bounded(name: str) -> None:
     """What takes nbconvert long is cut, and said to be: twice a notebook's worth of it costs little."""
-    room = Room()
+    room = RenderBudget()
     pages = [shown(HEAVY[name], (), room)[0] for _ in range(2)]
     before = time.process_time()
     for page in pages:
@@ -156,7 +156,7 @@ def test_rendering_is_bounded(name: str) -> None:
 
 def test_many_pictures_in_the_text_are_bounded() -> None:
     """Beyond a hundred in a notebook they count as the text that they are: finding the links to 20,000 took a minute."""
-    room = Room()
+    room = RenderBudget()
     before = time.process_time()
     pages = [shown(f"![x](data:image/png;base64,{PNG}) " * 20_000, (), room) for _ in range(2)]
     assert time.process_time() - before < 3
@@ -167,7 +167,7 @@ def test_many_pictures_in_the_text_are_bounded() -> None:
 def test_an_honest_answer_is_not_cut() -> None:
     """Ten pages with a table, formulas and lists stay whole."""
     answer = "## Wnioski\n\n| sieć | F1 |\n| --- | --- |\n| `gap` | 0,7 |\n\n- $a < b$, a \\\\(x^2\\\\) rośnie\n\n" * 60
-    assert shown(answer, (), Room()) == (safe_markdown(answer), {}) == (answer, {})
+    assert shown(answer, (), RenderBudget()) == (safe_markdown(answer), {}) == (answer, {})
 
 
 def test_a_picture_in_the_text_does_not_count() -> None:

@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from autograder.engine.nbgrader.export import read_gradebook
-from autograder.engine.nbgrader.gradebook import capped
+from autograder.engine.nbgrader.gradebook import capped, read_gradebook
 from autograder.engine.notebook.reading import read_ipynb
 from autograder.engine.report import CellReport, Kind, Profile, Status
-from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.observations import LessonEvidence
 from tests.engine.nbgrader_course import Course
 from tests.submissions.right import TASK_1
 from tests.unsandboxed import write_evidence

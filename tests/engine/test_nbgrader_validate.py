@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.nbgrader_course import ROOT
-from tests.lesson.test_notebook_runs import folder as folder  # noqa: PLC0414 - its small data set, as a fixture
+from tests.lesson.small_data import folder as folder  # noqa: PLC0414 - a fixture
 from tests.submissions import build
 from tests.submissions.right import TASK_1, TASK_2
 

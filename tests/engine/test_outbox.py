@@ -19,7 +19,7 @@ from autograder.engine.evidence import exchange as module
 from autograder.engine.evidence.exchange import take
 from autograder.engine.evidence.records import Fault, Probed
 from autograder.lesson import LESSON
-from autograder.lesson.records import CallRecord, Flavour, ModelRecord
+from autograder.lesson.observations import CallRecord, Flavour, ModelRecord
 
 pytestmark = pytest.mark.usefixtures("english")
 
@@ -88,7 +88,7 @@ def test_an_answer_and_its_files_become_evidence(box: Box) -> None:
     assert probed.failure is None
     call = CallRecord("random", Flavour.NUMPY, array=True)
     model = ModelRecord("baseline", method="export", outputs=True, train_graph=True)
-    assert probed.records[:2] == Probed.of(CELL, call, model).records
+    assert probed.records[:2] == Probed.from_records(CELL, call, model).records
     assert box.taken() == [
         "arrays/map-gap-3.npy",
         "arrays/task1_convolution_tests-random-numpy.npy",

@@ -3,14 +3,14 @@
 import json
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from autograder.engine.evidence.records import CellRun, EvidenceFile, Failure, Fault
+from autograder.engine.evidence.records import CellRun, Failure, Fault
 from autograder.engine.outcomes import AVAILABLE, AbsentError, SettledError, UndecidedError, absent, explain, settled
 from autograder.engine.report import Profile, Status
 from autograder.engine.text import Lang, speaking
-from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.observations import LessonEvidence
+from tests.evidence import evidence_file, write_evidence_file
 
 SOLUTION, TESTS = "task3_baseline", "task3_training_tests"
 CELLS: list[tuple[str | None, bool]] = [("task3_helpers", True), (None, False), (SOLUTION, False), (TESTS, True)]
@@ -27,23 +27,12 @@ def why(
 ) -> Exception:
     """Say why `models["baseline"]` is absent where these cells, by number from 0, ended so."""
     runs = tuple(CellRun(i, name, 0.0, (ended or {}).get(i)) for i, (name, _) in enumerate(CELLS))
-    file = EvidenceFile(
-        submission="a.ipynb",
-        student="anna",
-        assignment="cnn",
-        digest="",
-        seed="",
-        profile=profile,
-        dataset="FashionMNIST",
-        sandbox="bwrap",
-        runs=runs,
-    )
     cells = [
         {"cell_type": "code", "source": "", "outputs": [], "metadata": {"grade_id": n, "locked": lock} if n else {}}
         for n, lock in CELLS
     ]
     (folder / "notebook.ipynb").write_text(json.dumps({"cells": cells}))
-    (folder / "evidence.json").write_bytes(msgspec.json.encode(file))
+    write_evidence_file(evidence_file(profile=profile, runs=runs), folder)
     with speaking(Lang.EN):
         return absent(LessonEvidence(folder), failure, 'models["baseline"]', SOLUTION)
 
@@ -86,7 +75,8 @@ def test_an_absence_without_a_cause_is_missing(tmp_path: Path) -> None:
     assert status(why(tmp_path)) is Status.MISSING
     assert 'models["baseline"] was not found' in str(why(tmp_path))
     other = why(tmp_path, Failure(Fault.MISSING, "AbsentError", "models: list"))
-    assert (status(other), "is of type list" in str(other)) == (Status.MISSING, True)
+    assert status(other) is Status.MISSING
+    assert "is of type list" in str(other)
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,9 @@ from autograder.engine.grading.folders import set_aside
 from autograder.engine.grading.judge_process import _require_own
 from autograder.engine.grading.pool import each
 from autograder.engine.grading.task import Grading, Task
-from autograder.engine.nbgrader.grade import how
 from autograder.engine.nbgrader.settings import Splot
 from autograder.engine.report import Outcome, Profile, Report, read_report
-from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.observations import LessonEvidence
 from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, again, task
 from tests.engine.sandboxed_kernel import needs_bubblewrap
 
@@ -171,7 +170,7 @@ def test_nbgraders_groupshared_is_what_shares(shared: bool, tmp_path: Path) -> N
     """The course's own setting decides, as for nbgrader's folders."""
     converter = _Converter()
     converter.coursedir = CourseDirectory(root=str(tmp_path), groupshared=shared)
-    assert how(Splot.of(converter)).group is shared
+    assert Splot.from_converter(converter).grading().group is shared
 
 
 def test_the_report_tells_whose_evidence_it_judged(graded: Task) -> None:

@@ -15,7 +15,7 @@ from autograder.engine.text import Lang
 from tests.browser import browser as browser  # noqa: PLC0414 - a fixture
 from tests.browser import screenshot
 from tests.engine.graded_pages import findings_saying, graded, leave, opened, report_saying, violations
-from tests.engine.test_report import REPORT
+from tests.engine.reports import REPORT
 
 HOSTILE = "\"'><img src=http://example.com/x onerror=alert(1)><script>alert(2)</script>\u202e" + "W" * 300
 LOOKS: dict[str, Any] = {

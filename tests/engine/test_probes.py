@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from autograder.engine.errors import GraderError
-from autograder.engine.evidence.probes import generator, seed_for
-from autograder.lesson.probes import IMAGE_SHAPES, random_images
+from autograder.engine.evidence.exchange import generator, seed_for
+from autograder.lesson.observations import IMAGE_SHAPES, random_images
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from autograder.engine.sandbox import (
     SandboxKind,
 )
 from autograder.engine.sandbox.watchdog import written_bytes
-from tests.engine.sandboxed_kernel import CANARY, PROJECT, SMALL, KernelSession, gone, needs_bubblewrap, opened
+from tests.engine.sandboxed_kernel import CANARY, PROJECT, SMALL, SandboxedKernel, gone, needs_bubblewrap, opened
 
 pytestmark = needs_bubblewrap
 
@@ -35,12 +35,12 @@ pytestmark = needs_bubblewrap
 )
 def test_a_dead_kernel_says_why(tmp_path: Path, code: str, cause: Cause, number: int) -> None:
     """An exit, a signal, a flood of files and a link among the sockets are told apart."""
-    with opened(tmp_path) as session:
+    with opened(tmp_path) as kernel:
         with pytest.raises(DeadKernelError):
-            session.run(code)
-        assert session.death() == Death(cause, number)
-        session.stop()
-        assert session.death() == Death(cause, number)
+            kernel.run(code)
+        assert kernel.death() == Death(cause, number)
+        kernel.stop()
+        assert kernel.death() == Death(cause, number)
 
 
 def test_memory_of_the_whole_tree_is_bounded(tmp_path: Path) -> None:
@@ -53,11 +53,11 @@ def test_memory_of_the_whole_tree_is_bounded(tmp_path: Path) -> None:
                 time.sleep(60)
         time.sleep(60)
     """
-    with opened(tmp_path) as session:
-        first = session.processes[0]
+    with opened(tmp_path) as kernel:
+        first = kernel.processes[0]
         with pytest.raises(DeadKernelError):
-            session.run(code)
-        found = session.death()
+            kernel.run(code)
+        found = kernel.death()
         assert found is not None
         assert found.cause is Cause.MEMORY
         assert found.number >= SMALL.memory_mb
@@ -72,10 +72,10 @@ def test_files_in_memory_count_as_memory(tmp_path: Path) -> None:
             with open(name, "wb") as f: f.write(bytes(150 << 20))
         time.sleep(60)
     """
-    with opened(tmp_path, limits=Limits(memory_mb=256, tmp_mb=512, file_mb=512)) as session:
+    with opened(tmp_path, limits=Limits(memory_mb=256, tmp_mb=512, file_mb=512)) as kernel:
         with pytest.raises(DeadKernelError):
-            session.run(code)
-        found = session.death()
+            kernel.run(code)
+        found = kernel.death()
         assert found is not None
         assert found.cause is Cause.MEMORY
 
@@ -88,32 +88,32 @@ DAEMON = """
 
 def test_nothing_outlives_a_shutdown_and_the_sandbox_starts_again(tmp_path: Path) -> None:
     """A detached process that ignores signals dies with its kernel; a fresh kernel starts in the same sandbox."""
-    with opened(tmp_path) as session:
-        session.run(DAEMON)
-        tree = session.processes
-        session.stop()
+    with opened(tmp_path) as kernel:
+        kernel.run(DAEMON)
+        tree = kernel.processes
+        kernel.stop()
         assert gone(tree)
-        assert session.death() is None
-        again = KernelSession(session.sandbox)
+        assert kernel.death() is None
+        again = SandboxedKernel(kernel.sandbox)
         assert again.run("print(1)") == "1"
         again.close()
 
 
 GRADER = """
 import sys, time
-sys.path.insert(0, {tests!r})
+sys.path.insert(0, {project!r})
 from pathlib import Path
-from test_sandbox_ends import opened, DAEMON
-with opened(Path({folder!r})) as session:
-    session.run(DAEMON)
-    print(session.sandbox.base, *session.processes, flush=True)
+from tests.engine.sandboxed_kernel import opened
+with opened(Path({folder!r})) as kernel:
+    kernel.run({daemon!r})
+    print(kernel.sandbox.base, *kernel.processes, flush=True)
     time.sleep(60)
 """
 
 
 def test_everything_dies_with_the_grader(tmp_path: Path) -> None:
     """SIGKILL to the grader leaves no process of its sandbox, detached ones included."""
-    code = GRADER.format(tests=str(PROJECT / "tests"), folder=str(tmp_path))
+    code = GRADER.format(project=str(PROJECT), folder=str(tmp_path), daemon=DAEMON)
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as grader:
         assert grader.stdout is not None
         base, *tree = grader.stdout.readline().split()
@@ -168,18 +168,18 @@ def test_without_a_sandbox_its_kind_says_so(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("SPLOT_TEST_SECRET", CANARY)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "images").write_text("pixels", "utf-8")
-    with opened(tmp_path, SandboxKind.NONE, data=tmp_path / "data") as session:
-        assert session.sandbox.kind is SandboxKind.NONE
+    with opened(tmp_path, SandboxKind.NONE, data=tmp_path / "data") as kernel:
+        assert kernel.sandbox.kind is SandboxKind.NONE
         assert (
-            session.run("import os; print(os.environ.get('SPLOT_TEST_SECRET'), os.getcwd())")
-            == f"None {session.sandbox.work}"
+            kernel.run("import os; print(os.environ.get('SPLOT_TEST_SECRET'), os.getcwd())")
+            == f"None {kernel.sandbox.work}"
         )
-        assert session.run("print(open('data/images').read())") == "pixels"
-        session.run(f"open({str(session.sandbox.inside.outbox / 'answer')!r}, 'w').write('told')")
-        assert (session.sandbox.outbox / "answer").read_text("utf-8") == "told"
+        assert kernel.run("print(open('data/images').read())") == "pixels"
+        kernel.run(f"open({str(kernel.sandbox.inside.outbox / 'answer')!r}, 'w').write('told')")
+        assert (kernel.sandbox.outbox / "answer").read_text("utf-8") == "told"
         with pytest.raises(DeadKernelError):
-            session.run("os._exit(3)")
-        assert session.death() == Death(Cause.EXITED, 3)
+            kernel.run("os._exit(3)")
+        assert kernel.death() == Death(Cause.EXITED, 3)
 
 
 def test_a_sandbox_that_is_missing_a_folder_is_refused(tmp_path: Path) -> None:
@@ -226,8 +226,8 @@ from pathlib import Path
 from autograder.engine.sandbox import isolation
 from tests.engine.sandboxed_kernel import opened
 print(os.geteuid(), all(feature.ok for feature in isolation()))
-with opened(Path("/mnt")) as session:
-    print(session.run("import os; print(os.getuid(), os.path.exists('/mnt'))"))
+with opened(Path("/mnt")) as kernel:
+    print(kernel.run("import os; print(os.getuid(), os.path.exists('/mnt'))"))
 """
     done = subprocess.run(as_nobody(tmp_path, code), capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["65534", "True", "1000", "False"], done.stderr

@@ -46,14 +46,14 @@ class Lowest:
 @pytest.mark.parametrize("name", NAMES)
 def test_memory_that_no_size_shows_ends_within_its_limit(tmp_path: Path, name: str) -> None:
     """A dead first thread, sockets, page tables, pipes, locks, areas: told as memory."""
-    with opened(tmp_path, limits=LIMITS) as session, Lowest() as lowest:
+    with opened(tmp_path, limits=LIMITS) as kernel, Lowest() as lowest:
         started = time.monotonic()
         with pytest.raises(DeadKernelError):
-            session.run(
+            kernel.run(
                 IMPORTS.replace("import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n", "")
                 + FOUND[name]
             )
-        took, found = time.monotonic() - started, session.death()
+        took, found = time.monotonic() - started, kernel.death()
     print(f"{name}: {found} after {took:.1f} s, {lowest.taken_mb} MiB less on the machine")  # noqa: T201 - a figure: other programs take memory too
     assert found is not None
     assert found.cause is Cause.MEMORY

@@ -10,7 +10,7 @@ import pytest
 
 from autograder.engine.errors import SubmissionError
 from autograder.engine.notebook.assignment import load_assignment
-from autograder.engine.notebook.damage import Damage, Damaged
+from autograder.engine.notebook.repair import Damage, Damaged
 from autograder.engine.notebook.submission import Submission, read_submission, student_of
 from autograder.engine.text import Lang, speaking
 from tests.submissions.build import RELEASE, build

@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from autograder.engine.pages.page import points
 from autograder.engine.pages.terminal import plain, print_report, print_summary
 from autograder.engine.report import CellReport, Check, Kind, Outcome, Report, Status
-from autograder.engine.text import Lang, speaking
-from tests.engine.test_report import REPORT
+from autograder.engine.text import Lang, points, speaking
+from tests.engine.reports import REPORT
 
 ESC = "\x1b"
 

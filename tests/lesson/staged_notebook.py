@@ -12,53 +12,49 @@ from typing import Any
 import msgspec
 
 from autograder.engine.evidence.exchange import take, write_requests
-from autograder.engine.evidence.records import EvidenceFile
 from autograder.engine.inside.requests import Requests
 from autograder.engine.judging.judge import gather_probes
 from autograder.engine.outcomes import AbsentError, UndecidedError
 from autograder.engine.report import Profile
 from autograder.engine.text import Lang, speaking
 from autograder.lesson import LESSON
-from autograder.lesson.data import data_folder
-from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.datasets import data_folder
 from autograder.lesson.measure import Measurements
+from autograder.lesson.observations import LessonEvidence
 from autograder.lesson.recorders import recorders
 from autograder.models.capture.gradients import watch
-from tests.unsandboxed import DATA, IMPORTS, SEED
+from tests.evidence import SEED, evidence_file, write_evidence_file
+from tests.unsandboxed import DATA, IMPORTS
 
 
 @dataclass(frozen=True)
-class Bench:
+class StagedNotebook:
     """The notebook's names, and the folder that holds the evidence taken of them."""
 
     folder: Path
     namespace: dict[str, Any]
 
     @classmethod
-    def of(cls, folder: Path, *sources: str, cells: tuple[str, ...]) -> "Bench":
+    def of(cls, folder: Path, *sources: str, cells: tuple[str, ...]) -> "StagedNotebook":
         """Run a notebook on the `quick` profile and take evidence at these test cells."""
         watch()
-        bench = cls(folder, {"DATA_FOLDER": str(data_folder(Profile.QUICK))})
-        file = EvidenceFile(
-            submission="bench.ipynb", student="bench", assignment="cnn", digest="", seed=SEED,
-            profile=Profile.QUICK, dataset="FashionMNIST", sandbox="none",
-        )  # fmt: skip
-        bench._write(file)
+        notebook = cls(folder, {"DATA_FOLDER": str(data_folder(Profile.QUICK))})
+        write_evidence_file(evidence_file(), folder)
         (folder / "notebook.ipynb").write_text('{"cells": []}')
-        bench._run(IMPORTS, DATA, *sources)
-        bench._take(cells)
-        return bench
+        notebook._run(IMPORTS, DATA, *sources)
+        notebook._take(cells)
+        return notebook
 
-    def then(self, folder: Path, source: str, *cells: str) -> "Bench":
+    def then(self, folder: Path, source: str, *cells: str) -> "StagedNotebook":
         """Run more code on copies of the names and of `models`, and take evidence at these cells again.
 
         A function of the notebook's own still writes where it was defined.
         """
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
-        bench = replace(self, folder=folder, namespace=self.namespace | {"models": dict(self.namespace["models"])})
-        bench._run(source)
-        bench._take(cells)
-        return bench
+        notebook = replace(self, folder=folder, namespace=self.namespace | {"models": dict(self.namespace["models"])})
+        notebook._run(source)
+        notebook._take(cells)
+        return notebook
 
     @property
     def evidence(self) -> LessonEvidence:
@@ -67,7 +63,7 @@ class Bench:
 
     def _run(self, *sources: str) -> None:
         for source in sources:
-            exec(compile(source, "bench", "exec"), self.namespace)  # noqa: S102 - our own tests' code
+            exec(compile(source, "notebook", "exec"), self.namespace)  # noqa: S102 - our own tests' code
 
     def _take(self, cells: tuple[str, ...]) -> None:
         inbox, outbox = self.folder / "inbox", self.folder / "outbox"
@@ -77,13 +73,10 @@ class Bench:
             write_requests(asked[cell], SEED, inbox / cell)
             probe.take(cell)
             probed[cell] = take(outbox, cell, self.folder, LESSON.schema)
-        self._write(msgspec.structs.replace(self.evidence.file, probed=tuple(probed.values())))
-
-    def _write(self, file: EvidenceFile) -> None:
-        (self.folder / "evidence.json").write_bytes(msgspec.json.encode(file))
+        write_evidence_file(msgspec.structs.replace(self.evidence.file, probed=tuple(probed.values())), self.folder)
 
 
-def said(check: Callable[..., None], *arguments: LessonEvidence | Measurements | object) -> str:
+def message_of(check: Callable[..., None], *arguments: LessonEvidence | Measurements | object) -> str:
     """Run one check and return its message in English; empty where it passed, "? …" where it is undecided."""
     with speaking(Lang.EN):
         try:

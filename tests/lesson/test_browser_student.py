@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.notebook.submission import read_submission
 from autograder.engine.report import Profile
-from autograder.lesson.data import data_folder
+from autograder.lesson.datasets import data_folder
 from tests.browser import PATIENCE_MS, chromium, screenshot
 from tests.jupyterlab import TOKEN, jupyterlab
 from tests.submissions.build import RELEASE

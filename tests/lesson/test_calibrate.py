@@ -9,13 +9,12 @@ import torch
 from autograder.engine.errors import GraderError
 from autograder.engine.report import Profile
 from autograder.lesson.calibrate import VARIANTS, Run, Subject, accuracy, conclude, is_sound, measured_by, spread
-from autograder.lesson.changed import change
-from autograder.lesson.data import Split
+from autograder.lesson.datasets import Split
 from autograder.lesson.thresholds import (
     PATH,
     Falls,
-    Kind,
-    Measured,
+    Provenance,
+    VariantKind,
     ceiling,
     fall_limit,
     read,
@@ -23,12 +22,13 @@ from autograder.lesson.thresholds import (
     threshold,
     write,
 )
+from autograder.lesson.transform import change
 from reference.data import Dataset, Images
 from reference.recipe import Recipe
 
-REFERENCE = next(subject for subject in VARIANTS if subject.kind is Kind.REFERENCE)
+REFERENCE = next(subject for subject in VARIANTS if subject.kind is VariantKind.REFERENCE)
 SLOW = next(subject for subject in VARIANTS if subject.name == "learns slowly")
-MEASURED = Measured("splot calibrate FashionMNIST", "a machine", "2026-01-02", "2.14.1")
+MEASURED = Provenance("splot calibrate FashionMNIST", "a machine", "2026-01-02", "2.14.1")
 
 
 def _runs(subject: Subject, full: list[float], quick: list[float]) -> list[Run]:
@@ -95,9 +95,9 @@ def test_the_shipped_thresholds_follow_from_the_shipped_runs() -> None:
     assert set(shipped) == set(Dataset)
     for calibration in shipped.values():
         kinds = [variant.kind for variant in calibration.variants]
-        reference = calibration.variants[kinds.index(Kind.REFERENCE)]
+        reference = calibration.variants[kinds.index(VariantKind.REFERENCE)]
         assert reference.n >= 10
-        assert kinds.count(Kind.STUDENT) >= 8
+        assert kinds.count(VariantKind.STUDENT) >= 8
         lowest = min(v.full.lowest for v in calibration.variants if is_sound(v, reference))
         assert 0 <= min(0.9 * reference.full.mean, lowest) - calibration.full < 0.01
 
@@ -105,11 +105,11 @@ def test_the_shipped_thresholds_follow_from_the_shipped_runs() -> None:
 def test_every_sound_variant_passes_and_no_unsound_one() -> None:
     """On full, sound variants' worst seeds reach the threshold, most students are sound; unsound ones miss both."""
     for calibration in read(PATH).values():
-        reference = next(v for v in calibration.variants if v.kind is Kind.REFERENCE)
+        reference = next(v for v in calibration.variants if v.kind is VariantKind.REFERENCE)
         sound = [v for v in calibration.variants if is_sound(v, reference)]
         assert min(v.full.lowest for v in sound) >= calibration.full
-        assert sum(v.kind is Kind.STUDENT for v in sound) >= 6
-        unsound = [v for v in calibration.variants if v.kind is Kind.UNSOUND]
+        assert sum(v.kind is VariantKind.STUDENT for v in sound) >= 6
+        unsound = [v for v in calibration.variants if v.kind is VariantKind.UNSOUND]
         assert "untrained" in {variant.name for variant in unsound}
         assert max(variant.full.highest for variant in unsound) < calibration.full
         assert max(variant.quick.highest for variant in unsound) < calibration.quick

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from rich.console import Console
 
-from autograder.engine.nbgrader.grade import _fill, flagged
+from autograder.engine.nbgrader.grade import fill_notebook, flagged
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.pages.classpage import class_page, read_class
 from autograder.engine.pages.feedback import feedback
@@ -19,12 +19,12 @@ from autograder.engine.report import Flag, Profile, Report, read_report
 from autograder.engine.text import Lang, speaking
 from autograder.lesson import LESSON
 from autograder.lesson import flags as rules
-from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.flags import RULES, raise_flags
 from autograder.lesson.measure import REQUIRED, Measurements
-from autograder.lesson.words import meaning
+from autograder.lesson.observations import LessonEvidence
+from autograder.lesson.presentation import flag_meaning
 from tests.engine.graded_pages import leave
-from tests.engine.test_report import REPORT
+from tests.engine.reports import REPORT
 from tests.submissions.fitted import COUNTS, FITTED_CELLS
 from tests.submissions.right import TASK_1, TASK_3, TASK_5
 from tests.unsandboxed import DATA, failed, judged
@@ -140,7 +140,7 @@ def test_the_class_page_shows_and_explains_them(tmp_path: Path, lang: Lang) -> N
     leave(tmp_path / "anna" / "cnn", FLAGGED)
     page = class_page(read_class(tmp_path, load_assignment()), load_assignment(), lang, tmp_path)
     with speaking(lang):
-        for part in ("no_backward", "task3_training_tests", figures(FLAGGED.flags[1]), meaning("equal_scores")):
+        for part in ("no_backward", "task3_training_tests", figures(FLAGGED.flags[1]), flag_meaning("equal_scores")):
             assert part in page
     leave(tmp_path / "anna" / "cnn", REPORT)
     assert 'id="flags"' not in class_page(read_class(tmp_path, load_assignment()), load_assignment(), lang, tmp_path)
@@ -149,7 +149,7 @@ def test_the_class_page_shows_and_explains_them(tmp_path: Path, lang: Lang) -> N
 def test_formgrader_shows_them_first(forged: tuple[Report, Path]) -> None:
     """A cell of the instructor's own before all others, with figures and meaning; none where there is no flag."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x")])
-    _fill(notebook, FLAGGED, LessonEvidence(forged[1]), LESSON)
+    fill_notebook(notebook, FLAGGED, LessonEvidence(forged[1]), load_assignment())
     assert [cell.id == "splot-flags" for cell in notebook.cells] == [True, False]
     with speaking(Lang.EN):
         (cell,) = flagged(FLAGGED, LESSON)
@@ -174,8 +174,8 @@ def test_every_code_has_words(lang: Lang) -> None:
     """Each rule's code is explained in both languages; an unknown one stands for itself."""
     with speaking(lang):
         for rule in RULES:
-            assert len(meaning(rule.__name__)) > 40
-        assert meaning("of_tomorrow") == "of_tomorrow"
+            assert len(flag_meaning(rule.__name__)) > 40
+        assert flag_meaning("of_tomorrow") == "of_tomorrow"
 
 
 LITERALS = {
@@ -196,8 +196,7 @@ LITERALS = {
 def test_what_is_packed_into_the_source(name: str) -> None:
     """Packed data and long rows of numbers are told from code and prose, in no time whatever the size."""
     source, expected = LITERALS[name]
-    packed = sum(len(word) for word in source.split() if rules._dense(word))
-    assert (packed >= rules.PACKED or rules._numbers(source) >= rules.NUMBERS) is expected
+    assert (rules._packed(source) >= rules.PACKED or rules._numbers(source) >= rules.NUMBERS) is expected
 
 
 def test_all_seven_networks_are_looked_at(forged: tuple[Report, Path]) -> None:

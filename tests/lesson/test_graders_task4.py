@@ -10,7 +10,7 @@ from autograder.lesson.graders.experiments import CELLS as CELL_OF
 from autograder.lesson.graders.experiments import Networks
 from autograder.lesson.graders.training import appears
 from autograder.lesson.measure import Measurements
-from tests.lesson.staged_notebook import Bench, said
+from tests.lesson.staged_notebook import StagedNotebook, message_of
 from tests.submissions.experiments import ONE_CLASS, READY, RIGHT_STUDENTS
 from tests.submissions.fitted import COUNTS, FITTED_CELLS, UNTRUE_CELLS
 from tests.submissions.networks import HEAD
@@ -28,40 +28,40 @@ STRUCTURE = {
 }
 
 
-def structure(bench: Bench) -> dict[str, str]:
+def structure(notebook: StagedNotebook) -> dict[str, str]:
     """Return what the checks of architecture say, by model, of those that do not pass."""
-    networks = Networks(Measurements(bench.evidence))
-    messages = {model: said(check, networks) for model, check in STRUCTURE.items()}
+    networks = Networks(Measurements(notebook.evidence))
+    messages = {model: message_of(check, networks) for model, check in STRUCTURE.items()}
     return {model: message for model, message in messages.items() if message}
 
 
 @pytest.fixture(scope="module")
-def right(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+def right(tmp_path_factory: pytest.TempPathFactory) -> StagedNotebook:
     """Seven right models of one parametrised class."""
-    return Bench.of(tmp_path_factory.mktemp("right"), HEAD, READY, ONE_CLASS, cells=CELLS)
+    return StagedNotebook.of(tmp_path_factory.mktemp("right"), HEAD, READY, ONE_CLASS, cells=CELLS)
 
 
 @pytest.mark.parametrize("student", RIGHT_STUDENTS)
 def test_right_experiments_pass_however_they_are_written(student: str, tmp_path: Path) -> None:
     """Every style of writing the seven models passes all checks of architecture."""
-    assert structure(Bench.of(tmp_path, HEAD, RIGHT_STUDENTS[student], cells=CELLS)) == {}
+    assert structure(StagedNotebook.of(tmp_path, HEAD, RIGHT_STUDENTS[student], cells=CELLS)) == {}
 
 
 @pytest.mark.parametrize("way", WRONG_WAYS)
-def test_a_wrong_experiment_fails_alone(way: str, right: Bench, tmp_path: Path) -> None:
+def test_a_wrong_experiment_fails_alone(way: str, right: StagedNotebook, tmp_path: Path) -> None:
     """What is wrong with one model fails its check with a message that says so, and no other model's."""
     wrong = WRONG_WAYS[way]
-    bench = right.then(tmp_path, f'models["{wrong.model}"] = ready({wrong.code})', f"{CELL_OF[wrong.model]}_tests")
-    messages = structure(bench)
+    changed = right.then(tmp_path, f'models["{wrong.model}"] = ready({wrong.code})', f"{CELL_OF[wrong.model]}_tests")
+    messages = structure(changed)
     assert list(messages) == [wrong.model]
     assert wrong.said in messages[wrong.model]
 
 
 @pytest.mark.parametrize("name", ["max_pool", "avg_pool", "gap", "regularized", "deep"])
-def test_a_missing_experiment_costs_its_own_points_only(name: str, right: Bench, tmp_path: Path) -> None:
+def test_a_missing_experiment_costs_its_own_points_only(name: str, right: StagedNotebook, tmp_path: Path) -> None:
     """Without one model the others are still judged, against the nearest experiment before that is there."""
-    bench = right.then(tmp_path, f'del models["{name}"]', f"{CELL_OF[name]}_tests")
-    assert list(structure(bench)) == [name]
+    changed = right.then(tmp_path, f'del models["{name}"]', f"{CELL_OF[name]}_tests")
+    assert list(structure(changed)) == [name]
 
 
 TASK_4 = [*(f"task4_exp{number}_tests" for number in range(1, 6)), "task4_single_loop_tests"]
@@ -116,9 +116,9 @@ FEW = {
 
 
 @pytest.mark.parametrize("case", FEW)
-def test_one_loop_counts_once_it_trained_two_models(case: str, right: Bench, tmp_path: Path) -> None:
+def test_one_loop_counts_once_it_trained_two_models(case: str, right: StagedNotebook, tmp_path: Path) -> None:
     """With one model there is nothing to say for the loop; where none can be measured a person decides."""
     code, message = FEW[case]
-    bench = right.then(tmp_path, code, *CELLS)
+    changed = right.then(tmp_path, code, *CELLS)
     (tmp_path / "notebook.ipynb").write_text('{"cells": []}')
-    assert said(task4.test_single_loop, Measurements(bench.evidence), bench.evidence).startswith(message)
+    assert message_of(task4.test_single_loop, Measurements(changed.evidence), changed.evidence).startswith(message)

@@ -10,10 +10,7 @@ from nbgrader.nbgraderformat import SCHEMA_VERSION, MetadataValidator
 
 from autograder.cli.release import generate, is_current, leftovers
 from autograder.engine.errors import GraderError
-
-ROOT = Path(__file__).parents[2]
-SOURCE = ROOT / "source" / "cnn" / "cnn.ipynb"
-RELEASE = ROOT / "release" / "cnn" / "cnn.ipynb"
+from tests.submissions.build import RELEASE, ROOT, SOURCE
 
 POINTS = {
     "task1_convolution_tests": 4,

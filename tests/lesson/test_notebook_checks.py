@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.lesson.test_notebook import SOURCE
+from tests.submissions.build import SOURCE
 from tests.submissions.convolutions import LOOPS
 
 CELLS = {cell.id: cell.source for cell in nbformat.read(SOURCE, as_version=4).cells}

@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-import msgspec
 import nbformat
 import pytest
 
-from autograder.engine.evidence.records import CellRun, EvidenceFile, Failure, Fault
-from autograder.engine.report import Profile
-from autograder.lesson.evidence import LessonEvidence
+from autograder.engine.evidence.records import CellRun, Failure, Fault
 from autograder.lesson.graders.own_code import library_convolutions
 from autograder.lesson.graders.task1 import CELL
+from autograder.lesson.observations import LessonEvidence
+from tests.evidence import evidence_file, write_evidence_file
 
 TORCH = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nimport numpy as np"
 OWN = "def convolution(X, K, q):\n    return np.einsum('ijdab,abdq->ijq', windows(X), K)"
@@ -24,11 +23,7 @@ def evidence(folder: Path, cells: tuple[str, ...], failures: dict[int, Failure] 
     nodes.append(nbformat.v4.new_code_cell(BORROWED))
     nbformat.write(nbformat.v4.new_notebook(cells=nodes), folder / "notebook.ipynb")
     runs = tuple(CellRun(index, None, 0.1, (failures or {}).get(index)) for index in range(len(nodes)))
-    file = EvidenceFile(
-        submission="", student="", assignment="cnn", digest="", seed="", profile=Profile.QUICK, dataset=None,
-        sandbox="none", runs=runs,
-    )  # fmt: skip
-    (folder / "evidence.json").write_bytes(msgspec.json.encode(file))
+    write_evidence_file(evidence_file(runs=runs), folder)
     return LessonEvidence(folder)
 
 

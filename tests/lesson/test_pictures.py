@@ -21,11 +21,9 @@ from autograder.lesson.findings import CNNFindings
 from autograder.lesson.graders.convolutions import Answer
 from autograder.lesson.graders.task1 import RANDOM
 from autograder.lesson.measure import Measurements
-from autograder.lesson.pages import class_name
-from autograder.lesson.pictures.comparisons import _compare
-from autograder.lesson.pictures.networks import _misread
-from autograder.lesson.pictures.overlays import ENLARGED, enlarged_png, image_png, overlay_png
-from autograder.lesson.records import CallRecord, Flavour
+from autograder.lesson.observations import CallRecord, Flavour
+from autograder.lesson.pictures import ENLARGED, _compare, _misread, enlarged_png, image_png, overlay_png
+from autograder.lesson.presentation import class_name
 from reference.convolution import convolution
 from tests.engine.graded_pages import leave, report_saying
 

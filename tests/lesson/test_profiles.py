@@ -16,7 +16,7 @@ from torchvision import datasets
 from autograder.engine.errors import GraderError
 from autograder.engine.inside.bootstrap import _AfterImport
 from autograder.engine.report import Profile
-from autograder.lesson.data import Split, data_folder, load_split, split
+from autograder.lesson.datasets import Split, data_folder, load_split, split
 from autograder.lesson.recorders import CIFAR as CIFAR_MODULE
 from autograder.lesson.recorders import _relax_cifar
 from reference import data

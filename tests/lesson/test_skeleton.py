@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from autograder.lesson.graders.architecture import Flow, changed_parameters, convolutions, differences, regularizers
 from autograder.models.rebuild import StepKind, lift
+from tests.models.data_flow import EXAMPLE, Spelt, flow_of
 from tests.models.rebuilding import vary
-from tests.models.test_flow import EXAMPLE, Spelt, flow_of
 
 CONVOLUTIONS: dict[str, tuple[nn.Module, list[str]]] = {
     "defaults": (nn.Conv2d(1, 4, 3), []),

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
@@ -70,7 +71,7 @@ def test_the_instructors_cells_and_task_5_do_not_count() -> None:
         {"metadata": {"grade_id": LOOP, "locked": True}, "source": "loss.backward()"},
         {"metadata": {"grade_id": "task5_cam"}, "source": "score.backward()"},
     ]
-    executed = Executed.of({"cells": [{"cell_type": "code", **cell} for cell in document]})
+    executed = msgspec.convert({"cells": [{"cell_type": "code", **cell} for cell in document]}, Executed)
     read = [(index, cell.is_students) for index, cell in executed.code_before(LOOP)]
     assert read == [(0, False), (1, True)]
 

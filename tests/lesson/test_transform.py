@@ -14,9 +14,8 @@ from torch import Tensor
 from torchvision import transforms
 from torchvision.transforms import v2
 
-from autograder.lesson.probes import random_images
-from autograder.lesson.recorders.data import VisibleImages, record_data
-from autograder.lesson.records import DataRecord, TransformStep
+from autograder.lesson.observations import DataRecord, TransformStep, random_images
+from autograder.lesson.recorders.images import VisibleImages, record_data
 from autograder.lesson.transform import ImageTransform, UnknownTransformError, recover
 
 pytestmark = pytest.mark.usefixtures("english")
@@ -53,8 +52,7 @@ def recovered(transform: Callable[[Any], Any], kind: str, folder: Path) -> Image
     for name in ("grey", "colour"):
         np.save(folder / f"{name}.npy", random_images("seed", name))
     namespace = {"testset": Stand(fresh(kind), transform)}
-    record = msgspec.convert(record_data(namespace, VisibleImages(), folder, folder), DataRecord | None)
-    assert record is not None
+    record = msgspec.convert(record_data(VisibleImages(), namespace, {}, folder, folder)[0], DataRecord)
     assert record.failure is None
     return recover(record, torch.from_numpy(random_images("seed", kind)), np.load(folder / "random.npy"))
 
@@ -214,4 +212,6 @@ def test_hostile_images_are_refused(seen: Any) -> None:
 def test_a_recovered_transform_says_what_it_is(tmp_path: Path) -> None:
     """One line: the steps and the affine map of each channel."""
     transform = T.Compose([T.Resize(32), T.ToTensor(), T.Normalize((0.5,), (0.5,))])
-    assert recovered(transform, "grey", tmp_path).describe() == "Resize → 2·x-1"
+    found = recovered(transform, "grey", tmp_path)
+    assert [step.type for step in found.geometry.steps] == ["Resize"]
+    assert (found.scale.item(), found.shift.item()) == pytest.approx((2, -1))

@@ -19,32 +19,15 @@ from torch.utils.checkpoint import checkpoint
 from autograder.engine.inside.bootstrap import _AfterImport
 from autograder.lesson.measure import REQUIRED
 from autograder.lesson.recorders import _watch_gradients
-from autograder.lesson.recorders.models import CLAIMING, _steps
+from autograder.lesson.recorders.networks import CLAIMING, _steps
 from autograder.models.capture.gradients import Seen, Steps, watch, watched
-
-STEPS = 6
-X, Y = torch.randn(12, 1, 6, 6), torch.arange(12) % 10
+from tests.models.training import STEPS, X, Y, net, train
 
 
 @pytest.fixture
 def steps() -> Steps:
     """A record of its own for each test."""
     return watch()
-
-
-def net(width: int = 3) -> nn.Sequential:
-    """A small network."""
-    return nn.Sequential(nn.Conv2d(1, width, 3), nn.ReLU(), nn.Flatten(), nn.Linear(width * 16, 10))
-
-
-def train(model: nn.Module, steps: int = STEPS, **options: bool) -> nn.Module:
-    """The sheet's loop."""
-    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 0.1)
-    for _ in range(steps):
-        optimizer.zero_grad(**options)
-        F.cross_entropy(model(X), Y).backward()
-        optimizer.step()
-    return model
 
 
 def by_grad() -> nn.Module:
@@ -309,7 +292,7 @@ def test_the_share_of_parameters_that_were_reached(steps: Steps) -> None:
 FORKED = """
 import multiprocessing
 from autograder.models.capture.gradients import watch
-from tests.models.test_gradients import net, train
+from tests.models.training import net, train
 steps, model = watch(), net()
 process = multiprocessing.get_context("fork").Process(target=train, args=(model,))
 process.start()
@@ -381,7 +364,7 @@ assert "torch" not in sys.modules
 shell.run_cell("import torch\\nw = torch.ones(2, 3, requires_grad=True)\\nfor _ in range(7): (w * w).sum().backward()")
 from autograder.lesson.measure import REQUIRED
 from autograder.models.capture.gradients import watched
-from autograder.lesson.recorders.models import CLAIMING, _steps
+from autograder.lesson.recorders.networks import CLAIMING, _steps
 print([(dict(group.shapes), group.steps) for group in watched()._groups.values()])
 """
 

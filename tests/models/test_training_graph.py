@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autograder.lesson.measured import same_in_eval
+from autograder.lesson.measure import same_in_eval
 from autograder.models.capture.export import export_model
 from autograder.models.rebuild import StepKind, lift
 

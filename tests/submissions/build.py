@@ -6,7 +6,9 @@ from typing import Any
 
 import nbformat
 
-RELEASE = Path(__file__).resolve().parents[2] / "release" / "cnn" / "cnn.ipynb"
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "source" / "cnn" / "cnn.ipynb"
+RELEASE = ROOT / "release" / "cnn" / "cnn.ipynb"
 
 
 def fill(cells: Mapping[str, str]) -> Any:

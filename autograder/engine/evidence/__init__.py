@@ -1,8 +1,23 @@
 """What crosses the trust boundary: questions on the way in, plain data on the way out."""
 
-from autograder.engine.evidence.exchange import Schema, seal, take, withdraw, write_requests
-from autograder.engine.evidence.probes import Probe, generator, seed_for
-from autograder.engine.evidence.reader import MAX_ARRAY, UNREADABLE, Evidence
+from autograder.engine.evidence.exchange import (
+    Probe,
+    Schema,
+    generator,
+    seal,
+    seed_for,
+    take,
+    withdraw,
+    write_requests,
+)
+from autograder.engine.evidence.reader import (
+    FINDINGS_FILE,
+    MAX_ARRAY,
+    Evidence,
+    Findings,
+    findings_or_none,
+    read_findings,
+)
 from autograder.engine.evidence.records import (
     CellRun,
     EvidenceFile,
@@ -17,13 +32,14 @@ from autograder.engine.evidence.records import (
 )
 
 __all__ = [
+    "FINDINGS_FILE",
     "MAX_ARRAY",
-    "UNREADABLE",
     "CellRun",
     "Evidence",
     "EvidenceFile",
     "Failure",
     "Fault",
+    "Findings",
     "KeptFile",
     "Name",
     "Probe",
@@ -32,7 +48,9 @@ __all__ = [
     "Schema",
     "Text",
     "Whole",
+    "findings_or_none",
     "generator",
+    "read_findings",
     "seal",
     "seed_for",
     "take",

@@ -1,27 +1,96 @@
 """What passes between grader and sandbox as files: requests in, answers out, and the folder sealed at the end.
 
-Requests are data: names and inputs, never an expected value. Answers are taken file by file; `evidence.json` is written
-last and synced: where it exists, every file that it lists does.
+Each grader module lists its probes beside its checks. A probe names what is wanted (a function's results, a layer's
+parameters, a model); the expected answer never goes with it. Random inputs come from a generator seeded by a secret of
+the course and the submission's digest: nobody can foresee them, and a regrade repeats them. Answers are taken file by
+file; `evidence.json` is written last and synced: where it exists, every file that it lists does.
 """
 
+import contextlib
+import hashlib
+import hmac
 import json
 import os
+import secrets
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, ClassVar
 
 import msgspec
 import nbformat
+import numpy as np
 from nbformat.v4 import new_output
 
 from autograder.engine.errors import EvidenceError, GraderError
-from autograder.engine.evidence.probes import Probe
 from autograder.engine.evidence.reader import MAX_JSON, UNREADABLE
 from autograder.engine.evidence.records import EvidenceFile, Failure, Fault, KeptFile, Probed, Record
 from autograder.engine.files import PRIVATE, delete, make_private, open_beneath, parse_array, read_beneath, write_whole
 from autograder.engine.text import say
+
+SECRET_BYTES = 32
+MAX_ANSWER = 2_000_000  # of every test cell's; together they stay within what `evidence.json` may hold
+MAX_RECORDS = 1_000
+MAX_OTHER = 256_000_000  # of a submission, all but its heavy files
+CHUNK = 1_000_000
+PATIENCE_S = 2.0
+"""For what is left of an answer: the notebook still runs, and may put it back. What stays counts against its limit."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What is wanted at one test cell; a lesson's probes are subclasses, each answered by the recorder of its `kind`."""
+
+    kind: ClassVar[str]
+
+    cell: str
+    name: str
+
+    def request(self, seed: str, folder: Path) -> dict[str, object]:  # noqa: ARG002
+        """Return the request as JSON would have it, once the inputs that go with it are written to the folder."""
+        return {"kind": self.kind, "name": self.name}
+
+
+def generator(seed: str, probe: str) -> np.random.Generator:
+    """Return the random generator of one probe of one submission."""
+    return np.random.default_rng(list(hashlib.sha256(f"{seed}/{probe}".encode()).digest()))
+
+
+def seed_for(digest: str) -> str:
+    """Return the seed of a submission, from the course's secret and the submission's digest.
+
+    The secret is `SPLOT_SECRET`, else a file of this machine's user, made once; raises `GraderError` where it cannot be.
+    """
+    secret = os.environ.get("SPLOT_SECRET", "").encode()
+    if not secret:
+        home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+        path = home / "splot" / "secret"
+        try:
+            if not path.exists():
+                _make_secret(path)
+            secret = path.read_bytes()
+        except OSError as error:
+            raise GraderError(
+                f"The course's secret {path} cannot be kept: {error.strerror}; set SPLOT_SECRET instead."
+            ) from error
+        if len(secret) < SECRET_BYTES:
+            raise GraderError(f"The course's secret {path} is damaged; delete it, and a new one is made.")
+    return hmac.new(secret, digest.encode(), hashlib.sha256).hexdigest()
+
+
+def _make_secret(path: Path) -> None:
+    """Write it aside, then link it: whoever comes first, and never half a secret."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=".secret-")  # mode 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(SECRET_BYTES))
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(aside)
+    finally:
+        Path(aside).unlink()
 
 
 def write_requests(probes: Sequence[Probe], seed: str, folder: Path) -> None:
@@ -36,12 +105,27 @@ def write_requests(probes: Sequence[Probe], seed: str, folder: Path) -> None:
 def seal(folder: Path, notebook: nbformat.NotebookNode, file: EvidenceFile) -> None:
     """Write the executed notebook and, last and whole, `evidence.json`; raises `OSError` or `SplotError` on a full disk.
 
-    Who finds `evidence.json` finds all it speaks of, after a crash of the machine too.
+    Everything in the folder is synced first: where `evidence.json` exists, all that it lists does, after a crash of the
+    machine too.
     """
     for path in folder.rglob("*"):
-        _sync(path)
-    write_whole(folder / "notebook.ipynb", written(notebook), PRIVATE)
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    write_whole(folder / "notebook.ipynb", notebook_bytes(notebook), PRIVATE)
     write_whole(folder / "evidence.json", msgspec.json.encode(file), PRIVATE)
+
+
+def notebook_bytes(notebook: nbformat.NotebookNode, limit: int = MAX_JSON) -> bytes:
+    """Return the executed notebook as a file of at most `limit` bytes: the largest outputs go first."""
+    content: bytes = nbformat.writes(notebook).encode("utf-8", "replace")
+    loud = sorted((c for c in notebook.cells if c.get("outputs")), key=lambda c: len(json.dumps(c)))
+    while len(content) > limit and loud:
+        loud.pop().outputs = [new_output("stream", text="[…]")]
+        content = nbformat.writes(notebook).encode("utf-8", "replace")
+    return content
 
 
 def withdraw(folder: Path) -> None:
@@ -53,33 +137,7 @@ def withdraw(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def written(notebook: nbformat.NotebookNode, limit: int = MAX_JSON) -> bytes:
-    """Return the executed notebook as a file of at most `limit` bytes: the largest outputs go first."""
-    content: bytes = nbformat.writes(notebook).encode("utf-8", "replace")
-    loud = sorted((c for c in notebook.cells if c.get("outputs")), key=lambda c: len(json.dumps(c)))
-    while len(content) > limit and loud:
-        loud.pop().outputs = [new_output("stream", text="[…]")]
-        content = nbformat.writes(notebook).encode("utf-8", "replace")
-    return content
-
-
-MAX_ANSWER = 2_000_000  # of every test cell's; together they stay within what `evidence.json` may hold
-MAX_RECORDS = 1_000
-MAX_OTHER = 256_000_000  # of a submission, all but its heavy files
-CHUNK = 1_000_000
-PATIENCE_S = 2.0
-"""For what is left of an answer: the notebook still runs, and may put it back. What stays counts against its limit."""
-
-
-class Answer(msgspec.Struct, frozen=True):
+class SandboxAnswer(msgspec.Struct, frozen=True):
     """What the probe writes as `answer.json`."""
 
     records: Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=MAX_RECORDS)]
@@ -115,13 +173,13 @@ def take(outbox: Path, cell: str, evidence: Path, schema: Schema) -> Probed:
         raise GraderError(f"Evidence cannot be written to {evidence}: {error.strerror}.") from error
     finally:
         delete(outbox / cell, PATIENCE_S)
-    return Probed.of(cell, *records)
+    return Probed.from_records(cell, *records)
 
 
 def _records(raw: bytes, schema: Schema) -> tuple[Record, ...]:
     """Read `answer.json`; what could not be written down again within the same cap is refused."""
     try:
-        answer = msgspec.json.decode(raw, type=Answer)
+        answer = msgspec.json.decode(raw, type=SandboxAnswer)
         records = tuple(msgspec.json.decode(record, type=schema.records) for record in answer.records)
         size = sum(len(msgspec.json.encode(record)) for record in records)
     except (*UNREADABLE, OverflowError) as error:
@@ -151,23 +209,22 @@ class _Budget:
     def take(self, outbox: Path, cell: str, file: KeptFile) -> None:
         """Copy one file within its own limit and the budget; raises `EvidenceError` where it does not fit."""
         parts, target = (cell, *file.source), self._evidence / file.target
-        heavy = target.name == self._schema.heavy
+        where, heavy = "/".join(parts), target.name == self._schema.heavy
         if target.exists():  # of the same model, taken before
             self._left[heavy] += target.stat().st_size
         with open_beneath(outbox, *parts, limit=file.limit) as source:
             if os.fstat(source.fileno()).st_size > self._left[heavy]:
-                raise self._schema.too_heavy("/".join(parts)) if heavy else _past(parts)
+                if heavy:
+                    raise self._schema.too_heavy(where)
+                raise EvidenceError(
+                    say(
+                        pl=f"{where}: dane z całego notebooka mogą zajmować najwyżej {MAX_OTHER} B, "
+                        "a z tym plikiem zajmują więcej.",
+                        en=f"{where}: what is taken of the whole notebook may have {MAX_OTHER} bytes; "
+                        "with this file it has more.",
+                    )
+                )
         self._left[heavy] -= _move(outbox, parts, target, min(file.limit, self._left[heavy]))
-
-
-def _past(parts: tuple[str, ...]) -> EvidenceError:
-    where = "/".join(parts)
-    return EvidenceError(
-        say(
-            pl=f"{where}: dane z całego notebooka mogą zajmować najwyżej {MAX_OTHER} B, a z tym plikiem zajmują więcej.",
-            en=f"{where}: what is taken of the whole notebook may have {MAX_OTHER} bytes; with this file it has more.",
-        )
-    )
 
 
 def _move(outbox: Path, parts: tuple[str, ...], target: Path, limit: int) -> int:

@@ -1,13 +1,16 @@
-"""Evidence: what came out of the sandbox, as data. Its reader trusts nothing of it.
+"""Read an evidence folder: what came out of the sandbox, and the findings that the judge left beside it.
 
 `evidence.json` is written by the grader about what it received; arrays are `.npy` files read without pickle. The types
 of `records.py` are the whole vocabulary: whatever does not fit them is refused by `EvidenceError`.
+
+Findings are what the judge saw on the way, for the pages people read: no expected value, no held-out data. A page is
+drawn of them without measuring anything again. They are trusted as little as evidence: the judge handles untrusted data.
 """
 
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from numpy.typing import NDArray
@@ -15,9 +18,16 @@ from numpy.typing import NDArray
 from autograder.engine.errors import EvidenceError
 from autograder.engine.evidence.records import SCHEMA, CellRun, EvidenceFile, Fault, Probed
 from autograder.engine.files import json_values, parse_array, read_beneath
+from autograder.engine.notebook import joined_text
 from autograder.engine.text import printable, say
 
-Text = str | list[str]
+MAX_JSON = 64_000_000
+MAX_ARRAY = 64_000_000
+MAX_VALUES = 8_000_000
+MAX_FINDINGS = 16_000_000
+FINDINGS_FILE = "findings.json"
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises on bytes that are not the JSON they should be."""
 
 
 class Role(msgspec.Struct, frozen=True):
@@ -31,7 +41,7 @@ class ExecutedCell(msgspec.Struct, frozen=True):
     """A cell as it ran. The grader wrote it; but what stands in an output came from the kernel, and may be of any type."""
 
     cell_type: str
-    source: Text
+    source: str | list[str]
     metadata: Role = Role()
     outputs: list[dict[str, Any]] = []
 
@@ -43,18 +53,13 @@ class ExecutedCell(msgspec.Struct, frozen=True):
     @property
     def text(self) -> str:
         """The source in one piece."""
-        return _text(self.source)
+        return joined_text(self.source)
 
 
 class Executed(msgspec.Struct, frozen=True):
-    """The executed notebook as text: what each cell said in source, what it printed."""
+    """The executed notebook: the source of each cell, and what it printed."""
 
     cells: tuple[ExecutedCell, ...]
-
-    @classmethod
-    def of(cls, document: object) -> "Executed":
-        """Read a notebook's JSON; raises `msgspec.ValidationError` where it is no notebook that the grader wrote."""
-        return msgspec.convert(document, cls)
 
     def source(self, grade_id: str) -> str:
         """The source of the cell that holds this id, or nothing."""
@@ -77,30 +82,16 @@ class Executed(msgspec.Struct, frozen=True):
     @property
     def printed(self) -> str:
         """All text that the student's cells printed or showed."""
-        return "\n".join(_shown(output) for cell in self.cells if not cell.metadata.locked for output in cell.outputs)
-
-
-def _shown(output: dict[str, Any]) -> str:
-    data = output.get("data")
-    kinds = data if isinstance(data, dict) else {}
-    return "\n".join(_text(part) for part in (output.get("text"), kinds.get("text/plain"), kinds.get("text/html")))
-
-
-def _text(value: object) -> str:
-    """Return text as notebooks hold it, in one piece or in lines."""
-    parts = value if isinstance(value, list) else [value]
-    return "".join(part for part in parts if isinstance(part, str))
-
-
-MAX_JSON = 64_000_000
-MAX_ARRAY = 64_000_000
-MAX_VALUES = 8_000_000
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises on bytes that are not the JSON they should be."""
+        shown: list[object] = []
+        for output in (output for cell in self.cells if not cell.metadata.locked for output in cell.outputs):
+            data = output.get("data")
+            forms = data if isinstance(data, dict) else {}
+            shown += [output.get("text"), forms.get("text/plain"), forms.get("text/html")]
+        return "\n".join(map(joined_text, shown))
 
 
 class Evidence:
-    """Read access to an evidence folder."""
+    """Read access to an evidence folder; `file` is what stands in its `evidence.json`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -157,7 +148,7 @@ class Evidence:
         """The executed notebook."""
         raw = read_beneath(self.folder, "notebook.ipynb", limit=MAX_JSON)
         try:
-            return Executed.of(json.loads(_bounded(raw)))
+            return msgspec.convert(json.loads(_bounded(raw)), Executed)
         except (ValueError, *UNREADABLE) as error:
             path = self.folder / "notebook.ipynb"
             raise EvidenceError(
@@ -182,3 +173,32 @@ def _bounded(raw: bytes) -> bytes:
     if json_values(raw) > MAX_VALUES:
         raise ValueError(f"it holds more than {MAX_VALUES} values")
     return raw
+
+
+class Findings(msgspec.Struct, frozen=True, kw_only=True):
+    """What every lesson's findings have: `faults` names what could not be drawn, for the instructor."""
+
+    faults: Annotated[tuple[str, ...], msgspec.Meta(max_length=16)] = ()
+
+
+AnyFindings = TypeVar("AnyFindings", bound=Findings)
+
+
+def read_findings(evidence: Path, kind: type[AnyFindings]) -> AnyFindings:
+    """Read an evidence folder's findings; raises `EvidenceError` where there are none, or not of this form."""
+    raw = read_beneath(evidence, FINDINGS_FILE, limit=MAX_FINDINGS)
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except UNREADABLE as error:
+        path = evidence / FINDINGS_FILE
+        raise EvidenceError(
+            say(pl=f"{path} nie zawiera wyników pomiaru: {error}.", en=f"{path} does not hold findings: {error}.")
+        ) from error
+
+
+def findings_or_none(evidence: Path, kind: type[AnyFindings]) -> AnyFindings:
+    """Read them; empty ones where there are none that can be read, as of what was graded before there were any."""
+    try:
+        return read_findings(evidence, kind)
+    except EvidenceError:
+        return kind()

@@ -71,7 +71,7 @@ class Probed(msgspec.Struct, frozen=True):
     failure: Failure | None = None
 
     @classmethod
-    def of(cls, cell: str, *records: Record) -> Self:
+    def from_records(cls, cell: str, *records: Record) -> Self:
         """Make one of records as they are to be kept."""
         return cls(cell, tuple(msgspec.Raw(msgspec.json.encode(record)) for record in records))
 

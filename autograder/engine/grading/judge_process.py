@@ -25,9 +25,8 @@ from typing import BinaryIO
 import msgspec
 
 from autograder.engine.errors import GraderError, SplotError
-from autograder.engine.evidence import Evidence
+from autograder.engine.evidence import FINDINGS_FILE, Evidence
 from autograder.engine.files import write_whole
-from autograder.engine.findings import FILE
 from autograder.engine.grading.task import JudgeLimits, Task, reason_of
 from autograder.engine.judging import judge
 from autograder.engine.lesson import find_lesson
@@ -118,7 +117,7 @@ def judged(task: Task, digest: str | None = None) -> Report:
     started = time.monotonic()
     evidence = task.folder / "evidence"
     with suppress(OSError):  # an earlier judge's findings
-        for path in (evidence / FILE, *evidence.glob(f".{FILE}-*")):
+        for path in (evidence / FINDINGS_FILE, *evidence.glob(f".{FINDINGS_FILE}-*")):
             path.unlink(missing_ok=True)
     rounds = _Rounds(task, digest, started + task.how.judge.seconds)
     while not isinstance(end := rounds.next(), Report):
@@ -152,7 +151,7 @@ class _Rounds:
             if isinstance(end, Report) and status:  # no findings but the fault: the report is whole without them
                 findings = find_lesson(self.task.assignment.lesson).findings(faults=(self._reason(status),))
                 with suppress(SplotError):
-                    write_whole(self.task.folder / "evidence" / FILE, msgspec.json.encode(findings))
+                    write_whole(self.task.folder / "evidence" / FINDINGS_FILE, msgspec.json.encode(findings))
             return end or _Broken(self._reason(status), watch.part, self._setback(status))
 
     def set_aside(self, end: _Broken) -> None:

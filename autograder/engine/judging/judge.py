@@ -18,9 +18,8 @@ import msgspec
 import pytest
 
 from autograder.engine.errors import EvidenceError, GraderError, SplotError
-from autograder.engine.evidence import Evidence, Probe
+from autograder.engine.evidence import FINDINGS_FILE, Evidence, Probe
 from autograder.engine.files import PRIVATE, write_whole
-from autograder.engine.findings import FILE
 from autograder.engine.lesson import Lesson, Measuring, find_lesson
 from autograder.engine.notebook import Assignment, Item
 from autograder.engine.outcomes import AbsentError, SettledError, UndecidedError
@@ -81,7 +80,7 @@ def judge(folder: Path, assignment: Assignment, lang: Lang = Lang.PL, watch: Wat
         session.watch.decided(report)
         if session.measured:
             with contextlib.suppress(SplotError):  # pages show less without them
-                write_whole(folder / FILE, msgspec.json.encode(lesson.look(session.measured)), PRIVATE)
+                write_whole(folder / FINDINGS_FILE, msgspec.json.encode(lesson.look(session.measured)), PRIVATE)
     return report
 
 

@@ -1,17 +1,24 @@
 """Fill one column of an LMS's file with grades: what is certain, and nothing over what a person decided."""
 
-from collections.abc import Iterator, Sequence
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from html import escape
 
-from autograder.engine.lms.grades import Bonus, Grade
-from autograder.engine.lms.matching import Matches, Roster, match
+from autograder.engine.errors import SplotError
+from autograder.engine.lms.grades import Bonus, StudentGrade
 from autograder.engine.lms.sheet import Place, Sheet, number
 
+OURS = "Splot: "
+"""How a comment of ours begins."""
 
-class Matter(StrEnum):
-    """What is to be said of a student or a row. The first five kept a grade out of the file."""
+
+class IssueKind(StrEnum):
+    """What is wrong with a student's grade or a row, the gravest first. The first five kept a grade out of the file."""
 
     UNMATCHED = "not in the file"
     DOUBLED = "fits several"
@@ -26,175 +33,250 @@ class Matter(StrEnum):
     ABSENT = "no submission"
 
 
-LOST = frozenset({Matter.UNMATCHED, Matter.DOUBLED, Matter.UNGRADED, Matter.OPEN, Matter.ABOVE})
+LOST = frozenset({IssueKind.UNMATCHED, IssueKind.DOUBLED, IssueKind.UNGRADED, IssueKind.OPEN, IssueKind.ABOVE})
 
 
 @dataclass(frozen=True)
-class Finding:
+class Issue:
     """One thing that an instructor should know of one student, row or file."""
 
-    matter: Matter
+    kind: IssueKind
     who: str
     detail: str = ""
 
 
-def lost(grade: Grade, rows: tuple[int, ...], roster: Roster, matches: Matches) -> Finding:
-    """Return why a grade has no row: none is like the student, or several are, or others claim it too."""
-    if not rows:
-        return Finding(Matter.UNMATCHED, grade.student, f"no {matches.by!r} of the file fits")
-    others = "" if len(rows) > 1 else ", which fits another submission too"
-    return Finding(Matter.DOUBLED, grade.student, ", ".join(map(roster.name, rows)) + others)
-
-
-def maximum(grades: Sequence[Grade], theirs: float | None) -> Iterator[Finding]:
-    """Say where the file counts in other points than ours."""
-    ours = max((grade.max_score for grade in grades), default=0.0)
-    if ours and theirs is not None and abs(theirs - ours) > 1e-6:
-        yield Finding(Matter.MAXIMUM, "the file", f"{theirs:g} points, ours {ours:g}; --scale converts")
-
-
-def unclaimed(roster: Roster, matches: Matches) -> Iterator[Finding]:
-    """Say which students of the file have no submission, and which rows do not have the header's columns."""
-    taken, sheet = matches.taken, roster.sheet
-    for row in roster.rows:
-        if not taken[row]:
-            yield Finding(Matter.ABSENT, roster.name(row))
-    for row, cells in enumerate(sheet.rows):
-        if len(cells) != len(sheet.rows[0]) and not sheet.blank(row):
-            yield Finding(Matter.MALFORMED, roster.name(row), f"{len(cells)} cells under {len(sheet.rows[0])} headers")
-
-
-OURS = "Splot: "
-
-
 @dataclass(frozen=True)
 class Rules:
-    """What an instructor decides: see `splot export --help`."""
+    """What an instructor decides of an export; `HELP` explains each."""
 
+    column: str | None = None
+    match: str | None = None
     bonus: Bonus = Bonus.CAP
     partial: bool = False
     keep: bool = False
     scale: bool = False
-    match: str | None = None
+    feedback: bool = False
+
+
+HELP = {
+    "column": "column to fill: in Canvas its title or number; in Moodle only if not Grade or Ocena",
+    "match": "header of the column that names students; by default the one that finds the most",
+    "bonus": "cap: up to full marks; add: above them too; separate: leave it out",
+    "partial": "also grades of which a part waits for a person",
+    "keep": "leave grades that the file already has",
+    "scale": "convert to the file's maximum",
+    "feedback": "Moodle: points by task as a comment, where there is none",
+}
+"""What each of the rules means, for `splot export` and `nbgrader export`."""
 
 
 @dataclass(frozen=True)
-class Column:
-    """The column that takes the grades.
+class GradeFile:
+    """A downloaded file: its students' rows, the columns that may name them, and the column that takes the grades.
 
-    Its number, the file's maximum where it says one and whether the LMS takes more than that, the column for comments
-    where they are wanted, and the texts that are never replaced.
+    Several columns may together be a name. `maximum` is the file's own, where it says one; `may_exceed` says whether the
+    LMS takes more. `comments` is the column for comments where they are wanted; texts in `fixed` are never replaced.
     """
 
-    number: int
+    sheet: Sheet
+    rows: Sequence[int]
+    names: Sequence[tuple[int, ...]]
+    column: int
     maximum: float | None
     may_exceed: bool = False
-    feedback: int | None = None
+    comments: int | None = None
     fixed: frozenset[str] = frozenset()
+
+    def title(self, columns: tuple[int, ...]) -> str:
+        """Return the header of a column, or of several."""
+        return " ".join(self.sheet.header[column] for column in columns)
+
+    def text(self, row: int, columns: tuple[int, ...]) -> str:
+        """Return what names a student in a row."""
+        return " ".join(self.sheet.text((row, column)) for column in columns)
+
+    def name(self, row: int) -> str:
+        """Return what a person knows a row by: its line and its first columns."""
+        names = (self.text(row, columns).strip() for columns in self.names[:2])
+        return f"row {row + 1} ({', '.join(name for name in names if name)})"
+
+    @cached_property
+    def writes_commas(self) -> bool:
+        """Whether decimal commas stand in its column or the next (Moodle's maximum stands there)."""
+        places = ((row, column) for row in self.sheet.whole_rows for column in (self.column, self.column + 1))
+        return any("," in text and number(text) is not None for text in map(self.sheet.text, places))
 
 
 @dataclass(frozen=True)
 class Filled:
-    """The filled file, by which column students were found, how many grades stand in it, and what is to be said."""
+    """The filled file, by which column students were found, how many grades stand in it, and what is wrong."""
 
     content: bytes
     by: str
     placed: int
-    findings: tuple[Finding, ...]
+    issues: tuple[Issue, ...]
 
     @property
     def complete(self) -> bool:
-        """Say whether every grade found its cell."""
-        return not any(finding.matter in LOST for finding in self.findings)
+        """Whether every grade found its cell."""
+        return not any(issue.kind in LOST for issue in self.issues)
 
     @property
-    def matters(self) -> tuple[Matter, ...]:
-        """The matters there is something to say of, the gravest first."""
-        return tuple(matter for matter in Matter if self.of(matter))
-
-    def of(self, matter: Matter) -> tuple[Finding, ...]:
-        """Return what is to be said of one matter."""
-        return tuple(finding for finding in self.findings if finding.matter is matter)
+    def by_kind(self) -> dict[IssueKind, list[Issue]]:
+        """The issues of each kind that there is, the gravest first."""
+        found = {kind: [issue for issue in self.issues if issue.kind is kind] for kind in IssueKind}
+        return {kind: issues for kind, issues in found.items() if issues}
 
 
-def fill(roster: Roster, column: Column, grades: Sequence[Grade], rules: Rules) -> Filled:
-    """Fill in what is certain; nothing of the file is dropped, and nobody is left unsaid."""
-    matches = match(roster, grades, rules.match)
-    pen = _Pen(roster.sheet, column, rules, _writes_commas(roster.sheet, column.number))
+def fill(file: GradeFile, grades: Sequence[StudentGrade], rules: Rules) -> Filled:
+    """Fill in what is certain; nothing of the file is dropped, and every student is placed or reported."""
+    by, matches = _match(file, grades, rules.match)
+    taken = Counter(row for rows in matches for row in rows)
     cells: dict[Place, str] = {}
-    findings: list[Finding] = []
+    issues: list[Issue] = []
     placed = 0
-    for grade, rows, row in zip(grades, matches.rows, matches.certain, strict=True):
-        findings += [Finding(Matter.IGNORED, grade.student, what) for what in grade.ignored]
-        hindrance = lost(grade, rows, roster, matches) if row is None else pen.hindrance(grade, row)
+    for grade, rows in zip(grades, matches, strict=True):
+        issues += [Issue(IssueKind.IGNORED, grade.student, what) for what in grade.ignored]
+        certain = len(rows) == 1 and taken[rows[0]] == 1
+        hindrance = _hindrance(file, rules, grade, rows[0]) if certain else _unplaced(file, grade, rows, by)
         if hindrance is not None:
-            findings.append(hindrance)
-        elif row is not None:
+            issues.append(hindrance)
+        else:
             placed += 1
-            cells |= pen.written(grade, row)
-            findings += pen.remarks(grade, row)
-    findings += [*(() if rules.scale else maximum(grades, column.maximum)), *unclaimed(roster, matches)]
-    return Filled(roster.sheet.filled(cells), matches.by, placed, tuple(findings))
+            changed, notes = _entered(file, rules, grade, rows[0])
+            cells |= changed
+            issues += notes
+    ours, theirs = max((grade.max_score for grade in grades), default=0.0), file.maximum
+    if not rules.scale and ours and theirs is not None and abs(theirs - ours) > 1e-6:
+        issues.append(Issue(IssueKind.MAXIMUM, "the file", f"{theirs:g} points, ours {ours:g}; --scale converts"))
+    issues += [Issue(IssueKind.ABSENT, file.name(row)) for row in file.rows if not taken[row]]
+    width = len(file.sheet.rows[0])
+    for row, fields in enumerate(file.sheet.rows):
+        if len(fields) != width and not file.sheet.blank(row):
+            issues.append(Issue(IssueKind.MALFORMED, file.name(row), f"{len(fields)} cells under {width} headers"))
+    return Filled(file.sheet.filled(cells), by, placed, tuple(issues))
 
 
-@dataclass(frozen=True)
-class _Pen:
-    """Writes one grade into one row, as the rules say and as the file itself writes."""
-
-    sheet: Sheet
-    column: Column
-    rules: Rules
-    comma: bool
-
-    def hindrance(self, grade: Grade, row: int) -> Finding | None:
-        """Return what speaks against writing this grade."""
-        value, old, most = self._value(grade), self._old(row), self.column.maximum
-        if value is None:
-            return Finding(Matter.UNGRADED, grade.student, grade.reason)
-        if grade.open and not self.rules.partial:
-            return Finding(Matter.OPEN, grade.student, ", ".join(grade.open))
-        if most is not None and value > most and not self.column.may_exceed:
-            return Finding(Matter.ABOVE, grade.student, f"{value:g} of {most:g}")
-        if old in self.column.fixed or (self.rules.keep and old and number(old) != value):
-            return Finding(Matter.KEPT, grade.student, f"{old} instead of {value:g}")
-        return None
-
-    def written(self, grade: Grade, row: int) -> dict[Place, str]:
-        """Return the cells that change: an equal grade stays as it is written."""
-        value, feedback = self._value(grade), self.column.feedback
-        cells: dict[Place, str] = {}
-        if value is not None and number(self._old(row)) != value:
-            text = f"{value:.2f}".rstrip("0").rstrip(".")
-            cells[row, self.column.number] = text.replace(".", ",") if self.comma else text
-        if feedback is not None and grade.comment and self._ours(row):
-            cells[row, feedback] = OURS + escape(grade.comment, quote=False)
-        return cells
-
-    def remarks(self, grade: Grade, row: int) -> Iterator[Finding]:
-        """Say which grade took another's place, and whose comment stayed."""
-        value, old = self._value(grade), self._old(row)
-        if old and number(old) != value:
-            yield Finding(Matter.CHANGED, grade.student, f"{old} → {value:g}")
-        if self.column.feedback is not None and not self._ours(row):
-            yield Finding(Matter.KEPT, grade.student, "the comment that stands there")
-
-    def _value(self, grade: Grade) -> float | None:
-        """Return the grade in the file's points, with two decimals."""
-        total, most = grade.total(self.rules.bonus), self.column.maximum
-        if total is not None and self.rules.scale and most is not None and grade.max_score:
-            total *= most / grade.max_score
-        return None if total is None else round(total, 2)
-
-    def _old(self, row: int) -> str:
-        return self.sheet.text((row, self.column.number)).strip()
-
-    def _ours(self, row: int) -> bool:
-        """Say whether the comment is missing or of an earlier export: a person's is never replaced."""
-        old = self.sheet.text((row, self.column.feedback or 0)).strip()
-        return not old or old.startswith(OURS.strip())
+def _unplaced(file: GradeFile, grade: StudentGrade, rows: Sequence[int], by: str) -> Issue:
+    """Return why a grade has no row: none is like the student, or several are, or others claim it too."""
+    if not rows:
+        return Issue(IssueKind.UNMATCHED, grade.student, f"no {by!r} of the file fits")
+    others = "" if len(rows) > 1 else ", which fits another submission too"
+    return Issue(IssueKind.DOUBLED, grade.student, ", ".join(map(file.name, rows)) + others)
 
 
-def _writes_commas(sheet: Sheet, column: int) -> bool:
-    """Say whether the file itself writes decimal commas, in this column or the next (Moodle's maximum stands there)."""
-    texts = [sheet.text((row, place)) for row in range(1, len(sheet.rows)) for place in (column, column + 1)]
-    return any("," in text and number(text) is not None for text in texts)
+def _hindrance(file: GradeFile, rules: Rules, grade: StudentGrade, row: int) -> Issue | None:
+    """Return what speaks against writing a grade into its row."""
+    value, old, most = _value(file, rules, grade), file.text(row, (file.column,)).strip(), file.maximum
+    if value is None:
+        return Issue(IssueKind.UNGRADED, grade.student, grade.reason)
+    if grade.open and not rules.partial:
+        return Issue(IssueKind.OPEN, grade.student, ", ".join(grade.open))
+    if most is not None and value > most and not file.may_exceed:
+        return Issue(IssueKind.ABOVE, grade.student, f"{value:g} of {most:g}")
+    if old in file.fixed or (rules.keep and old and number(old) != value):
+        return Issue(IssueKind.KEPT, grade.student, f"{old} instead of {value:g}")
+    return None
+
+
+def _entered(file: GradeFile, rules: Rules, grade: StudentGrade, row: int) -> tuple[dict[Place, str], list[Issue]]:
+    """Return the cells that a grade changes: an equal one stays as it is written, and so does a person's comment."""
+    value, old = _value(file, rules, grade), file.text(row, (file.column,)).strip()
+    cells: dict[Place, str] = {}
+    issues = []
+    if value is not None and number(old) != value:
+        text = f"{value:.2f}".rstrip("0").rstrip(".")
+        cells[row, file.column] = text.replace(".", ",") if file.writes_commas else text
+        issues += [Issue(IssueKind.CHANGED, grade.student, f"{old} → {value:g}")] if old else []
+    if file.comments is not None:
+        comment = file.text(row, (file.comments,)).strip()
+        if comment and not comment.startswith(OURS.strip()):
+            issues.append(Issue(IssueKind.KEPT, grade.student, "the comment that stands there"))
+        elif grade.comment:
+            cells[row, file.comments] = OURS + escape(grade.comment, quote=False)
+    return cells, issues
+
+
+def _value(file: GradeFile, rules: Rules, grade: StudentGrade) -> float | None:
+    """Return a grade in the file's points, with two decimals."""
+    total = grade.total(rules.bonus)
+    if total is not None and rules.scale and file.maximum is not None and grade.max_score:
+        total *= file.maximum / grade.max_score
+    return None if total is None else round(total, 2)
+
+
+MatchKey = Callable[[str], str]
+"""Makes of a text the key by which it is compared; an empty key matches nothing."""
+
+
+def _match(file: GradeFile, grades: Sequence[StudentGrade], by: str | None) -> tuple[str, list[tuple[int, ...]]]:
+    """Find each grade's rows by the column headed `by`, or else by the one column that settles the most students.
+
+    Returns that column's header and the rows, in the grades' order: one is right, none or several are not.
+    """
+    if by is None:
+        found = [(file.title(columns), _rows_by(file, grades, columns, KEYS)) for columns in file.names]
+        return max(found, key=lambda match: _settled(match[1]))
+    for columns in file.names:
+        if _exact(file.title(columns)) == _exact(by):
+            return file.title(columns), _rows_by(file, grades, columns, (*KEYS, (_participant, _exact)))
+    titles = ", ".join(map(file.title, file.names))
+    raise SplotError(f"The file has no column {by!r} to match by; it has {titles}.")
+
+
+def _settled(matches: list[tuple[int, ...]]) -> tuple[int, int]:
+    """Return how many grades have a row of their own, and how many rows are claimed at all."""
+    taken = Counter(row for rows in matches for row in rows)
+    return sum(len(rows) == 1 and taken[rows[0]] == 1 for rows in matches), taken.total()
+
+
+def _rows_by(
+    file: GradeFile, grades: Sequence[StudentGrade], columns: tuple[int, ...], keys: Sequence[tuple[MatchKey, MatchKey]]
+) -> list[tuple[int, ...]]:
+    """Return for each grade the rows that one of its names is like, in the strictest sense in which any is."""
+    indices: list[tuple[dict[str, tuple[int, ...]], MatchKey]] = []
+    for of_row, of_student in keys:
+        index: dict[str, tuple[int, ...]] = {}
+        for row in file.rows:
+            key = of_row(file.text(row, columns))
+            index[key] = (*index.get(key, ()), row)
+        indices.append((index, of_student))
+    found = []
+    for grade in grades:
+        names = (grade.student, *grade.aliases)
+        keyed = ((index, of_student(name)) for name in names for index, of_student in indices)
+        found.append(next((index[key] for index, key in keyed if key and key in index), ()))
+    return found
+
+
+def _exact(text: str) -> str:
+    """Return a text without case, needless spaces and the two ways Unicode writes an ó."""
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
+def _mailbox(text: str) -> str:
+    """Return what stands before the @ of an e-mail address."""
+    return _exact(text.partition("@")[0]) if text.count("@") == 1 else ""
+
+
+def _words(text: str) -> str:
+    """Return the words of a name in any order: „Nowak, Anna” is anna_nowak and Anna Nowak."""
+    words = re.findall(r"[^\W_]+", _exact(text))
+    return " ".join(sorted(words)) if len(words) > 1 and "@" not in text else ""
+
+
+def _participant(text: str) -> str:
+    """Return the number in Moodle's Identifier, „Participant 123” or „Uczestnik 123”."""
+    found = re.fullmatch(r"[^\W\d_]+ ?(\d+)", text.strip())
+    return found[1] if found else ""
+
+
+def _downloaded(text: str) -> str:
+    """Return it from a folder of Moodle's „Download all submissions”: „Anna Nowak_123_assignsubmission_file”."""
+    found = re.search(r"_(\d+)_assignsubmission_", text)
+    return found[1] if found else ""
+
+
+# The keys of a row's text and of a student's name, the strictest first. A bare number is like a participant's only where
+# that column was asked for: other numbers resemble it.
+KEYS = ((_exact, _exact), (_mailbox, _exact), (_words, _words), (_participant, _downloaded))

@@ -6,22 +6,19 @@ instructor's file then differs from the LMS's own in every line.
 
 import math
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Self
 
 from autograder.engine.errors import SplotError
 
-BOM = b"\xef\xbb\xbf"
 DELIMITERS = ",;\t"
 
 Place = tuple[int, int]
 """Row and column of a cell, from 0; row 0 is the header."""
-
-
-class SheetError(SplotError):
-    """The file is not a CSV file as an LMS writes it."""
 
 
 @dataclass(frozen=True)
@@ -35,23 +32,27 @@ class Sheet:
 
     @classmethod
     def parse(cls, raw: bytes, name: str) -> Self:
-        """Read a CSV file in UTF-8, separated by commas, semicolons or tabs; raises `SheetError` naming the file."""
+        """Read a CSV file in UTF-8, separated by commas, semicolons or tabs; raises `SplotError` naming the file."""
         try:
-            text = raw.removeprefix(BOM).decode()
+            text = raw.removeprefix(BOM_UTF8).decode()
         except UnicodeDecodeError as error:
-            raise SheetError(
-                f"{name} is not UTF-8; download it again, and do not save it in a spreadsheet program."
-            ) from error
+            advice = "download it again, and do not save it in a spreadsheet program"
+            raise SplotError(f"{name} is not UTF-8; {advice}.") from error
         if not text.strip():
-            raise SheetError(f"{name} is empty; download it again.")
-        delimiter = max(DELIMITERS, key=lambda mark: len(_split(text, mark)[0][0]))
+            raise SplotError(f"{name} is empty; download it again.")
+        delimiter = max(DELIMITERS, key=lambda each: len(_split(text, each)[0][0]))
         rows, ends = _split(text, delimiter)
-        return cls(rows, ends, delimiter, raw.startswith(BOM))
+        return cls(rows, ends, delimiter, raw.startswith(BOM_UTF8))
 
     @property
     def header(self) -> tuple[str, ...]:
         """The texts of the first row."""
         return tuple(self.text((0, column)).strip() for column in range(len(self.rows[0])))
+
+    @property
+    def whole_rows(self) -> list[int]:
+        """The rows below the header that have a cell for each of its columns."""
+        return [row for row, fields in enumerate(self.rows) if row and len(fields) == len(self.rows[0])]
 
     def text(self, place: Place) -> str:
         """Return what a cell says, without its quotes; nothing where the row is too short."""
@@ -63,21 +64,26 @@ class Sheet:
         return raw if quoted is None else quoted[1].replace('""', '"') + raw[quoted.end() :]
 
     def blank(self, row: int) -> bool:
-        """Say whether nothing stands in a row."""
+        """Whether nothing stands in a row."""
         return not any(self.text((row, column)).strip() for column in range(len(self.rows[row])))
 
     def filled(self, cells: Mapping[Place, str]) -> bytes:
         """Return the file with these cells filled in and everything else as it was, byte for byte."""
         rows = [list(row) for row in self.rows]
         for (row, column), text in cells.items():
-            rows[row][column] = self._field(text, quoted=rows[row][column].startswith('"'))
+            # In quotes where the text needs them, or where what stood there had them.
+            quoted = rows[row][column].startswith('"') or any(each in text for each in f'{self.delimiter}"\r\n')
+            rows[row][column] = '"{}"'.format(text.replace('"', '""')) if quoted else text
         lines = (self.delimiter.join(row) + end for row, end in zip(rows, self.ends, strict=True))
-        return BOM * self.bom + "".join(lines).encode()
+        return BOM_UTF8 * self.bom + "".join(lines).encode()
 
-    def _field(self, text: str, *, quoted: bool) -> str:
-        """Return a text as a field, in quotes where it needs them or where its predecessor had them."""
-        quoted = quoted or any(mark in text for mark in f'{self.delimiter}"\r\n')
-        return '"{}"'.format(text.replace('"', '""')) if quoted else text
+
+def read_file(path: Path) -> bytes:
+    """Return an instructor's file; raises `SplotError` where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SplotError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def number(text: str) -> float | None:

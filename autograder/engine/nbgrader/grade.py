@@ -12,22 +12,114 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 from autograder.engine.errors import GraderError
 from autograder.engine.evidence import Evidence
-from autograder.engine.findings import Findings, findings_or_none
-from autograder.engine.grading import Grading, folder_of, grade, regrade
+from autograder.engine.grading import folder_of, grade, regrade
 from autograder.engine.lesson import Lesson, find_lesson
 from autograder.engine.nbgrader.settings import Splot
 from autograder.engine.notebook import Assignment, load_assignment, read_ipynb, refuse_overlap, student_of
-from autograder.engine.pages import figures, points
+from autograder.engine.pages import by_message, figures, findings_of
 from autograder.engine.report import CellReport, Kind, Outcome, Profile, Report, Status
-from autograder.engine.sandbox import SandboxKind
-from autograder.engine.text import printable, say, speaking
+from autograder.engine.text import points, printable, say, speaking
 
-MARKS = {True: "✓", False: "✗", None: "?"}
+SYMBOLS = {True: "✓", False: "✗", None: "?"}
 COLUMNS = 72  # formgrader does not wrap what a cell printed
 INDENT = " " * 4
+SAFE = ("text/plain", "image/png", "image/jpeg")
+BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
-def graded_outputs(cell: CellReport, profile: Profile) -> list[NotebookNode]:
+class Grade(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
+    """Collects and judges a submission, and puts into each graded cell what the student should read and the score.
+
+    `nbgrader autograde --no-execute` judges the stored evidence again. The outputs of a submitted notebook count for
+    nothing either way.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Grade; raises `GraderError` where there are no points to give, so that nbgrader gives none."""
+        converter = self.parent.parent
+        settings = Splot.from_converter(converter)
+        student, name = resources["nbgrader"]["student"], resources["nbgrader"]["assignment"]
+        assignment = load_assignment(name, settings.root)
+        # The path of the submission itself: the same file gives the same probes, whoever grades it.
+        submitted = converter.coursedir.format_path(converter.coursedir.submitted_directory, student, name)
+        path = Path(submitted, f"{resources['nbgrader']['notebook']}.ipynb")
+        if student_of(path, name) != student:
+            raise GraderError(f"{path} is not below <student>/{name}/; keep nbgrader's directory_structure.")
+        report = _report(path, assignment, settings, run=self.config.Execute.get("enabled", True))
+        if report.status is Outcome.UNGRADED:
+            raise GraderError(f"{student} has no grade: {report.reason}")
+        self.log.info("%s: %s of %s points, bonus %s", report.student, report.score, report.max_score, report.bonus)
+        evidence = Evidence(folder_of(settings.grading().out, report.student, assignment) / "evidence")
+        with speaking(settings.language):
+            fill_notebook(nb, report, evidence, assignment)
+        resources["splot"] = report
+        return nb, resources
+
+
+def _report(path: Path, assignment: Assignment, settings: Splot, *, run: bool) -> Report:
+    how = settings.grading()
+    folder = folder_of(how.out, student_of(path, assignment.name), assignment)
+    refuse_overlap({path: folder}, assignment.name, how.out, of_class=True)
+    if run:
+        return grade(path, assignment, how)
+    if Evidence(folder / "evidence").file.digest != read_ipynb(path).digest:
+        raise GraderError(f"The evidence in {folder} is not of {path}; autograde it without --no-execute.")
+    return regrade(folder, assignment, how.lang)
+
+
+def fill_notebook(notebook: NotebookNode, report: Report, evidence: Evidence, assignment: Assignment) -> None:
+    """Give each cell its outputs, and a person what is needed to mark written answers, and what is worth a look."""
+    executed = {f"cell-{index}": cell for index, cell in enumerate(evidence.notebook.cells)}
+    cells = {cell.id: cell for cell in report.cells}
+    lesson = find_lesson(assignment.lesson)
+    schemes = {item.grade_id: item.scheme for item in assignment.items}
+    findings = findings_of(report, evidence.folder.parent, lesson.findings)
+    filled = flagged(report, lesson)
+    for node in notebook.cells:
+        meta = node.metadata.get("nbgrader", {})
+        cell = cells.get(meta.get("grade_id", ""))
+        if cell is not None and cell.kind is Kind.MANUAL:
+            filled.append(_scheme(cell, [schemes.get(cell.id, ""), *lesson.beside(cell, report, findings)]))
+        if cell is not None and cell.kind is Kind.AUTO and meta["points"] != cell.points:
+            raise GraderError(
+                f"{cell.id} is worth {meta['points']:g} points in the gradebook and {cell.points:g} in source/; "
+                f"run `nbgrader generate_assignment {report.assignment} --force`."
+            )
+        if node.cell_type == "code":
+            ran = executed[node.id].outputs if node.id in executed else []
+            node.outputs = safe_outputs(ran) if cell is None else _graded_outputs(cell, report.profile)
+        filled.append(node)
+    notebook.cells = filled
+
+
+def flagged(report: Report, lesson: Lesson) -> list[NotebookNode]:
+    """Return the cell that stands first of all where there is something to look at: what was seen, and what it may mean."""
+    if not report.flags:
+        return []
+    head = say(
+        pl="#### Do obejrzenia *(tylko dla osoby prowadzącej; nie zmienia punktów i nie jest dowodem)*",
+        en="#### Worth a look *(for the instructor only; it changes no points and proves nothing)*",
+    )
+    meanings = lesson.flag_meaning
+    lines = [f"- `{f.code}` {', '.join(f.cells)}: {figures(f)}. {meanings(f.code)}" for f in report.flags]
+    markdown = new_markdown_cell("\n".join([head, "", *lines]))
+    markdown.id = "splot-flags"
+    return [markdown]
+
+
+def _scheme(cell: CellReport, parts: list[str]) -> NotebookNode:
+    """Return the cell that stands before a written answer: its marking scheme, and what was measured."""
+    for_whom = say(
+        pl="tylko dla osoby prowadzącej; nie trafia do studentów", en="for the instructor only; no student sees this"
+    )
+    head = f"#### {cell.title}: 0–{points(cell.points)} *({for_whom})*"
+    # The last part keeps formgrader from putting the answer right below.
+    markdown = new_markdown_cell("\n\n".join(filter(None, [head, *parts, "&nbsp;"])))
+    markdown.id = f"{cell.id}-scheme"[:64]
+    return markdown  # type: ignore[no-any-return]
+
+
+def _graded_outputs(cell: CellReport, profile: Profile) -> list[NotebookNode]:
     """Return a cell's outputs, as graded on this profile: a result that is a number is, to nbgrader, the score.
 
     A bonus goes elsewhere, and what is undecided has none: both say 0 here, and `AmendGrades` puts that right.
@@ -41,50 +133,34 @@ def graded_outputs(cell: CellReport, profile: Profile) -> list[NotebookNode]:
 
 def told(cell: CellReport, profile: Profile) -> str:
     """Say what the checks of a cell found; a message that several share stands below all of them."""
-    by_message: dict[tuple[bool | None, str], list[str]] = {}
-    for check in cell.checks:
-        by_message.setdefault((check.passed, "" if check.passed else check.message), []).append(check.name)
-    lines = [*_headline(cell), *_reason(cell, profile)]
-    for (passed, message), names in by_message.items():
-        lines += _block(MARKS[passed], names, message)
+    bonus = say(pl=" (punkty dodatkowe)", en=" extra credit") if cell.kind is Kind.BONUS else ""
+    open_ = say(pl=", oceni osoba prowadząca", en=", for a person to grade") if cell.score is None else ""
+    lines = _wrapped(f"{cell.title}: {points(cell.score)} / {points(cell.points)}{bonus}{open_}")
+    if cell.status is Status.UNDECIDED:
+        lines += _wrapped(_reason(profile))
+    for message, checks in by_message(cell.checks).items():
+        for check in checks:
+            lines += _wrapped(f"{SYMBOLS[check.passed]} {check.name}")
+        for paragraph in message.splitlines():
+            lines += _wrapped(printable(paragraph), INDENT)
     return "\n".join(lines) + "\n"
 
 
-def _headline(cell: CellReport) -> list[str]:
-    worth = f"{points(cell.score)} / {points(cell.points)}"
-    bonus = say(pl=" (punkty dodatkowe)", en=" extra credit") if cell.kind is Kind.BONUS else ""
-    open_ = say(pl=", oceni osoba prowadząca", en=", for a person to grade") if cell.score is None else ""
-    return _wrapped(f"{cell.title}: {worth}{bonus}{open_}")
-
-
-def _reason(cell: CellReport, profile: Profile) -> list[str]:
-    """Say why a cell waits for a person; nothing where it does not, and of a written answer nobody need be told."""
-    if cell.status is not Status.UNDECIDED:
-        return []
+def _reason(profile: Profile) -> str:
+    """Say why a cell waits for a person; of a written answer nobody need be told."""
     if profile is Profile.QUICK:
-        said = say(
+        return say(
             pl="Powód: profil quick to tylko część danych i nie rozstrzyga tego, co oznaczono „?”; profil full może.",
             en="Why: the quick profile, on part of the data, does not settle what is marked “?”; full may.",
         )
-    else:
-        said = say(
-            pl="Powód: tego, co oznaczono „?”, nie dało się rzetelnie zmierzyć.",
-            en="Why: what is marked “?” could not be measured fairly.",
-        )
-    return _wrapped(said)
-
-
-def _block(mark: str, names: list[str], message: str) -> list[str]:
-    found = [line for paragraph in message.splitlines() for line in _wrapped(printable(paragraph), INDENT)]
-    return [*(line for name in names for line in _wrapped(f"{mark} {name}")), *found]
+    return say(
+        pl="Powód: tego, co oznaczono „?”, nie dało się rzetelnie zmierzyć.",
+        en="Why: what is marked “?” could not be measured fairly.",
+    )
 
 
 def _wrapped(text: str, first: str = "") -> list[str]:
     return wrap(text, COLUMNS, initial_indent=first, subsequent_indent=INDENT, break_on_hyphens=False) or [""]
-
-
-SAFE = ("text/plain", "image/png", "image/jpeg")
-BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
 def safe_outputs(outputs: object) -> list[NotebookNode]:
@@ -103,124 +179,14 @@ def _safe(output: dict[str, object]) -> Iterator[NotebookNode]:
         lines = output.get("traceback")
         traceback = [_text(line) for line in lines] if isinstance(lines, list) else []
         yield new_output("error", ename=name, evalue=value, traceback=traceback)
-    elif kind in {"display_data", "execute_result"} and (data := _data(output.get("data"))):
-        yield new_output("display_data", data=data)
-
-
-def _data(data: object) -> dict[str, str]:
-    kinds = data if isinstance(data, dict) else {}
-    found = {kind: _text(kinds[kind]) for kind in SAFE if kind in kinds}
-    return {kind: text for kind, text in found.items() if kind == "text/plain" or BASE64.fullmatch(text)}
+    elif kind in {"display_data", "execute_result"} and isinstance(found := output.get("data"), dict):
+        texts = {kind: _text(found[kind]) for kind in SAFE if kind in found}
+        data = {kind: text for kind, text in texts.items() if kind == "text/plain" or BASE64.fullmatch(text)}
+        if data:
+            yield new_output("display_data", data=data)
 
 
 def _text(value: object) -> str:
     """Return text as notebooks hold it, in one piece or in lines."""
     parts = value if isinstance(value, list) else [value]
     return "".join(part for part in parts if isinstance(part, str))
-
-
-class Grade(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
-    """Collects and judges a submission, and puts into each graded cell what the student should read and the score.
-
-    `nbgrader autograde --no-execute` judges the stored evidence again. The outputs of a submitted notebook count for
-    nothing either way.
-    """
-
-    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Grade; raises `GraderError` where there are no points to give, so that nbgrader gives none."""
-        converter = self.parent.parent
-        settings = Splot.of(converter)
-        ours = resources["nbgrader"]
-        assignment = load_assignment(ours["assignment"], settings.root)
-        path = _submitted(converter.coursedir, ours)
-        run = self.config.Execute.get("enabled", True)
-        report = _report(path, assignment, settings, run=run)
-        if report.status is Outcome.UNGRADED:
-            raise GraderError(f"{ours['student']} has no grade: {report.reason}")
-        self.log.info("%s: %s of %s points, bonus %s", report.student, report.score, report.max_score, report.bonus)
-        evidence = Evidence(folder_of(settings.out, report.student, assignment) / "evidence")
-        with speaking(settings.speech):
-            _fill(nb, report, evidence, find_lesson(assignment.lesson))
-        resources["splot"] = report
-        return nb, resources
-
-
-def how(settings: Splot) -> Grading:
-    """Return the settings as `splot grade` takes them."""
-    return Grading(
-        out=settings.out,
-        profile=Profile(settings.profile),
-        lang=settings.speech,
-        sandbox=SandboxKind(settings.sandbox),
-        time_limit=settings.time_limit,
-        group=settings.group,
-    )
-
-
-def _submitted(coursedir: Any, ours: dict[str, str]) -> Path:
-    """Return the path of the submission itself: the same file gives the same probes, whoever grades it."""
-    folder = coursedir.format_path(coursedir.submitted_directory, ours["student"], ours["assignment"])
-    path = Path(folder, f"{ours['notebook']}.ipynb")
-    if student_of(path, ours["assignment"]) != ours["student"]:
-        raise GraderError(f"{path} is not below <student>/{ours['assignment']}/; keep nbgrader's directory_structure.")
-    return path
-
-
-def _report(path: Path, assignment: Assignment, settings: Splot, *, run: bool) -> Report:
-    folder = folder_of(settings.out, student_of(path, assignment.name), assignment)
-    refuse_overlap({path: folder}, assignment.name, settings.out, of_class=True)
-    if run:
-        return grade(path, assignment, how(settings))
-    if Evidence(folder / "evidence").file.digest != read_ipynb(path).digest:
-        raise GraderError(f"The evidence in {folder} is not of {path}; autograde it without --no-execute.")
-    return regrade(folder, assignment, settings.speech)
-
-
-def _fill(notebook: NotebookNode, report: Report, evidence: Evidence, lesson: Lesson) -> None:
-    """Give each cell its outputs, and a person what is needed to mark written answers, and what is worth a look."""
-    executed = {f"cell-{index}": cell for index, cell in enumerate(evidence.notebook.cells)}
-    cells = {cell.id: cell for cell in report.cells}
-    findings = findings_or_none(evidence.folder, lesson.findings)
-    filled = []
-    for node in notebook.cells:
-        meta = node.metadata.get("nbgrader", {})
-        cell = cells.get(meta.get("grade_id", ""))
-        if cell is not None and cell.kind is Kind.MANUAL:
-            filled.append(_beside(cell, report, findings, lesson))
-        if cell is not None and cell.kind is Kind.AUTO and meta["points"] != cell.points:
-            raise GraderError(
-                f"{cell.id} is worth {meta['points']:g} points in the gradebook and {cell.points:g} in source/; "
-                f"run `nbgrader generate_assignment {report.assignment} --force`."
-            )
-        if node.cell_type == "code":
-            ran = executed[node.id].outputs if node.id in executed else []
-            node.outputs = graded_outputs(cell, report.profile) if cell is not None else safe_outputs(ran)
-        filled.append(node)
-    notebook.cells = [*flagged(report, lesson), *filled]
-
-
-def _beside(cell: CellReport, report: Report, findings: Findings, lesson: Lesson) -> NotebookNode:
-    """Return the cell that stands before a written answer: what the lesson has to say to whoever marks it."""
-    for_whom = say(
-        pl="tylko dla osoby prowadzącej; nie trafia do studentów", en="for the instructor only; no student sees this"
-    )
-    parts = [f"#### {cell.title}: 0–{points(cell.points)} *({for_whom})*", *lesson.beside(cell, report, findings)]
-    parts.append("&nbsp;")  # formgrader puts the answer right below
-    markdown = new_markdown_cell("\n\n".join(filter(None, parts)))
-    markdown.id = f"{cell.id}-scheme"[:64]
-    return markdown  # type: ignore[no-any-return]
-
-
-def flagged(report: Report, lesson: Lesson) -> list[NotebookNode]:
-    """Return the cell that stands first of all where there is something to look at: what was seen, and what it may mean."""
-    if not report.flags:
-        return []
-    head = say(
-        pl="#### Do obejrzenia *(tylko dla osoby prowadzącej; nie zmienia punktów i nie jest dowodem)*",
-        en="#### Worth a look *(for the instructor only; it changes no points and proves nothing)*",
-    )
-    meanings = lesson.flag_meaning
-    lines = [f"- `{f.code}` {', '.join(f.cells)}: {figures(f)}. {meanings(f.code)}" for f in report.flags]
-    markdown = new_markdown_cell("\n".join([head, "", *lines]))
-    markdown.id = "splot-flags"
-    return [markdown]

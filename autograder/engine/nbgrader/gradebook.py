@@ -1,30 +1,48 @@
-"""What nbgrader's `SaveAutoGrades` cannot say: a bonus above the maximum, and that a test is for a person to decide."""
+"""nbgrader's gradebook, written and read: bonus and undecided cells into it, feedback pages and LMS files out of it.
 
-from typing import Any
+nbgrader export --exporter=autograder.engine.nbgrader.gradebook.MoodleExport --MoodleExport.downloaded=FILE --to=FILLED
+nbgrader export --exporter=autograder.engine.nbgrader.gradebook.CanvasExport --CanvasExport.downloaded=FILE \
+    --CanvasExport.column=TITLE
+"""
 
+from pathlib import Path
+from typing import Any, ClassVar
+
+from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
+from nbgrader.plugins import ExportPlugin
 from nbgrader.preprocessors import NbGraderPreprocessor
 from sqlalchemy import Column, Float, MetaData, String, Table, delete, insert, select
+from traitlets import Bool, Enum, Unicode
 
+from autograder.engine.errors import SplotError
+from autograder.engine.lms import HELP, Bonus, Rules, StudentGrade, System, fill_file
 from autograder.engine.nbgrader.settings import Splot
+from autograder.engine.notebook import Assignment, Item, load_assignment
+from autograder.engine.pages import Mark, read_result, write_feedback
 from autograder.engine.report import CellReport, Kind
+from autograder.engine.text import points, say, speaking
 
 TABLES = MetaData()
 # What of a grade's extra credit is ours; the rest is the instructor's, and survives a regrade.
 GIVEN = Table(
     "splot_bonus", TABLES, Column("grade_id", String(32), primary_key=True), Column("points", Float, nullable=False)
 )
+SAME = 1e-6  # points
 
 
 class AmendGrades(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
-    """Puts a bonus into `extra_credit`, and takes back the score of a cell that is undecided."""
+    """Puts a bonus into `extra_credit`, and takes back the score of a cell that is undecided.
+
+    nbgrader's `SaveAutoGrades`, just before it, knows neither.
+    """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Amend what `SaveAutoGrades`, just before, wrote for this submission."""
+        """Amend what is written of this submission."""
         ours = resources["nbgrader"]
         cells: tuple[CellReport, ...] = resources["splot"].cells
-        bonus = capped(cells, Splot.of(self.parent.parent).max_bonus)
+        bonus = capped(cells, Splot.from_converter(self.parent.parent).max_bonus)
         with Gradebook(ours["db_url"]) as gradebook:
             TABLES.create_all(gradebook.engine)
             for cell in cells:
@@ -48,10 +66,161 @@ def capped(cells: tuple[CellReport, ...], most: float | None) -> dict[str, float
     return bonus
 
 
-def _give(session: Any, grade: Any, points: float) -> None:
+def _give(session: Any, grade: Any, bonus: float) -> None:
     """Replace what was given before, in one transaction with the note of how much that was."""
     before = session.scalar(select(GIVEN.c.points).where(GIVEN.c.grade_id == grade.id)) or 0.0
     theirs = (grade.extra_credit or 0.0) - before
-    grade.extra_credit = round(theirs + points, 4) or None
+    grade.extra_credit = round(theirs + bonus, 4) or None
     session.execute(delete(GIVEN).where(GIVEN.c.grade_id == grade.id))
-    session.execute(insert(GIVEN).values(grade_id=grade.id, points=points))
+    session.execute(insert(GIVEN).values(grade_id=grade.id, points=bonus))
+
+
+class FeedbackExporter(Exporter):
+    """Gives our feedback page for nbgrader's, with what the gradebook holds: points, comments, a late penalty.
+
+    Of the autograded notebook, where marking schemes stand, nothing is read. For `c.GenerateFeedback.exporter_class`.
+    """
+
+    file_extension = ".html"
+
+    def from_filename(
+        self,
+        filename: str,  # noqa: ARG002 - the autograded notebook
+        resources: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> tuple[Any, dict[str, Any]]:
+        """Return the page of the submission behind an autograded notebook; raises `SplotError` where it has no report."""
+        resources = self._init_resources(resources or {})  # type: ignore[no-untyped-call]
+        ours = resources["nbgrader"]
+        settings = Splot.from_converter(self.parent)
+        assignment = load_assignment(ours["assignment"], settings.root)
+        folder = settings.grading().out / ours["student"] / assignment.name
+        cells = read_result(folder).cells
+        with Gradebook(ours["db_url"]) as gradebook, speaking(settings.language):
+            notebook = gradebook.find_submission_notebook(ours["notebook"], ours["assignment"], ours["student"])
+            marks = _marks_of(notebook, cells, assignment)
+            penalty = notebook.late_submission_penalty or 0.0
+        page = write_feedback(folder, assignment, settings.language, marks, penalty=penalty)
+        return page.read_text("utf-8"), resources
+
+
+def _marks_of(notebook: Any, cells: tuple[CellReport, ...], assignment: Assignment) -> dict[str, Mark]:
+    """Return what the gradebook says of a submission's cells beyond the report: other points, and comments."""
+    grades = {grade.name: grade for grade in notebook.grades}
+    comments = {comment.name: comment for comment in notebook.comments}
+    commented = _commented_at(assignment)
+    marks = {}
+    for cell in cells:
+        grade = grades[cell.id]
+        found = [_comment(cell, comments[name]) for name in commented.get(cell.id, ()) if name in comments]
+        comment = "\n".join(found).strip()
+        extra = grade.extra_credit if cell.kind is Kind.BONUS else None
+        decided = not (grade.manual_score is None and grade.auto_score is None and extra is None)
+        differs = decided and (cell.score is None or abs(grade.score - cell.score) >= SAME)
+        if differs or comment:
+            marks[cell.id] = Mark(float(grade.score) if differs else None, grade.max_score, comment)
+    return marks
+
+
+def _commented_at(assignment: Assignment) -> dict[str, list[str]]:
+    """Return, for each graded cell, the cells whose comments it shows: itself, and the solutions since the last one."""
+    graded = {item.grade_id for item in assignment.items}
+    shown: dict[str, list[str]] = {}
+    waiting: list[str] = []
+    for template in assignment.cells:
+        if template.grade_id:
+            waiting.append(template.grade_id)
+        if template.grade_id in graded:
+            shown[template.grade_id], waiting = waiting, []
+    return shown
+
+
+def _comment(cell: CellReport, comment: Any) -> str:
+    """Return a person's comment, or nbgrader's own on a written answer: that there is none."""
+    if comment.manual_comment:
+        return str(comment.manual_comment)
+    if cell.kind is Kind.MANUAL and comment.auto_comment:
+        return say(pl="Brak odpowiedzi.", en="No response.")
+    return ""
+
+
+class LmsExport(ExportPlugin):  # type: ignore[misc]  # nbgrader has no types
+    """What the two exports have in common: `splot export`, with its options, on nbgrader's own grades."""
+
+    system: ClassVar[System]
+    downloaded = Unicode(help="the file as downloaded from the LMS; it stays as it is").tag(config=True)
+    column = Unicode(help=HELP["column"]).tag(config=True)
+    match = Unicode(help=HELP["match"]).tag(config=True)
+    bonus = Enum([*Bonus], Rules.bonus, help=HELP["bonus"]).tag(config=True)
+    partial = Bool(help=HELP["partial"]).tag(config=True)
+    keep = Bool(help=HELP["keep"]).tag(config=True)
+    scale = Bool(help=HELP["scale"]).tag(config=True)
+    feedback = Bool(help=HELP["feedback"]).tag(config=True)
+
+    def export(self, gradebook: Gradebook) -> None:
+        """Fill the file; nbgrader says in one sentence where that cannot be done, and exits 1."""
+        settings = Splot.from_converter(self.parent)
+        column, match, *others = (getattr(self, name) for name in HELP)
+        rules = Rules(column or None, match or None, *others)
+        downloaded, out = (Path(path) if path else None for path in (self.downloaded, self.to))
+        try:
+            with speaking(settings.language):
+                grades = read_gradebook(gradebook, settings.root, self.assignment, self.student)
+            written, filled = fill_file(self.system, downloaded, out, grades, rules)
+        except SplotError as error:
+            self.parent.fail(str(error))
+        else:
+            for issue in filled.issues:
+                self.log.warning(f"{issue.who}: {issue.kind}: {issue.detail}".removesuffix(": "))
+            self.log.info("%s written, %s grades in it", written, filled.placed)
+
+
+class MoodleExport(LmsExport):
+    """Fills Moodle's offline grading worksheet."""
+
+    system = System.MOODLE
+
+
+class CanvasExport(LmsExport):
+    """Fills Canvas's exported gradebook."""
+
+    system = System.CANVAS
+
+
+def read_gradebook(
+    gradebook: Gradebook, course: Path, assignments: list[str], students: list[str]
+) -> list[StudentGrade]:
+    """Return one assignment's grades, of these students or all; raises `SplotError` unless it is one assignment."""
+    found = [entry for entry in gradebook.assignments if not assignments or entry.name in assignments]
+    if len(found) != 1:
+        names = ", ".join(entry.name for entry in gradebook.assignments)
+        raise SplotError(f"Name one assignment with --assignment='[\"…\"]'; the gradebook has {names or 'none'}.")
+    items = load_assignment(found[0].name, course).items
+    wanted = {str(student) for student in students}
+    submissions = sorted(found[0].submissions, key=lambda submission: str(submission.student.id))
+    return [_grade(submission, items) for submission in submissions if not wanted or submission.student.id in wanted]
+
+
+def _grade(submission: Any, items: tuple[Item, ...]) -> StudentGrade:
+    """Return a submission's grade as it stands, its extra credit apart; what lateness costs is taken from both."""
+    grades = {grade.name: grade for notebook in submission.notebooks for grade in notebook.grades}
+    student = submission.student
+    aliases = tuple(filter(None, (student.email, student.lms_user_id)))
+    if all(grade.auto_score is None and grade.manual_score is None for grade in grades.values()):
+        return StudentGrade(
+            student.id, None, submission.max_score, reason="it has not been autograded", aliases=aliases
+        )
+    extra = sum(grade.extra_credit or 0.0 for grade in grades.values())
+    total = max(0.0, submission.score - (submission.late_submission_penalty or 0.0))
+    bonus = max(0.0, min(extra, total))
+    return StudentGrade(
+        student=student.id,
+        score=round(total - bonus, 4),
+        max_score=submission.max_score,
+        bonus=round(bonus, 4),
+        open=tuple(name for name, grade in grades.items() if grade.needs_manual_grade),
+        comment="; ".join(
+            f"{item.title}: {points(grades[item.grade_id].score)} / {points(item.points)}" for item in items
+        ),
+        aliases=aliases,
+    )

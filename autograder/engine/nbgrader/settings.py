@@ -6,6 +6,7 @@ from typing import Any, Self
 from traitlets import Enum, Float, Unicode
 from traitlets.config import LoggingConfigurable
 
+from autograder.engine.grading import Grading
 from autograder.engine.report import Profile
 from autograder.engine.sandbox import SandboxKind
 from autograder.engine.text import Lang
@@ -31,7 +32,7 @@ class Splot(LoggingConfigurable):
     group = False
 
     @classmethod
-    def of(cls, converter: Any) -> Self:
+    def from_converter(cls, converter: Any) -> Self:
         """Return the settings in force for one of nbgrader's converters or apps, whose course they are about."""
         settings = cls(parent=converter)
         settings.root = Path(converter.coursedir.root)
@@ -39,11 +40,17 @@ class Splot(LoggingConfigurable):
         return settings
 
     @property
-    def out(self) -> Path:
-        """Where reports, evidence and feedback pages lie."""
-        return self.root / self.graded_directory
-
-    @property
-    def speech(self) -> Lang:
+    def language(self) -> Lang:
         """The language of what a student reads."""
         return Lang(self.lang)
+
+    def grading(self) -> Grading:
+        """Return the settings as `splot grade` takes them."""
+        return Grading(
+            out=self.root / self.graded_directory,
+            profile=Profile(self.profile),
+            lang=self.language,
+            sandbox=SandboxKind(self.sandbox),
+            time_limit=self.time_limit,
+            group=self.group,
+        )

@@ -5,7 +5,7 @@ nbgrader's sanitizers come after it and find nothing to do.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,6 @@ from nbgrader.api import Gradebook
 
 from autograder.engine.errors import SubmissionError
 from autograder.engine.grading import grade
-from autograder.engine.nbgrader.grade import how
 from autograder.engine.nbgrader.settings import Splot
 from autograder.engine.notebook import Assignment, Cell, Picture, load_assignment, picture_kind, read_submission
 from autograder.engine.report import Kind
@@ -39,103 +38,7 @@ OPENED = re.compile(r"\\\\[(\[]|\\begin\{|\$")
 ALLOWED = r"https?://|mailto:|#|data:image/|[\w./%,-]+(?:[\s)]|\Z)"
 EMBEDDED = re.compile(r"data:image/[a-z]+;base64,([A-Za-z0-9+/]+={0,2})")
 EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
-
-
-@dataclass
-class Room:
-    """What is left, for one notebook, of what formgrader can render in about a second."""
-
-    characters: int = MAX_CHARACTERS
-    lines: int = MAX_LINES
-    formulas: int = MAX_FORMULAS
-    dollars: int = MAX_DOLLARS
-    embedded: int = MAX_EMBEDDED
-
-    def fitting(self, source: str) -> str:
-        """Return as much of the source, from its beginning, as there is room for, and take that room."""
-        opened = list(OPENED.finditer(source))
-        dollars = [match.start() for match in opened if match[0] == "$"]
-        formulas = [match.start() for match in opened if match[0] != "$"]
-        lines = [match.start() for match in LINE_END.finditer(source)]
-        end = min(len(source), self.characters)
-        for places, left in ((lines, self.lines), (formulas, self.formulas), (dollars, self.dollars)):
-            end = min(end, places[left]) if len(places) > left else end
-        self.characters -= end
-        self.lines -= sum(place < end for place in lines)
-        self.formulas -= sum(place < end for place in formulas)
-        self.dollars -= sum(place < end for place in dollars)
-        return source[:end]
-
-
-def shown(source: str, pictures: Sequence[Picture], room: Room) -> tuple[str, dict[str, dict[str, str]]]:
-    """Return an answer and its attachments as formgrader may show them; where it was cut, a line above it says so.
-
-    A picture that stands in the text itself, as Colab pastes it, becomes an attachment: the text stays short.
-    """
-    source, embedded = _detached(source, room)
-    pictures = (*pictures, *embedded)
-    fitting = room.fitting(source)
-    safe = safe_markdown(fitting, pictures)
-    if len(fitting) < len(source):
-        note = say(
-            pl=f"*(pokazano {len(fitting)} z {len(source)} znaków, resztę zawiera oddany plik)*",
-            en=f"*({len(fitting)} of {len(source)} characters are shown; the submitted file holds the rest)*",
-        )
-        safe = f"{note}\n\n{safe}"
-    return safe, {name: {picture.kind: picture.data} for name, picture in _named(pictures).items()}
-
-
-def _detached(source: str, room: Room) -> tuple[str, list[Picture]]:
-    """Return the text with embedded PNG and JPEG pictures replaced by links to attachments, and those.
-
-    Pictures for which there is no room stay in the text, and count as its characters.
-    """
-    found: list[Picture] = []
-
-    def detach(match: re.Match[str]) -> str:
-        kind = picture_kind(match[1])
-        if kind is None or not room.embedded:
-            return match[0]
-        room.embedded -= 1
-        found.append(Picture(f"splot-embedded-{len(found) + 1}", kind, match[1]))
-        return f"attachment:{found[-1].name}"
-
-    return EMBEDDED.sub(detach, source), found
-
-
-def safe_markdown(source: str, pictures: Sequence[Picture] = ()) -> str:
-    """Return Markdown in which nothing runs: a space takes tags and links like `javascript:` apart; the rest stays.
-
-    nbconvert renders both as they come. Of `attachment:` links only those to `pictures` stay, under the names that
-    `shown` gives them.
-    """
-    source = TAG.sub("< ", source)
-    names = {spelling: new for new, picture in _named(pictures).items() for spelling in _spellings(picture.name)}
-    if names:
-        known = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
-        link = re.compile(rf"(\]\(\s*|\]:\s*)attachment:({known})(?=[\s)]|\Z)")
-        source = link.sub(lambda match: f"{match[1]}attachment:{names[match[2]]}", source)
-    return _link_elsewhere(tuple(_named(pictures))).sub(r"] \1", source)
-
-
-def _named(pictures: Sequence[Picture]) -> dict[str, Picture]:
-    return {f"picture-{n}.{EXTENSIONS[picture.kind]}": picture for n, picture in enumerate(pictures, start=1)}
-
-
-def _spellings(name: str) -> set[str]:
-    """Return how a link may spell a picture's name: as it is, or percent-encoded."""
-    return {name, quote(name), quote(name, safe="()"), unquote(name)} - {""}
-
-
-@cache
-def _link_elsewhere(names: tuple[str, ...]) -> re.Pattern[str]:
-    """Return what matches the head of a link that leads neither where it may nor to one of these attachments."""
-    own = "|".join(map(re.escape, names)) or r"(?!)"
-    inline, defined = rf"(?<=\()\s*attachment:(?:{own})[\s)]", rf"(?<=:)\s*attachment:(?:{own})(?:\s|\Z)"
-    return re.compile(rf"\]([(:])(?!{inline}|{defined}|\s*(?:{ALLOWED}))")
-
-
-MAKE = {"code": new_code_cell, "markdown": new_markdown_cell, "raw": new_raw_cell}
+MAKE: dict[str, Any] = {"code": new_code_cell, "markdown": new_markdown_cell, "raw": new_raw_cell}
 
 
 class SubmissionExporter(NotebookExporter):
@@ -154,67 +57,149 @@ class SubmissionExporter(NotebookExporter):
         )
         if Path(filename).parent != submitted:
             return super().from_filename(filename, resources, **kw)
-        _drop_linked(submitted, autograded)
-        settings = Splot.of(converter)
+        # nbgrader has copied what links in a submission lead to: anybody's files, which feedback would hand out.
+        for copy in autograded.rglob("*"):
+            if (submitted / copy.relative_to(autograded)).is_symlink():
+                copy.unlink()
+        settings = Splot.from_converter(converter)
         assignment = load_assignment(ours["assignment"], settings.root)
-        notebook = read_notebook(Path(filename), assignment, settings)
-        _put_back(notebook, assignment, settings.root, ours)
+        with Gradebook(ours["db_url"]) as gradebook:
+
+            def released(grade_id: str) -> str:
+                """Return a cell's text as released."""
+                return str(gradebook.find_source_cell(grade_id, ours["notebook"], ours["assignment"]).source)
+
+            notebook = read_notebook(Path(filename), assignment, settings, released)
         return self.from_notebook_node(notebook, resources, **kw)  # type: ignore[no-untyped-call, no-any-return]
 
 
-def _drop_linked(submitted: Path, autograded: Path) -> None:
-    """Delete nbgrader's copies of what links in a submission lead to: anybody's files, which feedback would hand out."""
-    for copy in autograded.rglob("*"):
-        if (submitted / copy.relative_to(autograded)).is_symlink():
-            copy.unlink()
+def read_notebook(
+    path: Path, assignment: Assignment, settings: Splot, released: Callable[[str], str] | None = None
+) -> NotebookNode:
+    """Return the submission with the instructor's metadata; cell number i has the id `cell-i`.
 
-
-def read_notebook(path: Path, assignment: Assignment, settings: Splot) -> NotebookNode:
-    """Return the submission with the instructor's metadata; cell number i has the id `cell-i`."""
-    with speaking(settings.speech):
+    With `released`, the cell of a written answer that is gone is put back with that text: to nbgrader, no response.
+    """
+    with speaking(settings.language):
         try:
             submission = read_submission(path, assignment)
         except SubmissionError:
-            grade(path, assignment, how(settings))  # ends at once in the same way, and leaves the report that says so
+            grade(path, assignment, settings.grading())  # ends at once in the same way, and leaves the report of it
             raise
-    metadata = _instructors_metadata(assignment, settings.root)
-    room, own = Room(), {template.source for template in assignment.cells}
-    with speaking(settings.speech):
+        source = nbformat.read(settings.root / "source" / assignment.name / f"{assignment.name}.ipynb", as_version=4)
+        metadata = {
+            cell.metadata.nbgrader.grade_id: cell.metadata for cell in source.cells if "nbgrader" in cell.metadata
+        }
+        budget, own = RenderBudget(), {template.source for template in assignment.cells}
         cells = [
-            _node(replace(cell, locked=cell.locked or cell.source in own), f"cell-{index}", metadata, room)
+            _node(replace(cell, locked=cell.locked or cell.source in own), f"cell-{index}", metadata, budget)
             for index, cell in enumerate(submission.cells)
         ]
+    written = {item.grade_id for item in assignment.items if item.kind is Kind.MANUAL}
+    place = 0
+    for template in assignment.cells if released else ():
+        ids = [cell.metadata.get("nbgrader", {}).get("grade_id", "") for cell in cells]
+        if template.grade_id in ids:
+            place = ids.index(template.grade_id) + 1
+        elif template.grade_id in written and released:
+            answer = Cell(template.kind, released(template.grade_id), template.grade_id)
+            cells.insert(place, _node(answer, template.grade_id, metadata, RenderBudget()))
     return new_notebook(cells=cells)  # type: ignore[no-any-return]
 
 
-def _instructors_metadata(assignment: Assignment, root: Path) -> dict[str, NotebookNode]:
-    """Return the metadata of the instructor's cells by grade_id."""
-    source = nbformat.read(root / "source" / assignment.name / f"{assignment.name}.ipynb", as_version=4)
-    return {cell.metadata.nbgrader.grade_id: cell.metadata for cell in source.cells if "nbgrader" in cell.metadata}
-
-
-def _node(cell: Cell, cell_id: str, metadata: dict[str, NotebookNode], room: Room) -> NotebookNode:
+def _node(cell: Cell, cell_id: str, metadata: dict[str, NotebookNode], budget: "RenderBudget") -> NotebookNode:
     """Return a cell as formgrader may show it: code is shown as text anyway, the instructor's own text as it is."""
-    make: Any = MAKE[cell.kind]
     source = cell.source
     pictures: dict[str, dict[str, str]] = {}
     if cell.kind != "code" and not cell.locked:  # nbconvert renders raw cells as they come, too
-        source, pictures = shown(source, cell.pictures, room)
+        source, pictures = shown(source, cell.pictures, budget)
     more = {"attachments": pictures} if pictures and cell.kind == "markdown" else {}
-    return make(source, id=cell_id, metadata=metadata.get(cell.grade_id or "", {}), **more)  # type: ignore[no-any-return]
+    return MAKE[cell.kind](source, id=cell_id, metadata=metadata.get(cell.grade_id or "", {}), **more)  # type: ignore[no-any-return]
 
 
-def _put_back(notebook: NotebookNode, assignment: Assignment, root: Path, ours: dict[str, str]) -> None:
-    """Insert each written answer's cell that is gone, as released: to nbgrader, that is no response."""
-    metadata = _instructors_metadata(assignment, root)
-    written = {item.grade_id for item in assignment.items if item.kind is Kind.MANUAL}
-    place = 0
-    for template in assignment.cells:
-        ids = [cell.metadata.get("nbgrader", {}).get("grade_id", "") for cell in notebook.cells]
-        if template.grade_id in ids:
-            place = ids.index(template.grade_id) + 1
-        elif template.grade_id in written:
-            with Gradebook(ours["db_url"]) as gradebook:
-                source = gradebook.find_source_cell(template.grade_id, ours["notebook"], ours["assignment"]).source
-            cell = Cell(template.kind, source, template.grade_id)
-            notebook.cells.insert(place, _node(cell, template.grade_id, metadata, Room()))
+@dataclass
+class RenderBudget:
+    """What is left, for one notebook, of what formgrader can render in about a second."""
+
+    characters: int = MAX_CHARACTERS
+    lines: int = MAX_LINES
+    formulas: int = MAX_FORMULAS
+    dollars: int = MAX_DOLLARS
+    embedded: int = MAX_EMBEDDED
+
+    def take(self, source: str) -> str:
+        """Return as much of the source, from its beginning, as fits, and take that off."""
+        opened = list(OPENED.finditer(source))
+        dollars = [match.start() for match in opened if match[0] == "$"]
+        formulas = [match.start() for match in opened if match[0] != "$"]
+        lines = [match.start() for match in LINE_END.finditer(source)]
+        end = min(len(source), self.characters)
+        for places, left in ((lines, self.lines), (formulas, self.formulas), (dollars, self.dollars)):
+            end = min(end, places[left]) if len(places) > left else end
+        self.characters -= end
+        self.lines -= sum(place < end for place in lines)
+        self.formulas -= sum(place < end for place in formulas)
+        self.dollars -= sum(place < end for place in dollars)
+        return source[:end]
+
+
+def shown(source: str, pictures: Sequence[Picture], budget: RenderBudget) -> tuple[str, dict[str, dict[str, str]]]:
+    """Return an answer and its attachments as formgrader may show them; where it was cut, a line above it says so.
+
+    A picture that stands in the text itself, as Colab pastes it, becomes an attachment: the text stays short.
+    """
+    embedded: list[Picture] = []
+
+    def detach(match: re.Match[str]) -> str:
+        """Replace an embedded picture by a link, while the budget lasts; the rest counts as characters."""
+        kind = picture_kind(match[1])
+        if kind is None or not budget.embedded:
+            return match[0]
+        budget.embedded -= 1
+        embedded.append(Picture(f"splot-embedded-{len(embedded) + 1}", kind, match[1]))
+        return f"attachment:{embedded[-1].name}"
+
+    source = EMBEDDED.sub(detach, source)
+    pictures = (*pictures, *embedded)
+    fitting = budget.take(source)
+    safe = safe_markdown(fitting, pictures)
+    if len(fitting) < len(source):
+        note = say(
+            pl=f"*(pokazano {len(fitting)} z {len(source)} znaków, resztę zawiera oddany plik)*",
+            en=f"*({len(fitting)} of {len(source)} characters are shown; the submitted file holds the rest)*",
+        )
+        safe = f"{note}\n\n{safe}"
+    return safe, {name: {picture.kind: picture.data} for name, picture in _named(pictures).items()}
+
+
+def safe_markdown(source: str, pictures: Sequence[Picture] = ()) -> str:
+    """Return Markdown in which nothing runs: a space takes tags and links like `javascript:` apart; the rest stays.
+
+    nbconvert renders both as they come. Of `attachment:` links only those to `pictures` stay, under the names that
+    `shown` gives them.
+    """
+    source = TAG.sub("< ", source)
+    named = _named(pictures)
+    # A link may write a picture's name as it is, or percent-encoded.
+    names = {
+        written: new
+        for new, picture in named.items()
+        for written in {picture.name, quote(picture.name), quote(picture.name, safe="()"), unquote(picture.name)} - {""}
+    }
+    if names:
+        known = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+        link = re.compile(rf"(\]\(\s*|\]:\s*)attachment:({known})(?=[\s)]|\Z)")
+        source = link.sub(lambda match: f"{match[1]}attachment:{names[match[2]]}", source)
+    return _link_elsewhere(tuple(named)).sub(r"] \1", source)
+
+
+def _named(pictures: Sequence[Picture]) -> dict[str, Picture]:
+    return {f"picture-{n}.{EXTENSIONS[picture.kind]}": picture for n, picture in enumerate(pictures, start=1)}
+
+
+@cache
+def _link_elsewhere(names: tuple[str, ...]) -> re.Pattern[str]:
+    """Return what matches the head of a link that leads neither where it may nor to one of these attachments."""
+    own = "|".join(map(re.escape, names)) or r"(?!)"
+    inline, defined = rf"(?<=\()\s*attachment:(?:{own})[\s)]", rf"(?<=:)\s*attachment:(?:{own})(?:\s|\Z)"
+    return re.compile(rf"\]([(:])(?!{inline}|{defined}|\s*(?:{ALLOWED}))")

@@ -1,10 +1,10 @@
 """A submitted notebook, read against the instructor's: strictly, repaired, and nothing of it run."""
 
 from autograder.engine.notebook.assignment import Assignment, Item, load_assignment
-from autograder.engine.notebook.check import Checked, check, write_fixed
 from autograder.engine.notebook.find import find_evidence, find_reports, find_submissions, left_out, refuse_overlap
-from autograder.engine.notebook.reading import Picture, picture_kind, read_ipynb
-from autograder.engine.notebook.submission import Cell, Submission, read_submission, student_of
+from autograder.engine.notebook.reading import Picture, joined_text, picture_kind, read_ipynb
+from autograder.engine.notebook.repair import Cell
+from autograder.engine.notebook.submission import Checked, Submission, check, read_submission, student_of, write_fixed
 from autograder.engine.notebook.syntax import parse_cell, plain_statements
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "find_evidence",
     "find_reports",
     "find_submissions",
+    "joined_text",
     "left_out",
     "load_assignment",
     "parse_cell",

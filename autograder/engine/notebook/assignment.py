@@ -1,18 +1,20 @@
 """The instructor's notebook: which cells there are, which are locked, what each is worth.
 
-Points live in the notebook's nbgrader metadata and nowhere else; a bonus in `metadata.splot.bonus`,
-a title in `metadata.splot.title`. The notebook's own `metadata.splot.lesson` names what grades it.
+Points live in the notebook's nbgrader metadata and nowhere else; in `metadata.splot` a graded cell has its `title`, a
+`bonus`, its `expectation` (what the task asks for, never how it is checked), and under `private`, which never leaves the
+instructor's notebook, the marking `scheme` of a written answer. The notebook's own `metadata.splot.lesson` names what
+grades it.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
 from autograder.engine.errors import GraderError
-from autograder.engine.notebook.reading import Marking, marking
+from autograder.engine.notebook.reading import Marking, read_marking
 from autograder.engine.report import Kind
 from autograder.engine.text import say
 
@@ -33,18 +35,32 @@ class TemplateCell:
 
 @dataclass(frozen=True)
 class Item:
-    """What is graded: the cell, who decides it, what it is worth."""
+    """What is graded: the cell, who decides it, what it is worth, what is said of it (in the language in force)."""
 
     grade_id: str
     kind: Kind
     points: float
     title_pl: str
     title_en: str
+    expectation_pl: str = ""
+    expectation_en: str = ""
+    scheme_pl: str = ""
+    scheme_en: str = ""
 
     @property
     def title(self) -> str:
-        """The title in the language in force."""
+        """What pages call it."""
         return say(pl=self.title_pl, en=self.title_en)
+
+    @property
+    def expectation(self) -> str:
+        """What the task asks for, in a sentence that students read."""
+        return say(pl=self.expectation_pl, en=self.expectation_en)
+
+    @property
+    def scheme(self) -> str:
+        """How a written answer is marked, as Markdown that only instructors read."""
+        return say(pl=self.scheme_pl, en=self.scheme_en)
 
 
 @dataclass(frozen=True)
@@ -63,55 +79,61 @@ class Assignment:
 
 
 def load_assignment(name: str = "cnn", course: Path | None = None) -> Assignment:
-    """Read `source/<name>/<name>.ipynb` of the course (by default the working directory, then our own)."""
+    """Read `source/<name>/<name>.ipynb` of the course (by default the working directory, then our own).
+
+    A notebook that has not changed since is not read again: nbgrader asks for it for each submission, several times.
+    """
     roots = [course] if course else [Path.cwd(), CHECKOUT]
     for root in roots:
         path = root / "source" / name / f"{name}.ipynb"
         if path.is_file():
-            return _read(name, path)
+            status = path.stat()
+            return _read(name, path, (status.st_dev, status.st_ino, status.st_mtime_ns))
     looked = ", ".join(str(root) for root in roots)
     raise GraderError(
         f"No instructor's notebook source/{name}/{name}.ipynb under {looked}; run from the course's folder."
     )
 
 
-def _read(name: str, path: Path) -> Assignment:
+@lru_cache(maxsize=8)
+def _read(name: str, path: Path, _version: tuple[int, ...]) -> Assignment:
     try:
-        return _parse(name, nbformat.read(path, as_version=4))
+        notebook: Any = nbformat.read(path, as_version=4)
+        cells = tuple(_template(index, cell) for index, cell in enumerate(notebook.cells))
+        items = tuple(_item(cell) for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade"))
+        return Assignment(name, cells, items, notebook.metadata.get("splot", {}).get("lesson", ""))
     except OSError as error:
         raise GraderError(f"The instructor's notebook {path} cannot be read: {error.strerror}.") from error
     except Exception as error:  # nbformat raises whatever a malformed document makes it trip over
         raise GraderError(f"The instructor's notebook {path} is damaged ({type(error).__name__}: {error}).") from error
 
 
-def _parse(name: str, notebook: Any) -> Assignment:
-    cells, items = [], []
-    for index, cell in enumerate(notebook.cells):
-        meta = cell.metadata.get("nbgrader", {})
-        grade_id = meta.get("grade_id")
-        cells.append(
-            TemplateCell(
-                cell_id=cell.get("id", f"cell-{index}"),
-                kind=cell.cell_type,
-                source=cell.source,
-                grade_id=grade_id,
-                locked=bool(meta.get("locked")) and not meta.get("solution"),
-                marking=marking(meta),
-            )
-        )
-        if meta.get("grade"):
-            items.append(_item(grade_id, meta, cell.metadata.get("splot", {})))
-    return Assignment(name, tuple(cells), tuple(items), notebook.metadata.get("splot", {}).get("lesson", ""))
+def _template(index: int, cell: Any) -> TemplateCell:
+    nbgrader = cell.metadata.get("nbgrader", {})
+    return TemplateCell(
+        cell_id=cell.get("id", f"cell-{index}"),
+        kind=cell.cell_type,
+        source=cell.source,
+        grade_id=nbgrader.get("grade_id"),
+        locked=bool(nbgrader.get("locked")) and not nbgrader.get("solution"),
+        marking=read_marking(nbgrader),
+    )
 
 
-def _item(grade_id: str, meta: dict[str, Any], ours: dict[str, Any]) -> Item:
-    bonus = ours.get("bonus")
-    kind = Kind.MANUAL if meta.get("solution") else Kind.AUTO
-    title = ours.get("title", {})
+def _item(cell: Any) -> Item:
+    nbgrader, ours = cell.metadata.nbgrader, cell.metadata.get("splot", {})
+    grade_id, bonus = nbgrader.get("grade_id"), ours.get("bonus")
+    title, expectation = ours.get("title", {}), ours.get("expectation", {})
+    scheme = ours.get("private", {}).get("scheme", {})
+    kind = Kind.MANUAL if nbgrader.get("solution") else Kind.AUTO
     return Item(
         grade_id,
         Kind.BONUS if bonus else kind,
-        float(bonus or meta["points"]),
+        float(bonus or nbgrader["points"]),
         title.get("pl", grade_id),
         title.get("en", grade_id),
+        expectation.get("pl", ""),
+        expectation.get("en", ""),
+        scheme.get("pl", ""),
+        scheme.get("en", ""),
     )

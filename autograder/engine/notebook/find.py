@@ -4,14 +4,14 @@ Submissions and results are kept apart: what a student handed in must never pass
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from autograder.engine.errors import SplotError, SubmissionError
 from autograder.engine.notebook.reading import refused
 from autograder.engine.text import printable
 
-ARCHIVES = {".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"}
+ARCHIVE_SUFFIXES = {".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"}
 CHECKPOINTS = ".ipynb_checkpoints"
 """Where Jupyter keeps copies of its own."""
 
@@ -38,7 +38,7 @@ def find_submissions(path: Path, assignment: str, out: Path | None = None) -> li
     except OSError as error:
         raise NothingToGradeError(f"{path} cannot be read: {error.strerror}.") from error
     if not any(os.path.lexists(notebook) for notebook in found):
-        why = "".join(f" {said}" for said in left_out(path, assignment, [], out)[:3])
+        why = "".join(f" {sentence}" for sentence in left_out(path, assignment, [], out)[:3])
         raise NothingToGradeError(
             f"{path} holds no submission; a class's folder is laid out as <student>/{assignment}/{assignment}.ipynb.{why}"
         )
@@ -46,23 +46,23 @@ def find_submissions(path: Path, assignment: str, out: Path | None = None) -> li
 
 
 def left_out(path: Path, assignment: str, found: list[Path], out: Path | None = None) -> list[str]:
-    """Say, a sentence each, what looks like work at `path` and is not among the notebooks `found` there."""
-    said = [
+    """Say, one sentence each, what looks like work at `path` and is not among the notebooks `found` there."""
+    if not path.is_dir():
+        return []
+    sentences = [
         f"{notebook} is graded, and {other.name} beside it is not."
         for notebook in found
         for other in _notebooks(notebook.parent)
         if other != notebook and notebook.exists()
     ]
-    if not path.is_dir():
-        return []
     taken = {notebook.parent.parent for notebook in found}
     if path in taken or any(notebook.parent == path for notebook in found):
-        return said
+        return sentences
     others = [
         entry for entry in sorted(path.iterdir()) if entry not in taken and not _is_results(entry, assignment, out)
     ]
     reasons = {entry: _why_left_out(entry, assignment) for entry in others}
-    return said + [f"{entry} is not graded: {reason}." for entry, reason in reasons.items() if reason]
+    return sentences + [f"{entry} is not graded: {reason}." for entry, reason in reasons.items() if reason]
 
 
 def _why_left_out(entry: Path, assignment: str) -> str:
@@ -71,7 +71,7 @@ def _why_left_out(entry: Path, assignment: str) -> str:
     if not entry.is_dir():
         if entry.is_symlink() and not hidden and not entry.exists():
             return "it is a link that leads nowhere"
-        is_work = entry.suffix.lower() in {".ipynb", *ARCHIVES} and not hidden
+        is_work = entry.suffix.lower() in {".ipynb", *ARCHIVE_SUFFIXES} and not hidden
         return "it lies beside the students' folders, not in one" if is_work else ""
     if hidden:
         holds = entry.name != CHECKPOINTS and (_has_work(entry) or _assignment_folder(entry, assignment) is not None)
@@ -82,28 +82,25 @@ def _why_left_out(entry: Path, assignment: str) -> str:
 
 def require_own(path: Path, assignment: str) -> None:
     """Raise `SubmissionError` where a notebook found by `find_submissions` is not there, or not the student's own."""
-    if not _is_named(path.parent, assignment):
+    folder = path.parent
+    if not _is_named(folder, assignment):
         return
     try:
-        refusal = _refusal(path, assignment)
+        for above in (folder, folder.parent):
+            if above.is_symlink():
+                raise refused(above, "jest dowiązaniem; oddaj właściwy folder", "is a link; submit the folder itself")
+        if not folder.is_dir():
+            raise refused(
+                folder, "nie jest folderem; włóż notebook do folderu", "is no folder; put the notebook into one"
+            )
+        if not os.path.lexists(path):
+            raise _without_notebook(folder, assignment)
     except OSError as error:
         why = error.strerror
         raise refused(path, f"nie daje się odczytać ({why})", f"cannot be read: {why}") from error
-    if refusal is not None:
-        raise refusal
 
 
-def _refusal(path: Path, assignment: str) -> SubmissionError | None:
-    folder = path.parent
-    link = next((above for above in (folder, folder.parent) if above.is_symlink()), None)
-    if link is not None:
-        return refused(link, "jest dowiązaniem; oddaj właściwy folder", "is a link; submit the folder itself")
-    if not folder.is_dir():
-        return refused(folder, "nie jest folderem; włóż notebook do folderu", "is no folder; put the notebook into one")
-    return None if os.path.lexists(path) else _without(folder, assignment)
-
-
-def _without(folder: Path, assignment: str) -> SubmissionError:
+def _without_notebook(folder: Path, assignment: str) -> SubmissionError:
     """Say what a folder without the notebook has in its place."""
     several = [printable(path.name, 60) for path in _notebooks(folder)]
     if several:
@@ -113,7 +110,7 @@ def _without(folder: Path, assignment: str) -> SubmissionError:
             f"zawiera kilka notebooków ({names}), a żaden nie nazywa się {assignment}.ipynb; zostaw jeden",
             f"holds several notebooks, none of them named {assignment}.ipynb: {names}; leave one",
         )
-    if any(path.suffix.lower() in ARCHIVES for path in folder.iterdir()):
+    if any(path.suffix.lower() in ARCHIVE_SUFFIXES for path in folder.iterdir()):
         return refused(
             folder, "zawiera archiwum zamiast notebooka; rozpakuj je", "holds an archive and no notebook; unpack it"
         )
@@ -121,9 +118,10 @@ def _without(folder: Path, assignment: str) -> SubmissionError:
     if below is not None:
         name = printable(str(below.relative_to(folder)), 120)
         return refused(
-            folder, f"zawiera notebook dopiero w podfolderze ({name}); przenieś go wyżej",
+            folder,
+            f"zawiera notebook dopiero w podfolderze ({name}); przenieś go wyżej",
             f"holds a notebook only further down ({name}); move it up",
-        )  # fmt: skip
+        )
     return refused(folder, "nie zawiera notebooka", "holds no notebook")
 
 
@@ -160,7 +158,7 @@ def _has_work(student: Path) -> bool:
     """Whether a student's folder holds a notebook or an archive itself, or cannot be looked into."""
     if not os.access(student, os.R_OK | os.X_OK, effective_ids=True):
         return True
-    return bool(_notebooks(student)) or any(path.suffix.lower() in ARCHIVES for path in student.glob("*"))
+    return bool(_notebooks(student)) or any(path.suffix.lower() in ARCHIVE_SUFFIXES for path in student.glob("*"))
 
 
 def _is_named(folder: Path, assignment: str) -> bool:
@@ -221,27 +219,19 @@ def refuse_overlap(folders: Mapping[Path, Path], assignment: str, out: Path, *, 
         of_class: whether a folder <student>/ belongs to the student, not to who grades one notebook in it.
 
     """
-    real_out = _real(out)
-    owned = {_real(place): place for notebook in folders for place in _owned(notebook, assignment, of_class)}
-    inside = next((owned[place] for folder in (out, *folders.values()) if (place := _first(folder, owned))), None)
-    if inside is not None:
-        raise SplotError(f"The output folder {out} lies in the submission {inside}; choose another --out.")
+    owned: dict[Path, Path] = {}
     for notebook in folders:
-        if real_out in _real(notebook).parents:
+        folder = Path(os.path.abspath(notebook)).parent  # noqa: PTH100 - `..` must not lead out of a link
+        places = [folder, folder.parent] if of_class else [folder]
+        owned |= {_real(place): place for place in (places if _is_named(folder, assignment) else [notebook])}
+    for target in (out, *folders.values()):
+        real = _real(target)
+        inside = next((owned[place] for place in (real, *real.parents) if place in owned), None)
+        if inside is not None:
+            raise SplotError(f"The output folder {out} lies in the submission {inside}; choose another --out.")
+    for notebook in folders:
+        if _real(out) in _real(notebook).parents:
             raise SplotError(f"{notebook} lies in the output folder {out}, where results go; choose another --out.")
-
-
-def _owned(notebook: Path, assignment: str, of_class: bool) -> list[Path]:
-    folder = Path(os.path.abspath(notebook)).parent  # noqa: PTH100 - `..` must not lead out of a link
-    if folder.name.casefold() != assignment.casefold():
-        return [notebook]
-    return [folder, folder.parent] if of_class else [folder]
-
-
-def _first(folder: Path, owned: Iterable[Path]) -> Path | None:
-    """Return the first of `folder` and those above it that is owned."""
-    real = _real(folder)
-    return next((place for place in (real, *real.parents) if place in owned), None)
 
 
 def _real(path: Path) -> Path:

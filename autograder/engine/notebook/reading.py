@@ -14,8 +14,6 @@ import os
 import re
 import stat
 import warnings
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +23,13 @@ from PIL import Image
 
 from autograder.engine.errors import SubmissionError
 from autograder.engine.files import json_values
-from autograder.engine.notebook.damage import Damage, Damaged, damaged
 from autograder.engine.text import printable, say
+
+MAX_BYTES = 50_000_000
+MAX_VALUES = 4_000_000
+MAX_CELLS = 5_000
+ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"\xfd7zXZ", b"BZh", b"\x28\xb5\x2f\xfd")
+KINDS = ("code", "markdown", "raw")
 
 MAX_PICTURES = 20
 MAX_CHARACTERS = 8_000_000  # of base64: 6 MB
@@ -45,66 +48,64 @@ class Picture:
     data: str
 
 
-def pasted(attachments: object) -> tuple[tuple[Picture, ...], bool]:
-    """Return a cell's pictures, at most `MAX_PICTURES`, and whether anything attached had to be left out.
+@dataclass(frozen=True)
+class Marking:
+    """What nbgrader's metadata make of a cell; `points` count where it is graded."""
 
-    `attachments` is what the file has there, of any type.
-    """
-    found = list(attachments.items()) if isinstance(attachments, dict) else []
-    pictures = [picture for name, bundle in found[:MAX_PICTURES] if (picture := _picture(name, bundle)) is not None]
-    return tuple(pictures), len(pictures) < len(found)
-
-
-def _picture(name: object, bundle: object) -> Picture | None:
-    """Return the first PNG or JPEG among the forms in which one attachment is given."""
-    if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= MAX_NAME:
-        return None
-    for value in bundle.values() if isinstance(bundle, dict) else ():
-        lines = value if isinstance(value, list) else [value]
-        data = "".join("".join(line for line in lines if isinstance(line, str)).split())
-        kind = picture_kind(data)
-        if kind is not None:
-            return Picture(name, kind, data)
-    return None
-
-
-def picture_kind(data: str) -> str | None:
-    """Return the media type of a picture in base64 by its header; None where it is neither PNG nor JPEG, or too large."""
-    if len(data) > MAX_CHARACTERS or len(data) % 4 or not BASE64.fullmatch(data):
-        return None
-    try:
-        with (
-            warnings.catch_warnings(action="ignore"),
-            Image.open(io.BytesIO(base64.b64decode(data)), formats=FORMATS) as found,
-        ):
-            return Image.MIME[found.format or ""] if found.width * found.height <= MAX_PIXELS else None
-    except Exception:  # noqa: BLE001 - whatever a decoder raises at bytes that anyone may have written
-        return None
-
-
-MAX_BYTES = 50_000_000
-MAX_VALUES = 4_000_000
-MAX_CELLS = 5_000
-ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"\xfd7zXZ", b"BZh", b"\x28\xb5\x2f\xfd")
+    grade: bool = False
+    locked: bool = False
+    solution: bool = False
+    points: float | None = None
 
 
 @dataclass(frozen=True)
-class Document:
-    """A notebook as JSON: SHA-256 of the file, the format's version, and the cells in the form of version 4."""
+class FoundCell:
+    """A cell as the file has it: its type, text and pasted pictures, and what it claims to be; the rest is dropped."""
+
+    kind: str
+    source: str
+    is_whole: bool
+    """Whether it has a type of Jupyter's, and nothing but text as its source."""
+    grade_id: str | None
+    cell_id: str
+    marking: Marking
+    checksum: str
+    pictures: tuple[Picture, ...]
+    lost_attachments: bool
+
+
+@dataclass(frozen=True)
+class NotebookFile:
+    """A notebook file: its SHA-256, the version of its format, its cells in the form of version 4."""
 
     digest: str
     version: int
     minor: int
-    cells: list[dict[str, Any]]
+    cells: tuple[FoundCell, ...]
 
 
-def read_document(path: Path) -> Document:
+def read_ipynb(path: Path) -> NotebookFile:
     """Read the notebook at `path`; raises `SubmissionError`, one sentence, where it is not one."""
     raw = _bytes(path)
     content = _json(raw, path)
     version, minor = content["nbformat"], content.get("nbformat_minor")
-    cells = _cells(content if version == 4 else _upgraded(content, path), path)
-    return Document(hashlib.sha256(raw).hexdigest(), version, minor if type(minor) is int else 0, cells)
+    cells = (content if version == 4 else _upgraded(content, path)).get("cells")
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        raise _invalid(path)
+    if len(cells) > MAX_CELLS:
+        raise refused(
+            path,
+            f"ma za dużo komórek ({len(cells)}, a ocenia się najwyżej {MAX_CELLS}); skróć go",
+            f"has {len(cells)} cells, more than the {MAX_CELLS} that are graded; shorten it",
+        )
+    minor = minor if type(minor) is int else 0
+    return NotebookFile(hashlib.sha256(raw).hexdigest(), version, minor, tuple(map(_found, cells)))
+
+
+def refused(path: Path, pl: str, en: str) -> SubmissionError:
+    """Return the refusal of a path: what it is, and what to do."""
+    shown = printable(str(path))
+    return SubmissionError(say(pl=f"{shown} {pl}.", en=f"{shown} {en}."))
 
 
 def _bytes(path: Path) -> bytes:
@@ -166,35 +167,19 @@ def _json(raw: bytes, path: Path) -> dict[str, Any]:
 
 
 def _upgraded(content: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Return an older notebook in the form of version 4, as nbformat converts it."""
+    """Return an older notebook in the form of version 4, as nbformat converts it.
+
+    Heading levels are kept as HTML has them: nbformat writes as many `#` as version 3's cell asks for.
+    """
     try:
-        _bound_headings(content)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        for sheet in content.get("worksheets", ()):
+            for cell in sheet.get("cells", ()):
+                if "level" in cell and cell["level"] not in range(1, 7):
+                    cell["level"] = 1
+        with warnings.catch_warnings(action="ignore"):
             return nbformat.convert(nbformat.from_dict(content), 4)  # type: ignore[no-any-return]
     except Exception as error:  # nbformat raises whatever a malformed document makes it trip over
         raise _invalid(path) from error
-
-
-def _bound_headings(content: dict[str, Any]) -> None:
-    """Keep heading levels as HTML has them: nbformat writes as many `#` as version 3's cell asks for."""
-    for sheet in content.get("worksheets", ()):
-        for cell in sheet.get("cells", ()):
-            if "level" in cell and cell["level"] not in range(1, 7):
-                cell["level"] = 1
-
-
-def _cells(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
-    cells = content.get("cells")
-    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        raise _invalid(path)
-    if len(cells) > MAX_CELLS:
-        raise refused(
-            path,
-            f"ma za dużo komórek ({len(cells)}, a ocenia się najwyżej {MAX_CELLS}); skróć go",
-            f"has {len(cells)} cells, more than the {MAX_CELLS} that are graded; shorten it",
-        )
-    return cells
 
 
 def _invalid(path: Path) -> SubmissionError:
@@ -205,54 +190,29 @@ def _invalid(path: Path) -> SubmissionError:
     )
 
 
-def refused(path: Path, pl: str, en: str) -> SubmissionError:
-    """Return the refusal of a path: what it is, and what to do."""
-    shown = printable(str(path))
-    return SubmissionError(say(pl=f"{shown} {pl}.", en=f"{shown} {en}."))
+def _found(cell: dict[str, Any]) -> FoundCell:
+    """Take a cell's type, text and ids; what is not text counts as none."""
+    metadata = cell.get("metadata")
+    nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    claims = nbgrader if isinstance(nbgrader, dict) else {}
+    kind, source = _valid(cell.get("cell_type")), cell.get("source")
+    cell_id, checksum = cell.get("id"), claims.get("checksum")
+    is_text = all(isinstance(line, str) for line in (source if isinstance(source, list) else [source]))
+    pictures, lost = pasted(cell.get("attachments")) if kind == "markdown" else ((), False)
+    return FoundCell(
+        kind=kind if kind in KINDS else "raw",
+        source=_valid(source),
+        is_whole=is_text and cell.get("cell_type") in KINDS,
+        grade_id=_valid(claims.get("grade_id")) or None,
+        cell_id=_valid(cell_id) if isinstance(cell_id, str) else "",
+        marking=read_marking(claims),
+        checksum=checksum if isinstance(checksum, str) and len(checksum) == 32 else "",
+        pictures=pictures,
+        lost_attachments=lost,
+    )
 
 
-KINDS = ("code", "markdown", "raw")
-
-
-@dataclass(frozen=True)
-class Marking:
-    """What nbgrader's metadata make of a cell; `points` count where it is graded."""
-
-    grade: bool = False
-    locked: bool = False
-    solution: bool = False
-    points: float | None = None
-
-
-@dataclass(frozen=True)
-class FoundCell:
-    """A cell as the file has it: its type, text and pasted pictures, and what it claims to be; all else is left behind."""
-
-    kind: str
-    source: str
-    grade_id: str | None = None
-    cell_id: str = ""
-    marking: Marking = Marking()
-    pictures: tuple[Picture, ...] = ()
-
-
-@dataclass(frozen=True)
-class NotebookFile:
-    """The file's SHA-256, its cells, and what had to be mended to read them."""
-
-    digest: str
-    cells: tuple[FoundCell, ...]
-    damage: tuple[Damaged, ...]
-
-
-def read_ipynb(path: Path) -> NotebookFile:
-    """Read the notebook at `path`; raises `SubmissionError`, one sentence, where it is not one."""
-    document = read_document(path)
-    cells = tuple(_as_claimed(cell) for cell in document.cells)
-    return NotebookFile(document.digest, cells, _damage(document))
-
-
-def marking(nbgrader: dict[str, Any]) -> Marking:
+def read_marking(nbgrader: dict[str, Any]) -> Marking:
     """Read nbgrader's metadata of one cell, whoever wrote them."""
     grade, locked, solution = (nbgrader.get(key) is True for key in ("grade", "locked", "solution"))
     points = nbgrader.get("points")
@@ -260,53 +220,48 @@ def marking(nbgrader: dict[str, Any]) -> Marking:
     return Marking(grade, locked, solution, points if counts else None)
 
 
-def valid_text(value: object) -> str:
-    """Return text that UTF-8 can hold: half a surrogate pair is valid JSON, and no character."""
+def joined_text(value: object) -> str:
+    """Return text as notebooks hold it, in one piece or in lines; what is not text is left out."""
     parts = value if isinstance(value, list) else [value]
-    return "".join(part for part in parts if isinstance(part, str)).encode(errors="replace").decode()
+    return "".join(part for part in parts if isinstance(part, str))
 
 
-def _as_claimed(cell: dict[str, Any]) -> FoundCell:
-    """Take a cell's type, text and ids; what is not text counts as none."""
-    meta = cell.get("metadata")
-    nbgrader = meta.get("nbgrader") if isinstance(meta, dict) else None
-    claims = nbgrader if isinstance(nbgrader, dict) else {}
-    kind = valid_text(cell.get("cell_type"))
-    pictures, _ = pasted(cell.get("attachments"))
-    return FoundCell(
-        kind=kind if kind in KINDS else "raw",
-        source=valid_text(cell.get("source")),
-        grade_id=valid_text(claims.get("grade_id")) or None,
-        cell_id=valid_text(cell.get("id")),
-        marking=marking(claims),
-        pictures=pictures if kind == "markdown" else (),
-    )
+def _valid(value: object) -> str:
+    """Return text that UTF-8 can hold: half a surrogate pair is valid JSON, and no character."""
+    return joined_text(value).encode(errors="replace").decode()
 
 
-def _damage(document: Document) -> tuple[Damaged, ...]:
-    """Name what had to be mended: an old format, cells that are not wholly cells, ids that Jupyter would have given."""
-    version = document.version
-    ids = [cell.get("id") for cell in document.cells]
-    named = Counter(name for name in ids if isinstance(name, str) and name)
-    have_ids = version == 4 and document.minor >= 5
-    return (
-        *damaged(Damage.OLD_FORMAT, [str(version)] if version < 4 else []),
-        *damaged(Damage.UNREADABLE, _numbers(not _whole(cell) for cell in document.cells)),
-        *damaged(Damage.NOT_A_PICTURE, _numbers(_holds_more_than_pictures(cell) for cell in document.cells)),
-        *damaged(Damage.NO_CELL_ID, _numbers(have_ids and named[valid_text(name)] != 1 for name in ids)),
-    )
+def pasted(attachments: object) -> tuple[tuple[Picture, ...], bool]:
+    """Return a cell's pictures, at most `MAX_PICTURES`, and whether anything attached had to be left out.
+
+    `attachments` is what the file has there, of any type.
+    """
+    found = list(attachments.items()) if isinstance(attachments, dict) else []
+    pictures = [picture for name, bundle in found[:MAX_PICTURES] if (picture := _picture(name, bundle)) is not None]
+    return tuple(pictures), len(pictures) < len(found)
 
 
-def _whole(cell: dict[str, Any]) -> bool:
-    """Whether a cell has a type of Jupyter's, and text, in one piece or in lines."""
-    source = cell.get("source")
-    lines = source if isinstance(source, list) else [source]
-    return cell.get("cell_type") in KINDS and all(isinstance(line, str) for line in lines)
+def _picture(name: object, bundle: object) -> Picture | None:
+    """Return the first PNG or JPEG among the forms in which one attachment is given."""
+    if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= MAX_NAME:
+        return None
+    for value in bundle.values() if isinstance(bundle, dict) else ():
+        data = "".join(joined_text(value).split())
+        kind = picture_kind(data)
+        if kind is not None:
+            return Picture(name, kind, data)
+    return None
 
 
-def _holds_more_than_pictures(cell: dict[str, Any]) -> bool:
-    return cell.get("cell_type") == "markdown" and pasted(cell.get("attachments"))[1]
-
-
-def _numbers(marked: Iterable[bool]) -> list[str]:
-    return [str(number) for number, is_marked in enumerate(marked, start=1) if is_marked]
+def picture_kind(data: str) -> str | None:
+    """Return the media type of a picture in base64 by its header; None where it is neither PNG nor JPEG, or too large."""
+    if len(data) > MAX_CHARACTERS or len(data) % 4 or not BASE64.fullmatch(data):
+        return None
+    try:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(io.BytesIO(base64.b64decode(data)), formats=FORMATS) as found,
+        ):
+            return Image.MIME[found.format or ""] if found.width * found.height <= MAX_PIXELS else None
+    except Exception:  # noqa: BLE001 - whatever a decoder raises at bytes that anyone may have written
+        return None

@@ -1,7 +1,5 @@
 """The class page: where a class stands, what it stumbles over, and who needs a person's look. For instructors."""
 
-import csv
-import io
 import os
 import re
 from collections import Counter
@@ -9,20 +7,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 from urllib.parse import quote
 
 from autograder.engine.errors import SplotError
+from autograder.engine.evidence import Findings
 from autograder.engine.files import write_whole
-from autograder.engine.findings import Findings, findings_or_none
 from autograder.engine.lesson import find_lesson
 from autograder.engine.notebook import Assignment, find_reports
-from autograder.engine.pages.charts import histogram
 from autograder.engine.pages.feedback import FILE
-from autograder.engine.pages.page import figures, render
-from autograder.engine.report import CellReport, Check, Kind, Outcome, Report, Status, read_report
-from autograder.engine.text import Lang, inert, printable, speaking
+from autograder.engine.pages.page import render
+from autograder.engine.pages.results import by_message, findings_of, read_result
+from autograder.engine.report import CellReport, Kind, Outcome, Report, Status
+from autograder.engine.text import Field, Lang, csv_table, printable, speaking
 
 COMMONEST = 3
+SLOWEST = 10
+BINS = 10
 NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 
 
@@ -61,14 +62,6 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Said:
-    """A message, and how many submissions got it, whatever the numbers in it."""
-
-    message: str
-    count: int
-
-
-@dataclass(frozen=True)
 class CheckShare:
     """How one check went in the class; `decided` counts the submissions in which it passed or failed."""
 
@@ -85,33 +78,26 @@ class CheckShare:
 
 @dataclass(frozen=True)
 class CellShare:
-    """How one graded cell went in the class: its checks, and what was said most often."""
+    """How one graded cell went in the class: its checks, and the commonest messages, each with how many got it."""
 
     cell: CellReport
     checks: tuple[CheckShare, ...]
-    messages: tuple[Said, ...]
-
-    @property
-    def worst(self) -> float:
-        """The share of its check that most failed."""
-        return max(check.share for check in self.checks)
+    messages: tuple[tuple[str, int], ...]
 
 
 def read_class(folder: Path, assignment: Assignment) -> list[Work]:
     """Read every report below `graded/`, by student; raises `SplotError` where there is none."""
     kind = find_lesson(assignment.lesson).findings
-    return [_read(path.parent, kind) for path in find_reports(folder, assignment.name)]
-
-
-def _read(folder: Path, kind: type[Findings]) -> Work:
-    try:
-        report = read_report(folder / "report.json")
-    except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
-        reason = f"report.json cannot be read ({error}); grade this submission again."
-        return Work(folder.parent.name, folder, None, kind(), reason)
-    graded = report.status is Outcome.GRADED
-    findings = findings_or_none(folder / "evidence", kind) if graded else kind()
-    return Work(report.student, folder, report, findings, report.reason or "")
+    works = []
+    for path in find_reports(folder, assignment.name):
+        try:
+            report = read_result(path.parent)
+        except SplotError as error:
+            works.append(Work(path.parent.parent.name, path.parent, None, kind(), str(error)))
+        else:
+            findings = findings_of(report, path.parent, kind)
+            works.append(Work(report.student, path.parent, report, findings, report.reason or ""))
+    return works
 
 
 def cell_shares(works: Sequence[Work]) -> list[CellShare]:
@@ -121,36 +107,25 @@ def cell_shares(works: Sequence[Work]) -> list[CellShare]:
         for cell in work.report.cells if work.report else ():
             cells.setdefault(cell.id, []).append(cell)
     shares = [_cell_share(same) for same in cells.values() if any(cell.checks for cell in same)]
-    return sorted(shares, key=lambda share: -share.worst)
+    return sorted(shares, key=lambda share: -max(check.share for check in share.checks))
 
 
 def _cell_share(cells: list[CellReport]) -> CellShare:
+    """Count one cell's outcomes, and its messages: once a submission, as one where only their numbers differ."""
     outcomes: dict[str, list[bool | None]] = {}
+    first: dict[str, str] = {}
+    counts: Counter[str] = Counter()
     for cell in cells:
         for check in cell.checks:
             outcomes.setdefault(check.name, []).append(check.passed)
+        messages = {NUMBER.sub("#", message): message for message in by_message(cell.checks) if message}
+        counts.update(messages.keys())
+        first = messages | first
     checks = (
         CheckShare(name, sum(one is not None for one in passed), passed.count(False), passed.count(None))
         for name, passed in outcomes.items()
     )
-    return CellShare(cells[0], tuple(checks), _commonest(cells))
-
-
-def _commonest(cells: list[CellReport]) -> tuple[Said, ...]:
-    """Count messages once a submission, and as one where only their numbers differ, shown by the first of them."""
-    first: dict[str, str] = {}
-    counts: Counter[str] = Counter()
-    for cell in cells:
-        said = {NUMBER.sub("#", c.message): c.message for c in cell.checks if not c.passed and c.message}
-        counts.update(said.keys())
-        first = said | first
-    return tuple(Said(first[key], count) for key, count in counts.most_common(COMMONEST))
-
-
-def written(works: Sequence[Work]) -> int:
-    """Count the written answers that wait for a person."""
-    cells = [cell for work in works if work.report for cell in work.report.cells]
-    return sum(cell.kind is Kind.MANUAL and cell.status is Status.MANUAL for cell in cells)
+    return CellShare(cells[0], tuple(checks), tuple((first[key], n) for key, n in counts.most_common(COMMONEST)))
 
 
 COLUMNS = (
@@ -159,72 +134,45 @@ COLUMNS = (
     *("check", "weight", "passed", "message"),
 )
 
-Field = str | float | bool | None
-
 
 def class_table(works: Sequence[Work]) -> bytes:
-    """Return the table: UTF-8 with a byte order mark, commas, decimal points; what is not known is empty."""
-    file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow(COLUMNS)
-    for work in works:
-        for row in _rows(work):
-            writer.writerow([_field(value) for value in row])
-    return b"\xef\xbb\xbf" + file.getvalue().encode(errors="replace")
+    """Return the table as CSV: one row per check, each text on one line."""
+    rows = (row for work in works for row in _rows(work))
+    return csv_table(
+        COLUMNS,
+        ([printable(field.replace("\n", " ")) if isinstance(field, str) else field for field in row] for row in rows),
+    )
 
 
 def _rows(work: Work) -> Iterator[tuple[Field, ...]]:
-    if work.report is None:
-        yield _padded(work.student, "unreadable", work.reason)
+    report = work.report
+    if report is None:
+        yield work.student, "unreadable", work.reason
         return
-    head = _head(work.report)
-    if not work.report.cells:
-        yield _padded(*head)
-    for cell in work.report.cells:
-        for check in cell.checks or (None,):
-            yield (*head, *_cell(cell), *_check(check))
+    head = (
+        *(report.student, report.status, report.reason),
+        *(report.score, report.max_score, report.bonus, report.max_bonus),
+        *(report.profile, report.dataset, report.timing.notebook_s, round(report.timing.ours_s, 3)),
+        " ".join(sorted({flag.code for flag in report.flags})),
+    )
+    if not report.cells:
+        yield head
+    for cell in report.cells:
+        about = (cell.id, cell.title, cell.kind, cell.points, cell.score, cell.status)
+        if not cell.checks:
+            yield (*head, *about)
+        for check in cell.checks:
+            yield (*head, *about, check.name, check.weight, check.passed, check.message)
 
 
-def _head(report: Report) -> tuple[Field, ...]:
-    time = report.timing
-    points = (report.score, report.max_score, report.bonus, report.max_bonus)
-    flags = " ".join(sorted({flag.code for flag in report.flags}))
-    about = (report.profile, report.dataset, time.notebook_s, round(time.ours_s, 3), flags)
-    return report.student, report.status, report.reason, *points, *about
-
-
-def _cell(cell: CellReport) -> tuple[Field, ...]:
-    return cell.id, cell.title, cell.kind, cell.points, cell.score, cell.status
-
-
-def _check(check: Check | None) -> tuple[Field, ...]:
-    return (check.name, check.weight, check.passed, check.message) if check else (None,) * 4
-
-
-def _padded(*fields: Field) -> tuple[Field, ...]:
-    return (*fields, *[None] * (len(COLUMNS) - len(fields)))
-
-
-def _field(value: Field) -> str:
-    """Write a text on one line, and keep a spreadsheet program from running it."""
-    if isinstance(value, str):
-        return inert(printable(value.replace("\n", " ")))
-    return "" if value is None else f"{value:g}"
-
-
-BINS = 10
-SLOWEST = 10
-
-
-@dataclass(frozen=True)
-class ClassPage:
+class ClassFiles(NamedTuple):
     """What was written."""
 
     page: Path
     table: Path
 
 
-def write_class_page(graded: Path, assignment: Assignment, lang: Lang, out: Path | None = None) -> ClassPage:
+def write_class_page(graded: Path, assignment: Assignment, lang: Lang, out: Path | None = None) -> ClassFiles:
     """Write one page for everything below `graded/`, by default class.html there, and the same as CSV beside it.
 
     Raises `SplotError` where there is no report, or nothing can be written.
@@ -234,37 +182,38 @@ def write_class_page(graded: Path, assignment: Assignment, lang: Lang, out: Path
         raise SplotError(f"{out} is where the table goes; give the page's own name, such as class.html.")
     works = read_class(graded, assignment)
     page = write_whole(out, class_page(works, assignment, lang, out.parent).encode())
-    return ClassPage(page, write_whole(out.with_suffix(".csv"), class_table(works)))
+    return ClassFiles(page, write_whole(out.with_suffix(".csv"), class_table(works)))
 
 
 def class_page(works: Sequence[Work], assignment: Assignment, lang: Lang, beside: Path) -> str:
     """Return the page; links to feedback pages are relative to the folder it will lie in."""
     lesson = find_lesson(assignment.lesson)
-    flagged = [work for work in works if work.report and work.report.flags]
-    codes = sorted({flag.code for work in flagged for flag in (work.report.flags if work.report else ())})
+    reports = [work.report for work in works if work.report]
     shares = [share for work in works if (share := work.share) is not None]
+    written = [cell.kind is Kind.MANUAL and cell.status is Status.MANUAL for report in reports for cell in report.cells]
+    links = {work.folder: work.folder / FILE for work in works if (work.folder / FILE).is_file()}
     with speaking(lang):
+        codes = sorted({flag.code for report in reports for flag in report.flags})
         return render(
             "class.html",
             lang,
             lesson,
             works=works,
             shares=shares,
-            bins=histogram(shares, 0.0, 1.0, BINS),
+            bins=histogram(shares),
             middle=median(shares) if shares else None,
             cells=cell_shares(works),
             waiting=[work for work in works if work.waiting or not work.graded or work.findings.faults],
-            flagged=flagged,
-            figures=figures,
+            flagged=[work for work in works if work.report and work.report.flags],
             meanings={code: lesson.flag_meaning(code) for code in codes},
-            written=written(works),
+            written=sum(written),
             slowest=sorted((w for w in works if w.seconds), key=lambda work: -work.seconds)[:SLOWEST],
-            links={work.folder: _link(work, beside) for work in works},
+            links={folder: "./" + quote(os.path.relpath(page, beside)) for folder, page in links.items()},
             **lesson.class_page([work.findings for work in works]),
         )
 
 
-def _link(work: Work, beside: Path) -> str:
-    """Return the address of a student's feedback page from the class page; nothing where there is none."""
-    page = work.folder / FILE
-    return "./" + quote(os.path.relpath(page, beside)) if page.is_file() else ""
+def histogram(shares: Sequence[float]) -> list[int]:
+    """Count shares in `BINS` equal parts of 0…1; what lies beyond counts at the edge."""
+    counts = Counter(min(BINS - 1, max(0, int(share * BINS))) for share in shares)
+    return [counts[number] for number in range(BINS)]

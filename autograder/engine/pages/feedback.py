@@ -2,18 +2,19 @@
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
-from autograder.engine.errors import SplotError, SubmissionError
+from autograder.engine.errors import SubmissionError
 from autograder.engine.files import write_whole
-from autograder.engine.findings import findings_or_none
 from autograder.engine.lesson import find_lesson
 from autograder.engine.notebook import Assignment, read_submission
 from autograder.engine.pages.page import render
-from autograder.engine.report import CellReport, Check, Kind, Outcome, Report, Status, read_report
+from autograder.engine.pages.results import by_message, findings_of, read_result
+from autograder.engine.report import CellReport, Check, Kind, Outcome, Report, Status
 from autograder.engine.text import Lang, speaking
+
+FILE = "feedback.html"
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,8 @@ class Mark:
     comment: str = ""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What is said of a cell once, and the checks that say it."""
-
-    message: str
-    checks: tuple[Check, ...]
+Marks = Mapping[str, Mark]
+"""By cell id."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +39,15 @@ class Row:
     score: float | None
     points: float
     status: Status
+
+    @classmethod
+    def from_cell(cls, cell: CellReport, mark: Mark | None) -> "Row":
+        """Return a cell with a person's mark in it, if there is one."""
+        if mark is None or mark.score is None:
+            return cls(cell, mark.comment if mark else "", cell.score, cell.points, cell.status)
+        points = cell.points or mark.max_score
+        status = Status.PASSED if mark.score >= points else Status.PARTIAL if mark.score > 0 else Status.FAILED
+        return cls(cell, mark.comment, mark.score, points, status)
 
     @property
     def bonus(self) -> bool:
@@ -65,18 +71,14 @@ class Row:
         return min(1.0, max(0.0, (self.score or 0.0) / self.points)) if self.points else 0.0
 
     @property
-    def passed(self) -> tuple[Check, ...]:
+    def passed(self) -> list[Check]:
         """The checks that passed."""
-        return tuple(check for check in self.cell.checks if check.passed)
+        return [check for check in self.cell.checks if check.passed]
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What did not pass, each message once."""
-        said: dict[str, list[Check]] = {}
-        for check in self.cell.checks:
-            if not check.passed:
-                said.setdefault(check.message, []).append(check)
-        return tuple(Finding(message, tuple(checks)) for message, checks in said.items())
+    def findings(self) -> dict[str, list[Check]]:
+        """What did not pass, by message."""
+        return by_message(check for check in self.cell.checks if not check.passed)
 
 
 @dataclass(frozen=True)
@@ -87,47 +89,19 @@ class Sum:
     decided: float
     open: float
 
-
-def rows(report: Report, marks: Mapping[str, Mark]) -> tuple[Row, ...]:
-    """Return the report's cells with the marks in them."""
-    return tuple(_row(cell, marks.get(cell.id)) for cell in report.cells)
-
-
-def _row(cell: CellReport, mark: Mark | None) -> Row:
-    if mark is None or mark.score is None:
-        return Row(cell, mark.comment if mark else "", cell.score, cell.points, cell.status)
-    worth = cell.points or mark.max_score
-    whole = Status.PASSED if mark.score >= worth else Status.PARTIAL if mark.score > 0 else Status.FAILED
-    return Row(cell, mark.comment, mark.score, worth, whole)
+    @classmethod
+    def from_rows(cls, rows: Iterable[Row], *, bonus: bool, penalty: float = 0.0) -> "Sum":
+        """Add up the ordinary cells, or the bonus ones, less a penalty, but never to less than nothing."""
+        counted = [row for row in rows if row.bonus is bonus]
+        return cls(
+            round(max(0.0, sum(row.score or 0.0 for row in counted) - penalty), 4),
+            sum(row.points for row in counted if row.score is not None),
+            sum(row.points for row in counted if row.score is None),
+        )
 
 
-def total(rows: Iterable[Row], *, bonus: bool = False) -> Sum:
-    """Add up the ordinary cells, or the bonus ones."""
-    counted = [row for row in rows if row.bonus is bonus]
-    return Sum(
-        round(sum(row.score or 0.0 for row in counted), 4),
-        sum(row.points for row in counted if row.score is not None),
-        sum(row.points for row in counted if row.score is None),
-    )
-
-
-def after_lateness(ordinary: Sum, bonus: Sum, penalty: float) -> tuple[Sum, Sum]:
-    """Take a penalty off the points, and what is left of it off the bonus: a course may take both away."""
-    off = min(penalty, ordinary.score)
-    left = max(0.0, bonus.score - (penalty - off))
-    return replace(ordinary, score=round(ordinary.score - off, 4)), replace(bonus, score=round(left, 4))
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where in the notebook to look: a heading, and the cell to work in where there is one."""
-
-    heading: str
-    solution: str
-
-
-def place(assignment: Assignment, cell: str) -> Place:
-    """Find a graded cell's heading and solution cell in the instructor's notebook."""
+def place(assignment: Assignment, cell: str) -> tuple[str, str]:
+    """Return the heading above a graded cell in the instructor's notebook, and its solution cell, if there is one."""
     heading = ""
     for template in assignment.cells:
         if template.grade_id == cell:
@@ -136,19 +110,15 @@ def place(assignment: Assignment, cell: str) -> Place:
             titles = [line for line in template.source.splitlines() if line.startswith("#")]
             heading = titles[-1].lstrip("# ") if titles else heading
     solution = cell.removesuffix("_tests")
-    return Place(heading, solution if solution in assignment.by_grade_id else "")
-
-
-FILE = "feedback.html"
-NO_MARKS: Mapping[str, Mark] = MappingProxyType({})
+    return heading, solution if solution in assignment.by_grade_id else ""
 
 
 def write_feedback(
-    folder: Path, assignment: Assignment, lang: Lang, marks: Mapping[str, Mark] = NO_MARKS, *, penalty: float = 0.0
+    folder: Path, assignment: Assignment, lang: Lang, marks: Marks | None = None, *, penalty: float = 0.0
 ) -> Path:
     """Write `feedback.html` into a folder graded/<student>/<assignment>/ and return its path.
 
-    `marks` are a person's grades and comments by cell id; `penalty` is what was taken off for lateness, in points.
+    `marks` are a person's grades and comments; `penalty` is what was taken off for lateness, in points.
     Raises `SplotError` where there is no report, or the page cannot be written.
     """
     return write_whole(folder / FILE, feedback(folder, assignment, lang, marks, penalty=penalty).encode())
@@ -164,45 +134,33 @@ def leave_feedback(folder: Path, assignment: Assignment, lang: Lang) -> None:
 
 
 def feedback(
-    folder: Path, assignment: Assignment, lang: Lang, marks: Mapping[str, Mark] = NO_MARKS, *, penalty: float = 0.0
+    folder: Path, assignment: Assignment, lang: Lang, marks: Marks | None = None, *, penalty: float = 0.0
 ) -> str:
     """Return the page; see `write_feedback`. It shows less where the judge left no findings."""
-    report, lesson = _report(folder), find_lesson(assignment.lesson)
-    # What an ungraded report leaves lying about belongs to an earlier run.
-    ungraded = report.status is Outcome.UNGRADED
-    findings = lesson.findings() if ungraded else findings_or_none(folder / "evidence", lesson.findings)
+    report, lesson = read_result(folder), find_lesson(assignment.lesson)
+    findings = findings_of(report, folder, lesson.findings)
+    rows = [Row.from_cell(cell, (marks or {}).get(cell.id)) for cell in report.cells]
+    tasks: dict[str, list[Row]] = {}
+    for row in rows:
+        tasks.setdefault(row.task, []).append(row)
+    # A penalty is taken off the points, and what is left of it off the bonus: a course may take both away.
+    earned = Sum.from_rows(rows, bonus=False).score
     with speaking(lang):
-        judged = rows(report, marks)
-        ordinary, bonus = after_lateness(total(judged), total(judged, bonus=True), penalty)
         return render(
             "feedback.html",
             lang,
             lesson,
             report=report,
             findings=findings,
-            tasks=_by_task(judged),
-            total=ordinary,
-            bonus=bonus,
+            tasks=tasks,
+            total=Sum.from_rows(rows, bonus=False, penalty=penalty),
+            bonus=Sum.from_rows(rows, bonus=True, penalty=max(0.0, penalty - earned)),
             penalty=penalty,
             reason=_own_fault(report, assignment, lang),
-            places={row.cell.id: place(assignment, row.cell.id) for row in judged},
-            expectation=lesson.expectation,
+            places={row.cell.id: place(assignment, row.cell.id) for row in rows},
+            expectations={item.grade_id: item.expectation for item in assignment.items},
             **lesson.page(findings),
         )
-
-
-def _report(folder: Path) -> Report:
-    try:
-        return read_report(folder / "report.json")
-    except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
-        raise SplotError(f"{folder / 'report.json'} cannot be read ({error}); grade the submission first.") from error
-
-
-def _by_task(judged: tuple[Row, ...]) -> dict[str, list[Row]]:
-    tasks: dict[str, list[Row]] = {}
-    for row in judged:
-        tasks.setdefault(row.task, []).append(row)
-    return tasks
 
 
 def _own_fault(report: Report, assignment: Assignment, lang: Lang) -> str:

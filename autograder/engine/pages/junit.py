@@ -1,4 +1,4 @@
-"""Reports as JUnit XML: a suite a submission, a case a check, so that any CI shows them."""
+"""Reports as JUnit XML: one suite per submission, one case per check, so that any CI shows them."""
 
 import re
 from xml.etree import ElementTree as ET
@@ -13,49 +13,47 @@ def junit(reports: list[Report]) -> bytes:
     """Return the reports as one `testsuites` document: `failure` is wrong, `error` a crash, `skipped` for a person."""
     root = ET.Element("testsuites", name="splot")
     for report in reports:
-        _suite(root, report)
+        _add_suite(root, report)
     ET.indent(root)
     document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return document + b"\n"
 
 
-def _suite(root: ET.Element, report: Report) -> None:
+def _add_suite(root: ET.Element, report: Report) -> None:
     suite = ET.SubElement(root, "testsuite", name=_clean(f"{report.student}/{report.assignment}"))
-    _properties(suite, {"score": report.score, "max_score": report.max_score, "bonus": report.bonus})
+    _add_properties(suite, {"score": report.score, "max_score": report.max_score, "bonus": report.bonus})
     if report.status is Outcome.UNGRADED:
         case = ET.SubElement(suite, "testcase", classname=report.assignment, name="grading", time="0")
-        _said(case, "error", report.reason or "")
+        _add_outcome(case, "error", report.reason or "")
     for cell in report.cells:
         for check in cell.checks or (Check(cell.title, 1, None, ""),):
-            _case(suite, cell, check)
-    counts = {kind: len(suite.findall(f"testcase/{kind}")) for kind in ("failure", "error", "skipped")}
+            _add_case(suite, cell, check)
     suite.set("tests", str(len(suite.findall("testcase"))))
-    suite.set("failures", str(counts["failure"]))
-    suite.set("errors", str(counts["error"]))
-    suite.set("skipped", str(counts["skipped"]))
+    for attribute, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(attribute, str(len(suite.findall(f"testcase/{kind}"))))
     suite.set("time", f"{report.timing.ours_s + report.timing.notebook_s:.3f}")
 
 
-def _case(suite: ET.Element, cell: CellReport, check: Check) -> None:
+def _add_case(suite: ET.Element, cell: CellReport, check: Check) -> None:
     case = ET.SubElement(suite, "testcase", classname=cell.id, name=_clean(check.name), time="0")
-    _properties(case, {"points": cell.points, "weight": check.weight})
+    _add_properties(case, {"points": cell.points, "weight": check.weight})
     if check.passed is None:
-        _said(case, "skipped", check.message or cell.status)
+        _add_outcome(case, "skipped", check.message or cell.status)
     elif not check.passed:
-        _said(case, "error" if cell.status in CRASHED else "failure", check.message)
+        _add_outcome(case, "error" if cell.status in CRASHED else "failure", check.message)
 
 
-def _properties(parent: ET.Element, values: dict[str, float | None]) -> None:
+def _add_properties(parent: ET.Element, values: dict[str, float | None]) -> None:
     properties = ET.SubElement(parent, "properties")
     for name, value in values.items():
         if value is not None:
             ET.SubElement(properties, "property", name=name, value=f"{value:g}")
 
 
-def _said(case: ET.Element, kind: str, message: str) -> None:
+def _add_outcome(case: ET.Element, kind: str, message: str) -> None:
     ET.SubElement(case, kind, message=_clean(message)).text = _clean(message)
 
 
 def _clean(text: str) -> str:
-    """Drop the characters that XML cannot hold; the student's own words may have any."""
+    """Replace the characters that XML cannot hold; a student's text may have any."""
     return NOT_XML.sub("\ufffd", text)

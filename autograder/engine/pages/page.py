@@ -12,38 +12,27 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from autograder.engine.lesson import Lesson
-from autograder.engine.pages import charts
+from autograder.engine.pages.charts import MARKERS, squares
 from autograder.engine.report import Flag, Status
-from autograder.engine.text import Lang, count, number, printable, say, speaking
+from autograder.engine.text import Lang, count, number, points, printable, say, speaking
 
-MARKS = {"Mn", "Me"}  # https://www.unicode.org/reports/tr44/#General_Category_Values
-MARKS_A_LETTER = 3
+COMBINING = {"Mn", "Me"}  # https://www.unicode.org/reports/tr44/#General_Category_Values
+MAX_ACCENTS = 3  # on one letter
 LONGEST = 3_000
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def harmless(text: str, limit: int = LONGEST) -> str:
     """Return the text with its line breaks; what is invisible becomes U+FFFD, piles of accents and great lengths cut."""
     cut = text if len(text) <= limit else text[:limit] + " […]"
-    lines = re.split(r"\r\n|\r|\n", cut.replace("\t", " "))
-    return "\n".join(_flattened(printable(line)) for line in lines)
-
-
-def _flattened(line: str) -> str:
     kept: list[str] = []
-    pile = 0
-    for char in line:
-        pile = pile + 1 if unicodedata.category(char) in MARKS else 0
-        if pile <= MARKS_A_LETTER:
-            kept.append(char)
+    for line in re.split(r"\r\n|\r|\n", cut.replace("\t", " ")):
+        kept.append("\n" if kept else "")
+        accents = 0
+        for char in printable(line):
+            accents = accents + 1 if unicodedata.category(char) in COMBINING else 0
+            kept.append(char if accents <= MAX_ACCENTS else "")
     return "".join(kept)
-
-
-THIN = "\N{NARROW NO-BREAK SPACE}"
-
-
-def points(value: float | None) -> str:
-    """Return points without needless zeros, a dash where there are none yet."""
-    return "–" if value is None else number(value, 2).rstrip("0").rstrip(",.")
 
 
 def percent(share: float, digits: int = 0) -> str:
@@ -53,7 +42,7 @@ def percent(share: float, digits: int = 0) -> str:
 
 def whole(value: int) -> str:
     """Return a whole number, its thousands apart."""
-    return f"{value:,}".replace(",", say(pl=THIN, en=","))
+    return f"{value:,}".replace(",", say(pl="\N{NARROW NO-BREAK SPACE}", en=","))
 
 
 def short(value: float) -> str:
@@ -87,9 +76,6 @@ def figures(flag: Flag) -> str:
     return "; ".join(f"{name}: {number(value, 4).rstrip('0').rstrip(',.')}" for name, value in flag.figures.items())
 
 
-TEMPLATES = Path(__file__).parent / "templates"
-
-
 def render(template: str, lang: Lang, lesson: Lesson, **context: Any) -> str:
     """Return a page; every text in `context` is shown as `harmless` leaves it, and never as HTML."""
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
@@ -110,24 +96,17 @@ def _environment(lessons: Path | None) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(say=say, count=count, number=number, marker=charts.marker, squares=charts.squares)
-    environment.globals.update(
-        points=points,
-        percent=percent,
-        whole=whole,
-        short=short,
-        shape=shape,
-        status_name=status_name,
-    )
+    functions = (say, count, number, points, percent, whole, short, shape, figures, status_name, squares)
+    environment.globals.update({function.__name__: function for function in functions}, markers=MARKERS)
     environment.filters["png"] = _png
     return environment
 
 
 def _shown(value: Any) -> Any:
-    """What a template prints: every text a stranger may have written goes through here."""
-    if value is None:
-        return ""
-    return value if isinstance(value, Markup) or not isinstance(value, str) else harmless(value)
+    """Return what a template prints: every text a student may have written goes through here."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return harmless(value)
+    return "" if value is None else value
 
 
 def _png(image: bytes) -> Markup:

@@ -10,21 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.engine.notebook import Checked
-from autograder.engine.pages.page import points, status_name
-from autograder.engine.report import CellReport, Kind, Outcome, Report, Status
-from autograder.engine.text import number, printable, say
-
-
-def print_check(checked: Checked, console: Console) -> None:
-    """Print what is wrong with one notebook; a student's own words in them are shown harmlessly."""
-    if checked.refusal is not None:
-        console.print(plain(checked.refusal), soft_wrap=True)
-        return
-    fine = say(pl="nic nie wymaga naprawy.", en="nothing needs mending.")
-    console.print(plain(f"{checked.path}: {'' if checked.damage else fine}".rstrip()), soft_wrap=True)
-    for found in checked.damage:
-        console.print(quoted(f"• {found}"))
-
+from autograder.engine.pages.page import status_name
+from autograder.engine.pages.results import by_message
+from autograder.engine.report import Kind, Outcome, Report, Status
+from autograder.engine.text import number, points, printable, say
 
 COLOURS = {
     Status.PASSED: "green",
@@ -34,17 +23,32 @@ COLOURS = {
 }
 
 
+def print_check(checked: Checked, console: Console) -> None:
+    """Print what is wrong with one notebook; a student's own words in them are shown harmlessly."""
+    if checked.refusal is not None:
+        console.print(plain(checked.refusal), soft_wrap=True)
+        return
+    fine = say(pl="nic nie wymaga naprawy.", en="nothing needs mending.")
+    console.print(plain(f"{checked.path}: {'' if checked.damage else fine}".rstrip()), soft_wrap=True)
+    for damage in checked.damage:
+        console.print(quoted(f"• {damage}"))
+
+
 def print_report(report: Report, console: Console) -> None:
     """Print one report."""
     if report.status is Outcome.UNGRADED:
-        console.print(Panel(quoted(report.reason or ""), title=_title(report), border_style="red"))
+        title = plain(f"{report.student} · {report.status}")
+        console.print(Panel(quoted(report.reason or ""), title=title, border_style="red"))
         return
+    score = f"{points(report.score)} / {points(report.max_score)}"
+    bonus = f" + {points(report.bonus)} / {points(report.max_bonus)} bonus" if report.max_bonus else ""
+    title = plain(f"{report.student} · {score}{bonus}")
     parts: list[RenderableType] = [_table(report), *_messages(report), *_footer(report)]
-    console.print(Panel(Group(*parts), title=_title(report), border_style="blue"))
+    console.print(Panel(Group(*parts), title=title, border_style="blue"))
 
 
 def print_summary(reports: list[Report], console: Console) -> None:
-    """Print one line a submission."""
+    """Print one line per submission."""
     table = Table(box=None)
     for name in (say(pl="praca", en="submission"), say(pl="punkty", en="points"), "bonus"):
         table.add_column(name)
@@ -60,7 +64,7 @@ def print_summary(reports: list[Report], console: Console) -> None:
 
 
 def plain(text: str) -> Text:
-    """Return a stranger's text on one line, without meaning to the terminal or to rich.
+    """Return a student's text on one line, without meaning to the terminal or to rich.
 
     Control characters, line breaks, bidirectional and zero-width marks and private glyphs show as U+FFFD.
     """
@@ -72,67 +76,42 @@ def quoted(text: str) -> Padding:
     return Padding(Text("\n").join(plain(line) for line in text.split("\n")), (0, 0, 0, 4))
 
 
-def _title(report: Report) -> Text:
-    score = f"{points(report.score)} / {points(report.max_score)}"
-    bonus = f" + {points(report.bonus)} / {points(report.max_bonus)} bonus" if report.max_bonus else ""
-    graded = report.status is Outcome.GRADED
-    text = f"{report.student} · {score}{bonus}" if graded else f"{report.student} · {report.status}"
-    return plain(text)
-
-
 def _table(report: Report) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column(say(pl="zadanie", en="task"))
     table.add_column(say(pl="punkty", en="points"), justify="right")
     table.add_column(say(pl="wynik", en="result"))
     for cell in report.cells:
-        worth = f"{points(cell.score)} / {points(cell.points)}"
+        score = f"{points(cell.score)} / {points(cell.points)}"
         bonus = " ★" if cell.kind is Kind.BONUS else ""
-        table.add_row(plain(cell.title + bonus), worth, Text(status_name(cell.status), COLOURS.get(cell.status, "red")))
+        table.add_row(plain(cell.title + bonus), score, Text(status_name(cell.status), COLOURS.get(cell.status, "red")))
     return table
 
 
 def _messages(report: Report) -> list[RenderableType]:
     blocks: list[RenderableType] = []
     for cell in report.cells:
-        for message, names in _grouped(cell).items():
-            blocks += [Text("\n") + Text(", ".join(names), "bold") + Text(f" ({cell.id})", "dim"), quoted(message)]
+        for message, checks in by_message(cell.checks).items():
+            if message:
+                names = ", ".join(check.name for check in checks)
+                blocks += [Text("\n") + Text(names, "bold") + Text(f" ({cell.id})", "dim"), quoted(message)]
     return blocks
 
 
-def _grouped(cell: CellReport) -> dict[str, list[str]]:
-    """Return each thing that is to be said of a cell once, with the checks that say it."""
-    said: dict[str, list[str]] = {}
-    for check in cell.checks:
-        if not check.passed and check.message:
-            said.setdefault(check.message, []).append(check.name)
-    return said
-
-
 def _footer(report: Report) -> list[Text]:
-    lines = [Text("\n") + plain(note) for note in report.notes]
+    lines = [plain(note) for note in report.notes]
     for name, model in report.models.items():
         accuracy = number(model.accuracy) if model.accuracy is not None else "–"
-        lines.append(
-            Text("\n")
-            + plain(f"{name}: ")
-            + Text(
-                say(
-                    pl=f"dokładność {accuracy}, liczba parametrów {model.parameters}, warstwy: {' → '.join(model.layers)}",
-                    en=f"accuracy {accuracy}, {model.parameters} parameters, layers: {' → '.join(model.layers)}",
-                )
-            )
+        layers = " → ".join(model.layers)
+        measured = say(
+            pl=f"dokładność {accuracy}, liczba parametrów {model.parameters}, warstwy: {layers}",
+            en=f"accuracy {accuracy}, {model.parameters} parameters, layers: {layers}",
         )
+        lines.append(plain(f"{name}: ") + Text(measured))
     time = report.timing
     about = ", ".join(filter(None, (str(report.profile), report.dataset)))
-    lines.append(
-        Text(
-            "\n"
-            + say(
-                pl=f"profil {about}; notebook {number(time.notebook_s, 1)} s, ocenianie {number(time.ours_s, 1)} s",
-                en=f"profile {about}; notebook {number(time.notebook_s, 1)} s, grading {number(time.ours_s, 1)} s",
-            ),
-            "dim",
-        )
+    how = say(
+        pl=f"profil {about}; notebook {number(time.notebook_s, 1)} s, ocenianie {number(time.ours_s, 1)} s",
+        en=f"profile {about}; notebook {number(time.notebook_s, 1)} s, grading {number(time.ours_s, 1)} s",
     )
-    return lines
+    return [Text("\n") + line for line in (*lines, Text(how, "dim"))]

@@ -1,6 +1,6 @@
 """The sandbox: one Jupyter kernel, confined."""
 
-from autograder.engine.sandbox.features import isolation, require
+from autograder.engine.sandbox.features import Feature, isolation, require
 from autograder.engine.sandbox.kernel import BubblewrapProvisioner, death, kernel_manager, left_out
 from autograder.engine.sandbox.sandbox import Limits, Sandbox, SandboxKind
 from autograder.engine.sandbox.watchdog import Cause, Death, memory_guard
@@ -9,6 +9,7 @@ __all__ = [
     "BubblewrapProvisioner",
     "Cause",
     "Death",
+    "Feature",
     "Limits",
     "Sandbox",
     "SandboxKind",

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from autograder.engine.text import say
 from autograder.lesson.graders.architecture import Flow
-from autograder.lesson.measured import Measured
+from autograder.lesson.measure import MeasuredModel
 from autograder.models.rebuild import LiftedModel, Step, StepKind
 
 AGREEMENT = 0.98
@@ -129,7 +129,7 @@ class Activations:
         return bool(scores[class_index] >= scores.max() - TOLERANCE * (1 + scores.abs().max()))
 
 
-def activations(measured: Measured) -> Activations:
+def activations(measured: MeasuredModel) -> Activations:
     """Return what a model's class activation maps are made of; raises `UnfitError` where it has none."""
     images = measured.visible_batch()
     flow = Flow(measured.model, images)

@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 
 from autograder.engine.evidence import Fault, generator
 from autograder.engine.outcomes import absent
-from autograder.lesson.evidence import LessonEvidence
-from autograder.lesson.probes import Arguments, Array, CallProbe
-from autograder.lesson.records import CallRecord, Flavour, call_array
+from autograder.lesson.observations import Arguments, Array, CallProbe, CallRecord, Flavour, LessonEvidence, call_array
 
 Float = NDArray[np.float64]
 Expected = Callable[[Float, Float, int], Float]

@@ -49,7 +49,7 @@ class Networks:
     def flow(self, name: str) -> Flow:
         """What a model computes in eval mode."""
         if name not in self._flows:
-            model = self.measured.lifted(name, *blamed(name))
+            model = self.measured.rebuilt(name, *blamed(name))
             self._flows[name] = Flow(model, visible_batch(self.measured, model))
         return self._flows[name]
 

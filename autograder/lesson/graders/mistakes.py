@@ -7,7 +7,7 @@ import numpy as np
 
 from autograder.engine.text import say
 from autograder.lesson.graders.convolutions import Answer, Float, wrong_values
-from autograder.lesson.probes import Array
+from autograder.lesson.observations import Array
 from reference.convolution import convolution
 
 ROUGH = 0.01

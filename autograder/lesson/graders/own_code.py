@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from autograder.engine.notebook import parse_cell, plain_statements
-from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.observations import LessonEvidence
 
 NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 

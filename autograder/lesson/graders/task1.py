@@ -4,11 +4,10 @@ import pytest
 
 from autograder.engine.outcomes import UndecidedError
 from autograder.engine.text import say
-from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.graders.convolutions import Answers, close, inputs, sheet
 from autograder.lesson.graders.mistakes import mistake
 from autograder.lesson.graders.own_code import library_convolutions
-from autograder.lesson.probes import CallProbe
+from autograder.lesson.observations import CallProbe, LessonEvidence
 from reference.convolution import convolution, convolution_same
 
 CELL = "task1_convolution_tests"

@@ -6,9 +6,7 @@ import pytest
 
 from autograder.engine.outcomes import absent
 from autograder.engine.text import say
-from autograder.lesson.evidence import LessonEvidence
-from autograder.lesson.probes import LayerProbe
-from autograder.lesson.records import LayerRecord
+from autograder.lesson.observations import LayerProbe, LayerRecord, LessonEvidence
 
 Pair = tuple[int, int]
 

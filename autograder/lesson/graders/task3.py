@@ -3,13 +3,11 @@
 import pytest
 
 from autograder.engine.text import number, say
-from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.graders.ablation import dependence
 from autograder.lesson.graders.architecture import Flow, idle_layers, spatial, visible_batch
 from autograder.lesson.graders.training import agree, complete, curves_shown, fell, parameters_printed, steps_taken
 from autograder.lesson.measure import Measurements
-from autograder.lesson.probes import DataProbe, ModelProbe
-from autograder.lesson.records import ModelRecord
+from autograder.lesson.observations import DataProbe, LessonEvidence, ModelProbe, ModelRecord
 from autograder.lesson.thresholds import threshold
 from autograder.models.rebuild import StepKind
 
@@ -26,7 +24,7 @@ PROBES = (DataProbe(ARCHITECTURE, "testset"), ModelProbe(ARCHITECTURE, NAME))
 @pytest.fixture(scope="module")
 def flow(measured: Measurements) -> Flow:
     """The baseline's data flow."""
-    model = measured.lifted(NAME, *SOLUTIONS)
+    model = measured.rebuilt(NAME, *SOLUTIONS)
     return Flow(model, visible_batch(measured, model))
 
 
@@ -93,7 +91,7 @@ def test_flatten(flow: Flow) -> None:
 
 @pytest.mark.cell(ARCHITECTURE, weight=1, pl="Dziesięć wyników dla każdego obrazu", en="Ten scores for each image")
 def test_ten_outputs(measured: Measurements) -> None:
-    model = measured.lifted(NAME, *SOLUTIONS)
+    model = measured.rebuilt(NAME, *SOLUTIONS)
     shape = next(step.output_shape for step in model.steps if step.name == model.output)
     assert len(shape) == 2 and shape[1] == 10, say(  # noqa: PT018
         pl=f"Model zwraca tensor o kształcie {shape}, a powinien zwracać (B, 10): po jednej liczbie na klasę.",
@@ -124,14 +122,14 @@ def test_parameters(record: ModelRecord, measured: Measurements, evidence: Lesso
 
 @pytest.mark.cell(TRAINING, weight=1, data=True, pl="Wyniki zgodne z pomiarem", en="Results agree with the measurement")
 def test_results(record: ModelRecord, measured: Measurements) -> None:
-    agree(record, measured.of(NAME, *SOLUTIONS))
+    agree(record, measured.model(NAME, *SOLUTIONS))
 
 
 @pytest.mark.cell(
     ACCURACY, data=True, pl="Dokładność na obrazach, których sieć nie widziała", en="Accuracy on unseen images"
 )
 def test_accuracy(evidence: LessonEvidence, measured: Measurements) -> None:
-    reached = measured.of(NAME, *SOLUTIONS).held_out.accuracy
+    reached = measured.model(NAME, *SOLUTIONS).held_out.accuracy
     wanted = threshold(measured.dataset, evidence.file.profile)
     assert reached >= wanted, say(
         pl=f"Na obrazach, których model nie widział, dokładność wynosi {number(reached)}, a próg to {number(wanted)}. "

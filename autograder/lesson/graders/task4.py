@@ -4,7 +4,6 @@ import pytest
 
 from autograder.engine.outcomes import AbsentError, UndecidedError, settled
 from autograder.engine.text import say
-from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.graders.architecture import (
     REGULAR,
     changed_parameters,
@@ -28,7 +27,7 @@ from autograder.lesson.graders.experiments import (
 from autograder.lesson.graders.own_code import training_loops
 from autograder.lesson.graders.training import agree, complete, parameters_printed, really_trained
 from autograder.lesson.measure import Measurements
-from autograder.lesson.probes import ModelProbe
+from autograder.lesson.observations import LessonEvidence, ModelProbe
 from autograder.models.rebuild import StepKind
 
 PROBES = tuple(ModelProbe(f"{cell}_tests", name) for name, cell in CELLS.items())
@@ -81,7 +80,7 @@ def reported(measured: Measurements, name: str) -> None:
     """Fail unless history and results are there and true."""
     record = measured.record(name, *blamed(name))
     complete(record)
-    agree(record, measured.of(name, *blamed(name)))
+    agree(record, measured.model(name, *blamed(name)))
 
 
 def printed(measured: Measurements, evidence: LessonEvidence, name: str) -> None:

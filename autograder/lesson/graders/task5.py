@@ -17,7 +17,6 @@ from autograder.engine.evidence import Fault
 from autograder.engine.notebook import parse_cell
 from autograder.engine.outcomes import AbsentError, SettledError, UndecidedError, absent, settled
 from autograder.engine.text import number, say
-from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.graders.activations import (
     AGREEMENT,
     SMALLEST,
@@ -32,8 +31,7 @@ from autograder.lesson.graders.activations import (
 from autograder.lesson.graders.experiments import CELLS
 from autograder.lesson.graders.training import really_trained
 from autograder.lesson.measure import Measurements
-from autograder.lesson.probes import MapProbe, ModelProbe
-from autograder.lesson.records import MapRecord, map_array
+from autograder.lesson.observations import LessonEvidence, MapProbe, MapRecord, ModelProbe, map_array
 
 CELL = "task5_cam_tests"
 SOLUTION = "task5_cam"
@@ -93,7 +91,7 @@ def judged_model(evidence: LessonEvidence, measured: Measurements) -> Judged:
     unfit: list[str] = []
     for name in [OWN] if OWN in names else names:
         try:
-            model = measured.of(name, SOLUTION)
+            model = measured.model(name, SOLUTION)
             right = activations(model)
             really_trained(measured, name, SOLUTION)
         except UnfitError as reason:

@@ -5,10 +5,8 @@ import re
 from autograder.engine.errors import EvidenceError
 from autograder.engine.outcomes import AbsentError, UndecidedError, settled
 from autograder.engine.text import number, say
-from autograder.lesson.evidence import LessonEvidence
-from autograder.lesson.measure import REALLY_TRAINED, REQUIRED, Measurements
-from autograder.lesson.measured import Measured
-from autograder.lesson.records import Epochs, ModelRecord
+from autograder.lesson.measure import REALLY_TRAINED, REQUIRED, MeasuredModel, Measurements
+from autograder.lesson.observations import Epochs, LessonEvidence, ModelRecord
 
 CURVES = ("train_loss", "val_loss", "val_accuracy")
 EPOCHS = 2
@@ -102,7 +100,7 @@ def appears(count: int, text: str) -> bool:
 
 def really_trained(measured: Measurements, name: str, *cells: str) -> None:
     """Fail unless the model is better than chance on held-out images, by steps of its own, and is no other model again."""
-    reached = measured.of(name, *cells).held_out.accuracy
+    reached = measured.model(name, *cells).held_out.accuracy
     assert reached >= REALLY_TRAINED, say(
         pl=f"Na obrazach, których sieć {name} nie widziała, dokładność wynosi {number(reached)}; wytrenowana sieć "
         f"osiąga co najmniej {number(REALLY_TRAINED, 2)}.",
@@ -149,14 +147,14 @@ def _twin(measured: Measurements, name: str) -> str | None:
     """Return an earlier model that gives the same scores, to rounding, on the images that the notebook saw."""
     for other in REQUIRED[: REQUIRED.index(name)] if name in REQUIRED else ():
         try:
-            if measured.of(other).agrees(measured.of(name).visible_scores):
+            if measured.model(other).agrees(measured.model(name).visible_scores):
                 return other
         except (AbsentError, UndecidedError, EvidenceError):
             continue
     return None
 
 
-def agree(record: ModelRecord, measured: Measured) -> None:
+def agree(record: ModelRecord, measured: MeasuredModel) -> None:
     """Fail unless `results` say what the judge measured on the same images."""
     results = record.results
     missing_results = say(

@@ -5,9 +5,8 @@ profile's split does not have the original's MD5 sums.
 """
 
 import os
-from pathlib import Path
+from functools import partial
 from types import ModuleType
-from typing import Any
 
 from ...engine.inside import Recorder, after_import
 
@@ -23,26 +22,18 @@ def prepare() -> None:
 def recorders() -> dict[str, Recorder]:
     """Return what answers each kind of request."""
     from .calls import Calls
-    from .data import VisibleImages, record_data
-    from .layers import record_layer
+    from .images import VisibleImages, record_data
     from .maps import record_maps
-    from .models import record_model
+    from .networks import record_layer, record_model
 
     images = VisibleImages()
-
-    def layer(namespace: dict[str, Any], request: dict[str, Any], _source: Path, _target: Path) -> list[dict[str, Any]]:
-        return [record_layer(namespace, request["name"])]
-
-    def model(namespace: dict[str, Any], request: dict[str, Any], _source: Path, target: Path) -> list[dict[str, Any]]:
-        return [record_model(namespace, request["name"], images, target)]
-
-    def data(namespace: dict[str, Any], _request: dict[str, Any], source: Path, target: Path) -> list[dict[str, Any]]:
-        return [record_data(namespace, images, source, target)]
-
-    def maps(namespace: dict[str, Any], request: dict[str, Any], _source: Path, target: Path) -> list[dict[str, Any]]:
-        return record_maps(namespace, request["models"], images, target)
-
-    return {"call": Calls().record, "layer": layer, "model": model, "data": data, "map": maps}
+    return {
+        "call": Calls().record,
+        "layer": record_layer,
+        "model": partial(record_model, images),
+        "data": partial(record_data, images),
+        "map": partial(record_maps, images),
+    }
 
 
 def _watch_gradients(_torch: ModuleType) -> None:

@@ -26,22 +26,20 @@ class Calls:
         self, namespace: dict[str, Any], request: dict[str, Any], source: Path, target: Path
     ) -> list[dict[str, Any]]:
         """Make one call in both flavours, all alike: watched, with its own copies of the inputs."""
-        return [self._record(namespace, request, source, flavour, target) for flavour in ("numpy", "torch")]
-
-    def _record(
-        self, namespace: dict[str, Any], request: dict[str, Any], source: Path, flavour: str, target: Path
-    ) -> dict[str, Any]:
-        record: dict[str, Any] = {"kind": "call", "name": request["name"], "flavour": flavour}
-        kind = request["function"], flavour
-        try:
-            function = find_function(namespace, request["function"])
-            if self.late[kind] >= TIMEOUTS:
-                raise DeadlineError(f"{SECONDS:g} s")
-            _call(function, request, source, flavour, target, record)
-        except BaseException as error:  # noqa: BLE001 - whatever a student raises, sys.exit included, is an answer
-            record["failure"] = failure(error)
-            self.late[kind] += isinstance(error, DeadlineError)
-        return record
+        records = []
+        for flavour in ("numpy", "torch"):
+            record: dict[str, Any] = {"kind": "call", "name": request["name"], "flavour": flavour}
+            records.append(record)
+            kind = request["function"], flavour
+            try:
+                function = find_function(namespace, request["function"])
+                if self.late[kind] >= TIMEOUTS:
+                    raise DeadlineError(f"{SECONDS:g} s")
+                _call(function, request, source, target, record)
+            except BaseException as error:  # noqa: BLE001 - whatever a student raises, sys.exit included, is an answer
+                record["failure"] = failure(error)
+                self.late[kind] += isinstance(error, DeadlineError)
+        return records
 
 
 def find_function(namespace: dict[str, Any], name: str) -> Callable[..., Any]:
@@ -55,14 +53,10 @@ def find_function(namespace: dict[str, Any], name: str) -> Callable[..., Any]:
 
 
 def _call(
-    function: Callable[..., Any],
-    request: dict[str, Any],
-    source: Path,
-    flavour: str,
-    target: Path,
-    record: dict[str, Any],
+    function: Callable[..., Any], request: dict[str, Any], source: Path, target: Path, record: dict[str, Any]
 ) -> None:
     """Call, and write into `record` what came back and what was seen; what was seen also where the call raises."""
+    flavour = record["flavour"]
     arguments = _arguments(request["arguments"], source, flavour)
     before = _arguments(request["arguments"], source, "numpy")
     seen = Observed()
@@ -71,7 +65,8 @@ def _call(
         with observed(count=request["steps"]) as seen, deadline(SECONDS):
             returned = function(*arguments)
             array, described = as_array(returned), describe(returned)[:TEXT]
-            kept = all(np.array_equal(_plain(a), b) for a, b in zip(arguments, before, strict=True))
+            after = (value.detach().numpy() if isinstance(value, torch.Tensor) else value for value in arguments)
+            kept = all(np.array_equal(a, b) for a, b in zip(after, before, strict=True))
     finally:
         record |= {"reached": sorted(seen.reached), "unseen": sorted(seen.unseen)}
     record |= {"returned": described, "inputs_kept": kept}
@@ -79,10 +74,6 @@ def _call(
     if array is not None:
         np.save(target / f"{request['name']}-{flavour}.npy", array, allow_pickle=False)
         record["array"] = True
-
-
-def _plain(argument: Any) -> Any:
-    return argument.detach().numpy() if isinstance(argument, torch.Tensor) else argument
 
 
 def _arguments(specs: list[dict[str, Any]], source: Path, flavour: str) -> list[Any]:

@@ -11,8 +11,8 @@ from torch import nn
 
 from ...engine.inside import TEXT, AbsentError, deadline, failure
 from .calls import as_array, describe, find_function
-from .data import VisibleImages
-from .models import evaluating
+from .images import VisibleImages
+from .networks import evaluating
 
 OWN = "cam"
 IMAGES = 4
@@ -23,7 +23,7 @@ _NOT_ASKED = {"fault": "timeout", "type": "NotAsked", "message": f"{SECONDS_IN_A
 
 
 def record_maps(
-    namespace: dict[str, Any], names: list[str], images: VisibleImages, target: Path
+    images: VisibleImages, namespace: dict[str, Any], request: dict[str, Any], _source: Path, target: Path
 ) -> list[dict[str, Any]]:
     """Ask for the maps of `models["cam"]` if there is one, else of every named model: the grader knows which has a CAM.
 
@@ -31,7 +31,7 @@ def record_maps(
     """
     started = time.monotonic()
     records = []
-    for name, model in _models(namespace, names):
+    for name, model in _models(namespace, request["models"]):
         classes: torch.Tensor | None = None
         for image in range(IMAGES):
             record: dict[str, Any] = {"kind": "map", "name": "cam", "model": name, "image": image, "class_index": -1}
@@ -43,8 +43,11 @@ def record_maps(
             try:
                 find_function(namespace, "cam")
                 with deadline(min(SECONDS, left)):
-                    classes = _classes(namespace, model, images) if classes is None else classes
-                    record |= _map(namespace, model, image, classes, images, target / f"map-{name}-{image}.npy")
+                    batch = images.batch(namespace)
+                    if classes is None:  # (B,), what the model itself predicts for each image
+                        with evaluating(model), torch.no_grad():
+                            classes = model(batch).argmax(1)
+                    record |= _map(namespace, model, batch, image, classes, target / f"map-{name}-{image}.npy")
             except BaseException as error:  # noqa: BLE001 - whatever a student raises is an answer
                 record["failure"] = failure(error)
             fault = record.get("failure", {}).get("fault")
@@ -65,16 +68,9 @@ def _models(namespace: dict[str, Any], names: list[str]) -> list[tuple[str, nn.M
     return [(n, m) for n, m in known if n == OWN] or known
 
 
-def _classes(namespace: dict[str, Any], model: nn.Module, images: VisibleImages) -> torch.Tensor:
-    """Return the class (B,) that the model itself predicts for each image."""
-    with evaluating(model), torch.no_grad():
-        return model(images.of(namespace)).argmax(1)  # type: ignore[no-any-return]
-
-
 def _map(
-    namespace: dict[str, Any], model: nn.Module, image: int, classes: torch.Tensor, images: VisibleImages, target: Path
+    namespace: dict[str, Any], model: nn.Module, batch: torch.Tensor, image: int, classes: torch.Tensor, target: Path
 ) -> dict[str, Any]:
-    batch = images.of(namespace)
     if image >= len(batch):
         raise AbsentError(f"testset[{image}]")
     class_index = int(classes[image])
@@ -83,16 +79,11 @@ def _map(
     record: dict[str, Any] = {"class_index": class_index, "returned": describe(returned)[:TEXT]}
     array = as_array(returned)
     if array is not None and array.ndim == 2:
-        np.save(target, _reduced(array), allow_pickle=False)
+        if max(array.shape) > LARGEST:
+            size = min(array.shape[0], LARGEST), min(array.shape[1], LARGEST)
+            array = F.adaptive_avg_pool2d(torch.from_numpy(array.astype(np.float64))[None], size)[0].numpy()
+        np.save(target, array, allow_pickle=False)
         record["array"] = True
     elif array is not None:
         record["returned"] += f" {array.shape}"[:TEXT]
     return record
-
-
-def _reduced(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return a map (h, w) no larger than is written down."""
-    if max(array.shape) <= LARGEST:
-        return array
-    size = min(array.shape[0], LARGEST), min(array.shape[1], LARGEST)
-    return F.adaptive_avg_pool2d(torch.from_numpy(array.astype(np.float64))[None], size)[0].numpy()

@@ -22,7 +22,11 @@ CONVOLUTION = re.compile(r"conv(?!ert)")
 TORCH_LIBRARIES = frozenset(
     {"aten", "mkldnn", "mkldnn_prepacked", "onednn", "prepacked", "quantized", "_quantized", "torchvision", "xnnpack"}
 )
-SIGNAL = re.compile(r"(convolve|correlate|fftconvolve|oaconvolve|sepfir2d)")
+PUBLIC = (
+    ("scipy.ndimage", "/scipy/ndimage/", re.compile(r"")),
+    ("scipy.signal", "/scipy/signal/", re.compile(r"(convolve|correlate|fftconvolve|oaconvolve|sepfir2d)")),
+    ("skimage.filters", "/skimage/filters/", re.compile(r"")),
+)
 BUILT_IN = {
     "scipy.signal": re.compile(r"_?(convolve|correlate|sepfir2d)"),
     "scipy.ndimage": re.compile(r""),
@@ -95,7 +99,10 @@ def _torch_watched(seen: Observed) -> Iterator[None]:
     try:
         for name in torch._C._dispatch_get_all_op_names():
             space, _, operator = name.partition("::")
-            if space in TORCH_LIBRARIES and CONVOLUTION.search(operator) and not _is_composite(name):
+            if not (space in TORCH_LIBRARIES and CONVOLUTION.search(operator)):
+                continue
+            # An operation made of others, such as `conv2d` of `convolution`, is noted as these.
+            if not torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd"):
                 if space not in libraries:
                     libraries[space] = torch.library.Library(space, "IMPL", "BackendSelect")
                 libraries[space].impl(operator, _noting(space, operator, seen, nested), with_keyset=True)
@@ -103,11 +110,6 @@ def _torch_watched(seen: Observed) -> Iterator[None]:
     finally:
         for library in libraries.values():
             library._destroy()
-
-
-def _is_composite(name: str) -> bool:
-    """Whether an operation is made of others, `conv2d` of `convolution`."""
-    return torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd")
 
 
 def _noting(space: str, operator: str, seen: Observed, nested: threading.local) -> Any:
@@ -147,7 +149,9 @@ def _profiler(seen: Observed, *, count: bool) -> Any:
     def profile(frame: FrameType, event: str, argument: object) -> None:
         if event == "c_call":
             seen.steps += count
-            module, name = _built_in(argument)
+            if not isinstance(argument, BuiltinFunctionType) or not isinstance(argument.__module__, str):
+                return  # a method: its object may be a student's
+            module, name = argument.__module__, argument.__name__
             if name == "fork_exec":  # `multiprocessing` starts processes without an audit event
                 seen.unseen.add(f"{module}.{name}")
             library = next((start for start in BUILT_IN if module.startswith(start)), None)
@@ -159,27 +163,13 @@ def _profiler(seen: Observed, *, count: bool) -> Any:
     return profile
 
 
-def _built_in(function: object) -> tuple[str, str]:
-    """Return the module and name of a built-in function, and of a method nothing: its object may be a student's."""
-    if not isinstance(function, BuiltinFunctionType) or not isinstance(function.__module__, str):
-        return "", ""
-    return function.__module__, function.__name__
-
-
 def _library_function(code: CodeType) -> str | None:
     """Name the library convolution whose body this is; what runs while a library is imported is none."""
-    path, name = code.co_filename, code.co_name
-    if "/scipy/ndimage/" in path and name in _public("scipy.ndimage"):
-        return f"scipy.ndimage.{name}"
-    if "/scipy/signal/" in path and SIGNAL.match(name) and name in _public("scipy.signal"):
-        return f"scipy.signal.{name}"
-    if "/skimage/filters/" in path and name in _public("skimage.filters"):
-        return f"skimage.filters.{name}"
+    for module, folder, names in PUBLIC:
+        if folder in code.co_filename and names.match(code.co_name):
+            public = getattr(sys.modules.get(module), "__all__", ())
+            return f"{module}.{code.co_name}" if code.co_name in public else None
     return None
-
-
-def _public(module: str) -> Any:
-    return getattr(sys.modules.get(module), "__all__", ())
 
 
 def _tracer(seen: Observed) -> Any:

@@ -7,8 +7,7 @@ from typing import Annotated
 import msgspec
 import numpy as np
 
-from autograder.engine.evidence.exchange import Schema
-from autograder.engine.evidence.probes import Probe, generator
+from autograder.engine.evidence.exchange import Probe, Schema, generator
 from autograder.engine.evidence.records import Failure, Name, Record
 from autograder.engine.lesson import Lesson
 

@@ -94,8 +94,6 @@ open(os.path.expanduser("~/.ipython/profile_default/startup/0.py"), "w").write(t
 sys.path.insert(0, ".")
 """
 
-NONE_OF_TASK_1 = TASK_2_POINTS
-
 ATTACKS = (
     Attack("patches-comparisons", "3", "a comparison that says yes", function(ZEROS, COMPARISONS)),
     Attack("patches-the-library", "3", "a library that is as wrong as itself", function(REFERENCE), soak=True),

@@ -1,7 +1,7 @@
-"""Write down one of `models`: its graph and weights, its outputs on visible images, its history and results."""
+"""Write down a layer's declared parameters, and one of `models`: graph, weights, outputs, history and results."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import islice
@@ -14,7 +14,7 @@ from torch import nn
 
 from ...engine.inside import TEXT, AbsentError, deadline, failure
 from ...models.capture import UNTAKEN, export_model, watched
-from .data import VisibleImages
+from .images import VisibleImages
 
 SECONDS = 60.0
 CURVES = ("train_loss", "val_loss", "val_accuracy")
@@ -25,14 +25,50 @@ SCORES_AXES = 2  # (B, classes)
 FIGURES = ("accuracy", "f1", "parameters")
 
 
-def record_model(namespace: dict[str, Any], name: str, images: VisibleImages, target: Path) -> dict[str, Any]:
+def record_layer(
+    namespace: dict[str, Any], request: dict[str, Any], _source: Path, _target: Path
+) -> list[dict[str, Any]]:
+    """Describe the layer of the notebook's name; anything but an `nn.Conv2d` is described by its type alone."""
+    name = request["name"]
+    record: dict[str, Any] = {"kind": "layer", "name": name}
+    try:
+        if name not in namespace:
+            raise AbsentError(name)
+        layer = namespace[name]
+        record["type"] = type(layer).__name__[:TEXT]
+        if isinstance(layer, nn.Conv2d):
+            named = isinstance(layer.padding, str)
+            record |= {
+                "is_conv2d": True,
+                "in_channels": int(layer.in_channels),
+                "out_channels": int(layer.out_channels),
+                "kernel_size": _pair(layer.kernel_size),
+                "stride": _pair(layer.stride),
+                "padding": [0, 0] if named else _pair(layer.padding),
+                "padding_name": layer.padding[:TEXT] if named else "",
+                "dilation": _pair(layer.dilation),
+                "groups": int(layer.groups),
+            }
+    except Exception as error:  # noqa: BLE001 - a layer with properties that raise is an answer too
+        record["failure"] = failure(error)
+    return [record]
+
+
+def _pair(value: Any) -> list[int]:
+    return [int(part) for part in (value if isinstance(value, tuple | list) else (value, value))]
+
+
+def record_model(
+    images: VisibleImages, namespace: dict[str, Any], request: dict[str, Any], _source: Path, target: Path
+) -> list[dict[str, Any]]:
     """Take `models[name]` and what `histories` and `results` say of it; what fails costs only what comes after it.
 
     `failure` says why there is no model, `unscored` why a model that is there gives no scores.
     """
+    name = request["name"]
     record: dict[str, Any] = {"kind": "model", "name": name}
-    record["history"] = _curves(_entry(namespace, "histories", name))
-    record["results"] = _figures(_entry(namespace, "results", name))
+    record["history"] = _entry(namespace, "histories", name, CURVES, _numbers)
+    record["results"] = _entry(namespace, "results", name, FIGURES, _number)
     try:
         model = _model(namespace, name)
         record["type"] = type(model).__name__[:TEXT]
@@ -41,9 +77,9 @@ def record_model(namespace: dict[str, Any], name: str, images: VisibleImages, ta
             record |= _steps(namespace, name, model)
     except BaseException as error:  # noqa: BLE001 - a student's `models` may raise anything
         record["failure"] = failure(error)
-        return record
+        return [record]
     try:
-        batch = images.of(namespace)
+        batch = images.batch(namespace)
         with deadline(SECONDS):
             record |= _outputs(model, batch, target / name)
         if "outputs" in record:
@@ -51,7 +87,7 @@ def record_model(namespace: dict[str, Any], name: str, images: VisibleImages, ta
                 record |= _export(model, batch, target / name)
     except BaseException as error:  # noqa: BLE001 - a student's model may raise anything
         record["unscored"] = failure(error)
-    return record
+    return [record]
 
 
 def _model(namespace: dict[str, Any], name: str) -> nn.Module:
@@ -81,7 +117,8 @@ def _outputs(model: nn.Module, batch: torch.Tensor, folder: Path) -> dict[str, A
     with evaluating(model), torch.no_grad():
         scores = model(batch)
     if not isinstance(scores, torch.Tensor):
-        return {"returned": _described(scores)}
+        held = f" ({len(scores)})" if isinstance(scores, tuple | list | dict) else ""
+        return {"returned": f"{type(scores).__name__}{held}"[:TEXT]}
     scores = scores.detach().as_subclass(torch.Tensor).cpu()
     scores = scores.float() if scores.dtype in {torch.bfloat16, torch.float16} else scores
     if scores.dim() != SCORES_AXES or len(scores) != len(batch):
@@ -89,12 +126,6 @@ def _outputs(model: nn.Module, batch: torch.Tensor, folder: Path) -> dict[str, A
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "outputs.npy", scores.contiguous().numpy(), allow_pickle=False)
     return {"outputs": True}
-
-
-def _described(value: Any) -> str:
-    """Name what a model returned that is no tensor: its type, and how many things it holds."""
-    held = f" ({len(value)})" if isinstance(value, tuple | list | dict) else ""
-    return f"{type(value).__name__}{held}"[:TEXT]
 
 
 def _export(model: nn.Module, batch: torch.Tensor, folder: Path) -> dict[str, Any]:
@@ -117,22 +148,13 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def _entry(namespace: dict[str, Any], table: str, name: str) -> dict[str, Any] | None:
+def _entry(
+    namespace: dict[str, Any], table: str, name: str, fields: tuple[str, ...], read: Callable[[Any], Any]
+) -> dict[str, Any] | None:
+    """Return these fields of what the notebook's table says of a model, each as `read` takes it; None where it says nothing."""
     values = namespace.get(table)
     entry = values.get(name) if isinstance(values, dict) else None
-    return entry if isinstance(entry, dict) else None
-
-
-def _curves(history: dict[str, Any] | None) -> dict[str, Any] | None:
-    if history is None:
-        return None
-    return {curve: _numbers(history.get(curve)) for curve in CURVES}
-
-
-def _figures(results: dict[str, Any] | None) -> dict[str, Any] | None:
-    if results is None:
-        return None
-    return {figure: _number(results.get(figure)) for figure in FIGURES}
+    return {field: read(entry.get(field)) for field in fields} if isinstance(entry, dict) else None
 
 
 def _numbers(values: Any) -> list[float | None] | None:

@@ -1,10 +1,11 @@
-"""The data a submission is run on: which images its code sees, and which only the grader has.
+"""The data a submission is run on: which data set it chose, which images its code sees, and which only the grader has.
 
 `quick` gives 6,000 training and 1,000 test images, `full` all training images and 5,000 test images; both are judged on
 the same 5,000 held-out test images, which never enter the sandbox. Splits are stratified and fixed by a seed. They are
 written once per machine, in torchvision's own on-disk format, so that `datasets.FashionMNIST("./data")` finds them.
 """
 
+import ast
 import os
 import pickle
 import shutil
@@ -16,13 +17,54 @@ import numpy as np
 import torch
 
 from autograder.engine.errors import GraderError
+from autograder.engine.notebook import Submission, parse_cell
 from autograder.engine.report import Profile
-from reference.data import DataNotFoundError, Dataset, Images, load
+from reference.data import CLASSES, DataNotFoundError, Dataset, Images, load
 
 VERSION = "1"
 SEED = 20261123
-CLASSES = 10
 TRAIN_QUICK, VISIBLE_QUICK, HELD_OUT = 6_000, 1_000, 5_000
+FOLDERS = {Dataset.FASHION_MNIST: "FashionMNIST", Dataset.CIFAR10: "cifar-10-batches-py"}
+
+
+def chosen_dataset(submission: Submission) -> Dataset:
+    """Return the data set the notebook's source chooses; raises `GraderError` where it is not on this machine."""
+    chosen = Dataset.FASHION_MNIST
+    for cell in submission.cells:
+        if cell.kind == "code":
+            chosen = _assigned(cell.source) or chosen
+    if not available(chosen):
+        raise GraderError(
+            f"The notebook uses {chosen}, and that data set is not on this machine; `splot doctor` says how to get it."
+        )
+    return chosen
+
+
+def _assigned(source: str) -> Dataset | None:
+    """Return what a cell assigns to DATASET, if it does so by a literal; else the one torchvision class it uses."""
+    tree = parse_cell(source)
+    literal = None
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            if "DATASET" in names and node.value.value in set(Dataset):
+                literal = Dataset(str(node.value.value))
+    used = {
+        n.attr if isinstance(n, ast.Attribute) else n.id
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Attribute | ast.Name)
+    }
+    classes = [dataset for dataset in Dataset if dataset in used]
+    return literal or (classes[0] if len(classes) == 1 else None)
+
+
+def available(dataset: Dataset) -> bool:
+    """Whether the data set is on this machine."""
+    try:
+        load(dataset, "test")
+    except DataNotFoundError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -34,18 +76,26 @@ class Split:
     held_out: Images
 
 
+def load_split(dataset: Dataset, profile: Profile) -> Split:
+    """Load a data set and cut it; raises `GraderError` where it is not on this machine."""
+    try:
+        return split(load(dataset, "train"), load(dataset, "test"), profile)
+    except DataNotFoundError as error:
+        raise GraderError(str(error)) from error
+
+
 def split(train: Images, test: Images, profile: Profile) -> Split:
     """Cut a data set for `profile`, each part with every class alike."""
-    held_out, visible = _halves(test.labels, HELD_OUT, SEED)
+    held_out, visible = _draw(test.labels, HELD_OUT, SEED)
     chosen = torch.arange(len(train.labels))
     if profile is Profile.QUICK:
-        chosen, _ = _halves(train.labels, TRAIN_QUICK, SEED + 1)
-        first, _ = _halves(test.labels[visible], VISIBLE_QUICK, SEED + 2)
+        chosen, _ = _draw(train.labels, TRAIN_QUICK, SEED + 1)
+        first, _ = _draw(test.labels[visible], VISIBLE_QUICK, SEED + 2)
         visible = visible[first]
     return Split(_take(train, chosen), _take(test, visible), _take(test, held_out))
 
 
-def _halves(labels: torch.Tensor, n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _draw(labels: torch.Tensor, n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw `n` indices, as many of each class, and return them and the rest, each in mixed order."""
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     mixed = labels[order]
@@ -61,20 +111,12 @@ def _take(images: Images, index: torch.Tensor) -> Images:
     return Images(images.images[index], images.labels[index])
 
 
-def load_split(dataset: Dataset, profile: Profile) -> Split:
-    """Load a data set and cut it; raises `GraderError` where it is not on this machine."""
-    try:
-        return split(load(dataset, "train"), load(dataset, "test"), profile)
-    except DataNotFoundError as error:
-        raise GraderError(str(error)) from error
-
-
 def data_folder(profile: Profile, datasets: tuple[Dataset, ...] = tuple(Dataset)) -> Path:
     """Return the folder to bind at `./data`, written first where it is not there yet."""
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "splot" / f"data-{VERSION}"
     folder = root / profile
     for dataset in datasets:
-        if not (folder / _NAMES[dataset]).exists() and available(dataset):
+        if not (folder / FOLDERS[dataset]).exists() and available(dataset):
             _write(load_split(dataset, profile), dataset, folder)
     folder.mkdir(parents=True, exist_ok=True)
     if folder.stat().st_mode & 0o005 != 0o005:
@@ -82,31 +124,20 @@ def data_folder(profile: Profile, datasets: tuple[Dataset, ...] = tuple(Dataset)
     return folder
 
 
-def available(dataset: Dataset) -> bool:
-    """Whether the data set is on this machine."""
-    try:
-        load(dataset, "test")
-    except DataNotFoundError:
-        return False
-    return True
-
-
-_NAMES = {Dataset.FASHION_MNIST: "FashionMNIST", Dataset.CIFAR10: "cifar-10-batches-py"}
-
-
 def _write(parts: Split, dataset: Dataset, folder: Path) -> None:
     """Write aside, then rename: a data set is on disk whole or not at all, whoever writes at the same time."""
     folder.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".writing-"))
+    written, target = aside / FOLDERS[dataset], folder / FOLDERS[dataset]
     try:
         writer = _write_idx if dataset is Dataset.FASHION_MNIST else _write_batches
-        writer(parts, aside / _NAMES[dataset])
+        writer(parts, written)
         for path in [aside, *aside.rglob("*")]:
             path.chmod(0o755 if path.is_dir() else 0o644)
         try:
-            (aside / _NAMES[dataset]).rename(folder / _NAMES[dataset])
+            written.rename(target)
         except OSError:
-            if not (folder / _NAMES[dataset]).exists():
+            if not target.exists():
                 raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -126,13 +157,10 @@ def _write_idx(parts: Split, folder: Path) -> None:
 def _write_batches(parts: Split, folder: Path) -> None:
     """Write CIFAR-10's Python batches (https://www.cs.toronto.edu/~kriz/cifar.html), five of them for training."""
     folder.mkdir(parents=True)
-    for number, index in enumerate(np.array_split(np.arange(len(parts.train.labels)), 5), start=1):
-        _write_batch(_take(parts.train, torch.from_numpy(index)), folder / f"data_batch_{number}")
-    _write_batch(parts.visible, folder / "test_batch")
+    indices = torch.arange(len(parts.train.labels)).tensor_split(5)
+    batches = {f"data_batch_{number}": _take(parts.train, index) for number, index in enumerate(indices, start=1)}
+    for name, images in (batches | {"test_batch": parts.visible}).items():
+        rows = images.images.permute(0, 3, 1, 2).reshape(len(images.labels), -1).numpy()
+        (folder / name).write_bytes(pickle.dumps({"data": rows, "labels": images.labels.tolist()}))
     names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
     (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": names}))
-
-
-def _write_batch(images: Images, path: Path) -> None:
-    rows = images.images.permute(0, 3, 1, 2).reshape(len(images.labels), -1).numpy()
-    path.write_bytes(pickle.dumps({"data": rows, "labels": images.labels.tolist()}))

@@ -20,18 +20,20 @@ class VisibleImages:
     """The first images of `testset` as the student's transform gives them, kept for the models to be run on."""
 
     def __init__(self) -> None:
-        self.batch: torch.Tensor | None = None
+        self._batch: torch.Tensor | None = None
 
-    def of(self, namespace: dict[str, Any]) -> torch.Tensor:
+    def batch(self, namespace: dict[str, Any]) -> torch.Tensor:
         """Return a batch (B, C, H, W) of at most 100 images."""
-        if self.batch is None:
+        if self._batch is None:
             dataset = _testset(namespace)
             with deadline(SECONDS):
-                self.batch = _collate(dataset, min(BATCH, len(dataset)))
-        return self.batch
+                self._batch = _collate(dataset, min(BATCH, len(dataset)))
+        return self._batch
 
 
-def record_data(namespace: dict[str, Any], images: VisibleImages, source: Path, target: Path) -> dict[str, Any]:
+def record_data(
+    images: VisibleImages, namespace: dict[str, Any], _request: dict[str, Any], source: Path, target: Path
+) -> list[dict[str, Any]]:
     """Describe `testset`, and save pairs of images before and after its transform."""
     record: dict[str, Any] = {"kind": "data"}
     try:
@@ -40,16 +42,16 @@ def record_data(namespace: dict[str, Any], images: VisibleImages, source: Path, 
             dataset = dataset.dataset
         record["type"] = type(dataset).__name__[:TEXT]
         record["length"] = len(namespace["testset"])
-        record["steps"] = [_step(step) for step in _steps(getattr(dataset, "transform", None))][:32]
+        record["steps"] = [_described(step) for step in _steps(getattr(dataset, "transform", None))][:32]
         with deadline(SECONDS):
             random, again = _transformed(dataset, source), _transformed(dataset, source)
         record["repeatable"] = torch.equal(random, again)
         np.save(target / "random.npy", random.numpy(), allow_pickle=False)
-        np.save(target / "visible.npy", images.of(namespace)[:SHOWN].numpy(), allow_pickle=False)
+        np.save(target / "visible.npy", images.batch(namespace)[:SHOWN].numpy(), allow_pickle=False)
         record["pairs"] = True
     except BaseException as error:  # noqa: BLE001 - a student's dataset may raise anything
         record["failure"] = failure(error)
-    return record
+    return [record]
 
 
 def _testset(namespace: dict[str, Any]) -> Any:
@@ -90,7 +92,8 @@ def _steps(transform: Any) -> list[Any]:
     return [step for part in inner for step in _steps(part)]
 
 
-def _step(step: Any) -> dict[str, Any]:
+def _described(step: Any) -> dict[str, Any]:
+    """Return a step's class name and its plain parameters."""
     parameters = {}
     for name, value in list(vars(step).items())[:ATTRIBUTES] if hasattr(step, "__dict__") else []:
         plain = _plain(value)

@@ -1,16 +1,107 @@
-"""What this lesson records of a notebook in the sandbox: calls of functions, layers, models, the data, activation maps."""
+"""What this lesson observes of a notebook in the sandbox: what its graders ask for, what is recorded, how it is read."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, TypeVar
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from autograder.engine.evidence import MAX_ARRAY, Failure, KeptFile, Name, Record, Text, Whole
+from autograder.engine.evidence import (
+    MAX_ARRAY,
+    Evidence,
+    Failure,
+    KeptFile,
+    Name,
+    Probe,
+    Record,
+    Text,
+    Whole,
+    generator,
+)
 from autograder.models import MAX_GRAPH_BYTES, MAX_WEIGHT_BYTES
 
 WEIGHTS = "weights.npz"
+IMAGE_SHAPES = {"grey": (16, 28, 28), "colour": (16, 32, 32, 3)}
+
+Array = NDArray[np.generic]
+Arguments = tuple[Array | int, ...]
 Epochs = Annotated[tuple[float | None, ...], msgspec.Meta(max_length=10_000)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Parameter = bool | Whole | float | Text | Annotated[tuple[float, ...], msgspec.Meta(max_length=8)] | None
+
+
+@dataclass(frozen=True)
+class CallProbe(Probe):
+    """Call `function` of the notebook with drawn arguments, as NumPy arrays and as torch tensors.
+
+    Every call is watched for library convolutions; all probes of one function agree in `steps`, so that no call
+    differs from another.
+    """
+
+    kind = "call"
+    function: str
+    draw: Callable[[np.random.Generator], Arguments]
+    steps: bool = False  # count how many steps the call takes
+
+    def request(self, seed: str, folder: Path) -> dict[str, object]:
+        """Ask for a call with these arguments."""
+        arguments: list[dict[str, object]] = []
+        for i, value in enumerate(self.draw(generator(seed, f"{self.cell}/{self.name}"))):
+            if isinstance(value, int):
+                arguments.append({"value": value})
+            else:
+                np.save(folder / f"{self.name}-{i}.npy", np.asarray(value), allow_pickle=False)
+                arguments.append({"array": f"{self.name}-{i}.npy"})
+        return super().request(seed, folder) | {"function": self.function, "steps": self.steps, "arguments": arguments}
+
+
+@dataclass(frozen=True)
+class LayerProbe(Probe):
+    """Read the declared parameters of a layer the notebook named."""
+
+    kind = "layer"
+
+
+@dataclass(frozen=True)
+class ModelProbe(Probe):
+    """Take `models[name]` as a graph with weights, its history and its results."""
+
+    kind = "model"
+
+
+@dataclass(frozen=True)
+class DataProbe(Probe):
+    """Take what `testset` is and does to random images."""
+
+    kind = "data"
+
+    def request(self, seed: str, folder: Path) -> dict[str, object]:
+        """Ask for what the transform makes of these images."""
+        for name in IMAGE_SHAPES:
+            np.save(folder / f"{name}.npy", random_images(seed, name), allow_pickle=False)
+        return super().request(seed, folder)
+
+
+@dataclass(frozen=True)
+class MapProbe(Probe):
+    """Call `cam(model, image, class_index)` on visible images, for the class each of these models itself predicts."""
+
+    kind = "map"
+    models: tuple[str, ...]
+
+    def request(self, seed: str, folder: Path) -> dict[str, object]:
+        """Ask for the maps of these models."""
+        return super().request(seed, folder) | {"models": list(self.models)}
+
+
+def random_images(seed: str, kind: str) -> NDArray[np.uint8]:
+    """Draw the images that go through the student's transform, "grey" (16, 28, 28) or "colour" (16, 32, 32, 3)."""
+    return generator(seed, f"images/{kind}").integers(0, 256, IMAGE_SHAPES[kind], dtype=np.uint8)
 
 
 class Flavour(StrEnum):
@@ -60,7 +151,7 @@ class LayerRecord(Record, frozen=True, tag_field="kind", tag="layer"):
 
 
 class History(msgspec.Struct, frozen=True):
-    """A learning history, a value an epoch; None stands for a value that is not finite or not a number."""
+    """A learning history, one value per epoch; None stands for a value that is not finite or not a number."""
 
     train_loss: Epochs | None = None
     val_loss: Epochs | None = None
@@ -75,17 +166,14 @@ class Results(msgspec.Struct, frozen=True):
     parameters: float | None = None
 
 
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-
-
 class Gradients(msgspec.Struct, frozen=True):
     """The gradient steps that were seen for a model: a claim. `models/capture/gradients.py` says what each field is."""
 
     steps: Count
     copied: bool
-    reached: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    reached: Share
     unclaimed: Count
-    inherited: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    inherited: Share = 0.0
 
 
 class ModelRecord(Record, frozen=True, tag_field="kind", tag="model"):
@@ -118,9 +206,6 @@ class ModelRecord(Record, frozen=True, tag_field="kind", tag="model"):
             limit = MAX_GRAPH_BYTES if name.endswith(".json") else MAX_ARRAY
             yield KeptFile((self.name, name), f"models/{self.name}/{name}", limit)
         yield KeptFile((self.name, WEIGHTS), f"models/{self.name}/{WEIGHTS}", MAX_WEIGHT_BYTES)
-
-
-Parameter = bool | Whole | float | Text | Annotated[tuple[float, ...], msgspec.Meta(max_length=8)] | None
 
 
 class TransformStep(msgspec.Struct, frozen=True):
@@ -164,6 +249,7 @@ class MapRecord(Record, frozen=True, tag_field="kind", tag="map"):
 
 
 AnyRecord = CallRecord | LayerRecord | ModelRecord | DataRecord | MapRecord
+Sought = TypeVar("Sought", bound=Record)
 
 
 def call_array(cell: str, record: CallRecord) -> str:
@@ -174,3 +260,36 @@ def call_array(cell: str, record: CallRecord) -> str:
 def map_array(record: MapRecord) -> str:
     """The file name of one class activation map."""
     return f"map-{record.model}-{record.image}.npy"
+
+
+class LessonEvidence(Evidence):
+    """Read access to an evidence folder and the lesson's records in it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.taken: dict[str, tuple[AnyRecord, ...]] = self.records(AnyRecord)
+
+    def of_type(self, kind: type[Sought], cell: str | None = None) -> Iterator[Sought]:
+        """Yield the records of one type that were taken at a cell; without `cell`, at any."""
+        cells = self.taken.values() if cell is None else [self.taken.get(cell, ())]
+        return (record for records in cells for record in records if isinstance(record, kind))
+
+    def call(self, cell: str, name: str, flavour: Flavour) -> CallRecord | None:
+        """Return one call's record."""
+        return next((r for r in self.of_type(CallRecord, cell) if (r.name, r.flavour) == (name, flavour)), None)
+
+    def layer(self, cell: str, name: str) -> LayerRecord | None:
+        """Return one layer's record."""
+        return next((r for r in self.of_type(LayerRecord, cell) if r.name == name), None)
+
+    def model(self, name: str) -> ModelRecord | None:
+        """Return the record of `models[name]`, from whichever cell took it."""
+        return next((r for r in self.of_type(ModelRecord) if r.name == name), None)
+
+    def maps(self, cell: str) -> list[MapRecord]:
+        """Return what `cam` gave, in order of model and image."""
+        return list(self.of_type(MapRecord, cell))
+
+    def data(self) -> DataRecord | None:
+        """Return what is known of `testset`."""
+        return next(self.of_type(DataRecord), None)
