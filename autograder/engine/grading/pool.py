@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import cache
-from multiprocessing import forkserver, get_context, parent_process
+from multiprocessing import forkserver, get_context, parent_process, spawn
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.util import Finalize
@@ -97,12 +97,10 @@ class Pool:
             return None
         self._workers.remove(worker)
         worker.process.join()
-        if worker.process.exitcode == SERVER_ENDED:
-            _wait_for_end(worker.process.pid or 0)
         try:
             report = read_report(worker.place / ANSWER)
         except (OSError, msgspec.DecodeError):
-            report = set_aside(worker.task, _why(worker.process.exitcode or 0))
+            report = set_aside(worker.task, _why(worker.process))
         worker.process.close()
         delete(worker.place)
         return report
@@ -111,16 +109,14 @@ class Pool:
 _numbers = itertools.count()
 
 
-def _wait_for_end(pid: int) -> None:
-    """Wait until a worker whose fork server was ended is gone as well, and no longer holds its student's folder."""
-    with suppress(ProcessLookupError):
-        descriptor = os.pidfd_open(pid)
-        wait([descriptor], END_S)
-        os.close(descriptor)
-
-
-def _why(status: int) -> str:
-    if status == SERVER_ENDED:
+def _why(process: ForkServerProcess) -> str:
+    """Say how a worker ended that left no report; waits until it no longer holds its student's folder."""
+    status = process.exitcode or 0
+    if status == SERVER_ENDED:  # the worker is ended as well, a little later
+        with suppress(ProcessLookupError):
+            descriptor = os.pidfd_open(process.pid or 0)
+            wait([descriptor], END_S)
+            os.close(descriptor)
         return ENDED
     died = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
     return f"The grader's own process {died}; grade this submission again."
@@ -136,9 +132,12 @@ def _run_folder() -> Path:
 
 def _start_fork_server(run: Path, lesson: str) -> None:
     """Start the fork server where none runs yet; what a lesson needs that is not the first one's, each worker imports."""
+    told = spawn.get_preparation_data("")  # what each worker will be told about this process's main module
     settings = {
         "SPLOT_RUN": str(run),
         "SPLOT_LESSON": lesson,
+        "SPLOT_MAIN_PATH": told.get("init_main_from_path", ""),
+        "SPLOT_MAIN_NAME": told.get("init_main_from_name", ""),
         "PYTHONSAFEPATH": "1",  # a `torch.py` that lies beside a submission is not to be imported
         # Threads that wait by spinning make each other wait where there are more than cores.
         "OMP_WAIT_POLICY": "PASSIVE",

@@ -8,16 +8,25 @@ import gc
 import importlib
 import os
 import signal
+import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
+if "SPLOT_RUN" not in os.environ:
+    raise ImportError("This module is for the fork server that pool.py starts.")
+RUN = Path(os.environ["SPLOT_RUN"])
+
 # Before the imports that take long: Ctrl-C is for the command alone. Workers inherit that SIGINT is ignored.
-RUN, LESSON = (Path(os.environ["SPLOT_RUN"]), os.environ["SPLOT_LESSON"])
 os.setsid()
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 _errors, _nothing = os.open(RUN / "errors", os.O_WRONLY | os.O_CREAT, 0o600), os.open(os.devnull, os.O_RDWR)
 os.dup2(_nothing, 1)
 os.dup2(_errors, 2)  # read by the command only where the server ends before it is ready
 os.close(_errors)
+
+# A worker needs nothing of the command's main module, which multiprocessing would run again if it were not there already.
+_main = sys.modules["__main__"]
+_main.__file__, _main.__spec__ = os.environ["SPLOT_MAIN_PATH"], ModuleSpec(os.environ["SPLOT_MAIN_NAME"], None)
 
 try:
     from autograder.engine.files import delete
@@ -27,7 +36,7 @@ try:
     from autograder.engine.lesson import find_lesson
 
     conceal()
-    _lesson = find_lesson(LESSON)
+    _lesson = find_lesson(os.environ["SPLOT_LESSON"])
     for _module in _lesson.heavy:
         importlib.import_module(_module)
     _lesson.threads(1)  # a fork would lose the others

@@ -1,6 +1,7 @@
 """The stages of grading one submission, in order: read, collect, judge, publish; on `auto` the middle ones perhaps twice."""
 
 import os
+import signal
 import tempfile
 from contextlib import suppress
 from dataclasses import replace
@@ -33,6 +34,7 @@ def work(task: Task, answer: Path) -> None:
     """
     end_with_parent(os.getppid())
     conceal()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.clear()
     os.environ.update(task.environment | {"TMPDIR": str(answer.parent)})
     tempfile.tempdir = None

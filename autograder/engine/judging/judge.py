@@ -230,21 +230,17 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
         session.faults.append(GraderError(f"{item.nodeid} has no `cell` marker"))
     elif raised is not None or call.when == "call":
         verdict = _verdict(session, mark, raised)
-        if verdict is None:
-            session.faults.append(_fault(raised, mark))
-            item.session.shouldfail = "the judge broke"
-        else:
+        if verdict is not None:
             session.verdicts.append(verdict)
+            return (yield)
+        item.session.shouldfail = "the judge broke"
+        if isinstance(raised, GraderError):  # it may name a model that was being worked on
+            session.faults.append(raised)
+        elif isinstance(raised, Exception):
+            session.faults.append(SetbackError(_part(mark), Setback.of(raised)))
+        else:
+            session.faults.append(GraderError(f"The judge was stopped: {type(raised).__name__}."))
     return (yield)
-
-
-def _fault(raised: BaseException | None, mark: pytest.Mark) -> GraderError:
-    """Say at which part the judge itself broke: a model that was being worked on, or the rest of the cell's checks."""
-    if isinstance(raised, GraderError):
-        return raised
-    if isinstance(raised, Exception):
-        return SetbackError(_part(mark), Setback.of(raised))
-    return GraderError(f"The judge was stopped: {type(raised).__name__}.")
 
 
 def _verdict(session: _Session, mark: pytest.Mark, raised: BaseException | None) -> Verdict | None:

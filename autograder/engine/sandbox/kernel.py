@@ -181,23 +181,19 @@ class _OneKernelSpec(KernelSpecManager):
     sandbox = Instance(Sandbox)
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:  # noqa: ARG002 - one kernel, whatever its name
-        return kernel_spec(self.sandbox)
+        """Describe an ordinary ipykernel that names our provisioner.
 
-
-def kernel_spec(sandbox: Sandbox) -> KernelSpec:
-    """Describe an ordinary ipykernel that names our provisioner.
-
-    Interrupts go by message: a SIGINT sent from here would end bubblewrap, not reach the cell.
-    """
-    connection_file = "{connection_file}" if sandbox.kind is SandboxKind.NONE else str(CONNECTION_FILE)
-    launcher = [sys.executable, "-m", "ipykernel_launcher", "-f", connection_file]
-    return KernelSpec(
-        argv=[*launcher, "--HistoryManager.hist_file=:memory:"],
-        display_name="Splot",
-        language="python",
-        interrupt_mode="message",
-        metadata={"kernel_provisioner": {"provisioner_name": PROVISIONER, "config": {"sandbox": sandbox}}},
-    )
+        Interrupts go by message: a SIGINT sent from here would end bubblewrap, not reach the cell.
+        """
+        connection_file = "{connection_file}" if self.sandbox.kind is SandboxKind.NONE else str(CONNECTION_FILE)
+        launcher = [sys.executable, "-m", "ipykernel_launcher", "-f", connection_file]
+        return KernelSpec(
+            argv=[*launcher, "--HistoryManager.hist_file=:memory:"],
+            display_name="Splot",
+            language="python",
+            interrupt_mode="message",
+            metadata={"kernel_provisioner": {"provisioner_name": PROVISIONER, "config": {"sandbox": self.sandbox}}},
+        )
 
 
 def kernel_manager(sandbox: Sandbox) -> AsyncKernelManager:
