@@ -35,4 +35,4 @@ ALLOCATION = ("can't allocate memory", "not enough memory", "bad_alloc")  # in t
 
 def out_of_memory(error: Exception) -> bool:
     """Whether an exception, a numeric library's own included, says that memory ran out."""
-    return isinstance(error, MemoryError) or any(words in str(error) for words in ALLOCATION)
+    return isinstance(error, MemoryError) or any(message in str(error) for message in ALLOCATION)

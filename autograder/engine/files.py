@@ -1,7 +1,8 @@
-"""Read files that a submission made, and write our own whole.
+"""Reads and deletes files that untrusted code made, and writes our own whole.
 
-Of untrusted files only plain ones are read, within a size limit, and arrays without pickle; a report is written aside and
-renamed, so that it is whole or absent.
+Of untrusted files only plain ones are read, within a size limit, and arrays without pickle. Untrusted folders are deleted by
+descriptors: whoever deletes by path follows whatever the path leads to at that moment, so that a folder swapped for a link in
+between turns `chmod -R` and `rm -rf` against the grader's own files.
 """
 
 import math
@@ -9,13 +10,17 @@ import os
 import re
 import secrets
 import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autograder.engine.errors import EvidenceError, SplotError
+from autograder.engine.errors import EvidenceError, GraderError, SplotError
 from autograder.engine.report import Report, encode
 from autograder.engine.text import say
 
@@ -23,7 +28,7 @@ from autograder.engine.text import say
 def open_beneath(root: Path, *parts: str, limit: int) -> BinaryIO:
     """Open a plain file of at most `limit` bytes below `root`; links, pipes and devices are refused on the way.
 
-    `root` is ours and may be trusted; every part below it was named or made by a stranger.
+    `root` is ours and may be trusted; every part below it was named or made by untrusted code.
     """
     where = "/".join(parts)
     if not all(_PART.fullmatch(part) for part in parts):
@@ -34,7 +39,7 @@ def open_beneath(root: Path, *parts: str, limit: int) -> BinaryIO:
     try:
         folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         for part in parts[:-1]:
-            inner = os.open(part, _FOLDER, dir_fd=folder)
+            inner = os.open(part, FOLDER, dir_fd=folder)
             os.close(folder)
             folder = inner
         descriptor = os.open(parts[-1], _FILE, dir_fd=folder)
@@ -59,7 +64,8 @@ def open_beneath(root: Path, *parts: str, limit: int) -> BinaryIO:
 
 
 _PART = re.compile(r"(?!\.\.?\Z)[^/\0]+")
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+"""How a folder is opened that untrusted code may swap for a link."""
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -139,6 +145,99 @@ _HEADER = re.compile(
 )
 
 
+PATIENCE_S = 60.0
+"""How long to go on; the tree may grow as fast as it is deleted."""
+
+_INODE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_PAUSE_S = 0.01
+
+
+def delete(path: Path, patience_s: float = PATIENCE_S) -> bool:
+    """Delete `path`, whatever it is, and return whether it is gone; a link is deleted, never followed.
+
+    Untrusted code may have made it and still be changing it, but can neither rename nor replace the folder that it lies in.
+    After `patience_s` seconds the rest is left where it is.
+    """
+    deadline = time.monotonic() + patience_s
+    try:
+        parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        while _exists(path.name, parent) and time.monotonic() < deadline:
+            try:
+                if stat.S_ISDIR(os.lstat(path.name, dir_fd=parent).st_mode):
+                    with opened_folder(path.name, parent) as root:
+                        _empty(root, deadline)
+                    os.rmdir(path.name, dir_fd=parent)
+                else:
+                    os.unlink(path.name, dir_fd=parent)
+            except OSError:  # it changed meanwhile
+                time.sleep(_PAUSE_S)
+        return not _exists(path.name, parent)
+    finally:
+        os.close(parent)
+
+
+def _exists(name: str, folder: int) -> bool:
+    try:
+        os.lstat(name, dir_fd=folder)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _empty(root: int, deadline: float) -> None:
+    """Empty a folder. What lies two levels deep is moved up into it, so that no depth takes many descriptors."""
+    number = 0
+    while folders := _unlink_files(root):
+        for folder in folders:
+            with opened_folder(folder, root) as inner:
+                for nested in _unlink_files(inner):
+                    number = _move_up(nested, inner, root, number)
+            os.rmdir(folder, dir_fd=root)
+            if time.monotonic() > deadline:
+                raise TimeoutError
+
+
+def _move_up(name: str, folder: int, root: int, number: int) -> int:
+    """Move a folder into `root` under the next number that is free there, and return that number."""
+    while _exists(str(number := number + 1), root):
+        pass
+    with opened_folder(name, folder):  # moving a folder takes the right to write to it
+        os.rename(name, str(number), src_dir_fd=folder, dst_dir_fd=root)
+    return number
+
+
+def _unlink_files(folder: int) -> list[str]:
+    """Unlink all of a folder but its folders, and return their names."""
+    with os.scandir(folder) as entries:
+        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_folder in found:
+        if not is_folder:
+            os.unlink(name, dir_fd=folder)
+    return [name for name, is_folder in found if is_folder]
+
+
+@contextmanager
+def opened_folder(name: str, parent: int) -> Iterator[int]:
+    """Open a folder to list and change it; its permissions are widened on what is open, not on what bears its name.
+
+    Raises `OSError` where it is gone, or no folder any more, a link to one included.
+    """
+    inode = os.open(name, _INODE, dir_fd=parent)
+    try:
+        if os.fstat(inode).st_mode & stat.S_IRWXU != stat.S_IRWXU:
+            os.chmod(f"/proc/self/fd/{inode}", stat.S_IRWXU)  # noqa: PTH101 - fchmod refuses such a descriptor
+        folder = os.open(".", FOLDER, dir_fd=inode)
+    finally:
+        os.close(inode)
+    try:
+        yield folder
+    finally:
+        os.close(folder)
+
+
 AS_UMASK_SAYS = 0o666
 PRIVATE = 0o600
 GROUP_FILE = 0o660
@@ -157,26 +256,22 @@ def write_whole(path: Path, content: bytes, mode: int = AS_UMASK_SAYS) -> Path:
     The group may read and write it too where the folder is shared with it (see `share_with_group`), unless it is
     `PRIVATE`.
     """
-    try:
-        return _write(path, content, mode)
-    except OSError as error:
-        raise SplotError(f"{path} cannot be written ({error.strerror}); choose another place.") from error
-
-
-def _write(path: Path, content: bytes, mode: int) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     try:
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            if mode != PRIVATE and path.parent.stat().st_mode & GROUP_FOLDER == GROUP_FOLDER:
-                os.fchmod(file.fileno(), os.fstat(file.fileno()).st_mode | GROUP_FILE)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-        sync_folder(path.parent)
-    finally:
-        aside.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+                if mode != PRIVATE and path.parent.stat().st_mode & GROUP_FOLDER == GROUP_FOLDER:
+                    os.fchmod(file.fileno(), os.fstat(file.fileno()).st_mode | GROUP_FILE)
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(path)
+            sync_folder(path.parent)
+        finally:
+            aside.unlink(missing_ok=True)
+    except OSError as error:
+        raise SplotError(f"{path} cannot be written ({error.strerror}); choose another place.") from error
     return path
 
 
@@ -200,3 +295,17 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+SOCKET_PATH_LIMIT = 107
+"""Bytes that a UNIX socket's path may have (sys/un.h: 108 with the closing zero)."""
+
+
+def short_folder(prefix: str, socket: str) -> Path:
+    """Make a private temporary folder whose path is so short that a socket may lie at `socket` below it."""
+    for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - mkdtemp makes a private one in it
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent)).resolve()
+        if len(os.fsencode(folder / socket)) <= SOCKET_PATH_LIMIT:
+            return folder
+        folder.rmdir()
+    raise GraderError("No temporary directory has a path short enough for a socket; set TMPDIR to a short one.")

@@ -16,14 +16,14 @@ from autograder.engine.report import CellReport, Flag, ModelReport, Profile, Rep
 from autograder.engine.watch import Watch
 
 
-class Measured(Protocol):
+class Measuring(Protocol):
     """What a lesson measures of one submission, once for all of its graders: their fixture `measured`."""
 
     def reports(self) -> dict[str, ModelReport]:
         """Return what the report says of each model."""
 
 
-class Nothing:
+class _NothingMeasured:
     """What a lesson measures that has no models: its graders need the evidence alone."""
 
     def reports(self) -> dict[str, ModelReport]:
@@ -67,7 +67,7 @@ class Lesson:
     evidence: Callable[[Path], Evidence] = Evidence
     dataset: Callable[[Submission], str | None] = lambda _submission: None
     data: Callable[[Profile], Path | None] = lambda _profile: None
-    measure: Callable[[Any, Watch], Measured] = lambda _evidence, _watch: Nothing()
+    measure: Callable[[Any, Watch], Measuring] = lambda _evidence, _watch: _NothingMeasured()
     flags: Callable[[Any], tuple[Flag, ...]] = lambda _measured: ()
     findings: type[Findings] = Findings
     look: Callable[[Any], Findings] = lambda _measured: Findings()

@@ -153,22 +153,18 @@ def totals(cells: tuple[CellReport, ...], kind: Kind) -> tuple[float, float]:
     )
 
 
-def encode(report: Report) -> bytes:
-    """Return the report as indented JSON."""
-    return _json(report)
+def encode(value: Report | list[Report]) -> bytes:
+    """Return a report, or those of a class, as indented JSON."""
+    try:
+        raw = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # a file name that is not UTF-8, or half a surrogate pair in a student's own text
+        raw = msgspec.json.encode(_valid(msgspec.to_builtins(value)))
+    return msgspec.json.format(raw, indent=2) + b"\n"
 
 
 def encode_all(reports: list[Report], total: int) -> bytes:
     """Return the one report of one submission as it stands in `report.json`, those of a class, so far, as a list."""
-    return _json(reports[0] if reports and total == 1 else reports)
-
-
-def _json(value: Report | list[Report]) -> bytes:
-    try:
-        raw = msgspec.json.encode(value)
-    except UnicodeEncodeError:  # a file name that is not UTF-8, or half a surrogate pair in a student's own words
-        raw = msgspec.json.encode(_valid(msgspec.to_builtins(value)))
-    return msgspec.json.format(raw, indent=2) + b"\n"
+    return encode(reports[0] if reports and total == 1 else reports)
 
 
 def _valid(value: Any) -> Any:

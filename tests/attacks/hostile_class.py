@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.engine.grading.batch import grade_all
+from autograder.engine.grading.pool import grade_all
 from autograder.engine.grading.task import Grading
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.report import Outcome, Profile, Report, read_report

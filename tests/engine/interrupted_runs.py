@@ -1,9 +1,12 @@
 """Cheap submissions to be interrupted, and what is left of a run seen from outside."""
 
+import atexit
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -47,14 +50,14 @@ def wait_for(what: Callable[[], object], seconds: float = 120) -> None:
         time.sleep(0.02)
 
 
-def supervisor() -> int:
-    """Return the process id of this process's supervisor; 0 where it has none."""
-    return next((pid for pid in descendants(os.getpid()) if b"autograder.engine.grading.workers" in _command(pid)), 0)
+def fork_server() -> int:
+    """Return the process id of this process's fork server; 0 where it has none."""
+    return next((pid for pid in descendants(os.getpid()) if b"multiprocessing.forkserver" in _command(pid)), 0)
 
 
 def worker() -> int:
     """Return the process id of the worker that was last forked; 0 where none is at work."""
-    found = [pid for pid in descendants(supervisor())[1:] if b"autograder.engine.grading.workers" in _command(pid)]
+    found = [pid for pid in descendants(fork_server())[1:] if b"multiprocessing.forkserver" in _command(pid)]
     return found[-1] if found else 0
 
 
@@ -76,9 +79,17 @@ def kill(pid: int, number: int = signal.SIGKILL) -> None:
     os.kill(pid, number)
 
 
+def short(link: Path) -> Path:
+    """Make a temporary folder whose path leaves room for a socket's, and a link to it; deleted when the tests end."""
+    if not link.exists():
+        link.symlink_to(tempfile.mkdtemp(prefix="t", dir="/tmp"))
+        atexit.register(shutil.rmtree, link.resolve(), ignore_errors=True)
+    return link.resolve()
+
+
 def start(*arguments: str, folder: Path) -> subprocess.Popen[str]:
     """Start the command in a folder, in a process group of its own, with what is temporary in `folder/tmp`."""
-    (folder / "tmp").mkdir(exist_ok=True)
+    short(folder / "tmp")
     return subprocess.Popen(
         [*SPLOT, *arguments],
         cwd=folder,

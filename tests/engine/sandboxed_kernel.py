@@ -15,7 +15,7 @@ from autograder.engine.sandbox import (
     BubblewrapProvisioner,
     Death,
     Limits,
-    Room,
+    Sandbox,
     SandboxKind,
     death,
     isolation,
@@ -35,9 +35,9 @@ needs_bubblewrap = pytest.mark.skipif(
 class SandboxedKernel:
     """One kernel in a sandbox, driven by nbclient."""
 
-    def __init__(self, room: Room) -> None:
-        self.sandbox = room
-        self.manager = kernel_manager(room)
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.manager = kernel_manager(sandbox)
         self._runner = asyncio.Runner()
         self._client = NotebookClient(
             new_notebook(),
@@ -92,8 +92,8 @@ def opened(
     probe = folder / "probe"
     probe.mkdir(exist_ok=True)
     (probe / "__init__.py").write_text("ANSWER = 42\n", "utf-8")
-    with Room.open(kind, code={"probe": probe}, data=data, limits=limits) as room:
-        kernel = SandboxedKernel(room)
+    with Sandbox.open(kind, code={"probe": probe}, data=data, limits=limits) as sandbox:
+        kernel = SandboxedKernel(sandbox)
         try:
             yield kernel
         finally:

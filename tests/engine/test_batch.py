@@ -11,20 +11,21 @@ import typer
 from autograder.cli.grading import _finish, _Run
 from autograder.engine.errors import GraderError
 from autograder.engine.grading.folders import PREFIX, run_folder
-from autograder.engine.grading.workers import each
+from autograder.engine.grading.pool import each
 from autograder.engine.interruption import Interruption
 from autograder.engine.report import Report
 from autograder.engine.text import Lang
-from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, supervisor, task, worker
+from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, fork_server, short, task, worker
 from tests.engine.reports import REPORT
 from tests.engine.sandboxed_kernel import needs_bubblewrap
 
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Have what is temporary made in a folder of the test's."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    return tmp_path
+    """Have what is temporary made in a folder of the test's, whose path leaves room for a socket's."""
+    folder = short(tmp_path / "tmp")
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
 
 
 def test_what_a_killed_run_left_is_tidied_up_by_the_next(temporary: Path) -> None:
@@ -68,12 +69,12 @@ def test_the_exit_code_says_that_it_was_stopped(capsys: pytest.CaptureFixture[st
 
 @needs_bubblewrap
 @pytest.mark.soak
-def test_a_supervisor_is_kept_for_the_next(tmp_path: Path) -> None:
-    """Two calls one after another have the same supervisor, and between them no worker."""
+def test_a_fork_server_is_kept_for_the_next(tmp_path: Path) -> None:
+    """Two calls one after another have the same fork server, and between them no worker."""
     (first,) = each([task(CHEAP, tmp_path, "jan")])
-    kept = supervisor()
+    kept = fork_server()
     assert kept
     assert not worker()
     (second,) = each([task(CHEAP, tmp_path, "ola")])
-    assert supervisor() == kept
+    assert fork_server() == kept
     assert (first.score, second.score) == (CHEAP_POINTS, CHEAP_POINTS)

@@ -7,12 +7,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.engine.grading.batch import grade_all
+from autograder.engine.grading.pool import grade_all
 from autograder.engine.grading.task import Grading
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.report import Outcome, Profile, Report
 from autograder.engine.sandbox.processes import descendants
-from tests.engine.interrupted_runs import CHEAP, sandboxed, supervisor
+from tests.engine.interrupted_runs import CHEAP, fork_server, sandboxed
 from tests.engine.sandboxed_kernel import needs_bubblewrap
 from tests.submissions import WRONG, build, fill
 from tests.submissions.convolutions import RIGHT_WAYS
@@ -37,7 +37,7 @@ MEGABYTE = 2**20
 
 @dataclass
 class Seen:
-    """A class's reports by student, and MB that the client and its supervisor held after each."""
+    """A class's reports by student, and MB that the client and its fork server held after each."""
 
     reports: dict[str, Report] = field(default_factory=dict)
     memory: list[tuple[int, int]] = field(default_factory=list)
@@ -58,8 +58,8 @@ def test_a_class_of_a_hundred(tmp_path: Path) -> None:
         assert _points(seen.reports[_name(i)]) == _points(expected), _name(i)
     assert {name for name, report in seen.reports.items() if report.status is Outcome.UNGRADED} == set(BROKEN)
     assert sandboxed(os.getpid()) == []
-    assert len(descendants(supervisor())) == 1
-    print(f"MB of client and supervisor after 10: {seen.memory[9]}, after 100: {seen.memory[-1]}")  # noqa: T201 - for soak.md
+    assert len(descendants(fork_server())) == 1
+    print(f"MB of client and fork server after 10: {seen.memory[9]}, after 100: {seen.memory[-1]}")  # noqa: T201 - for soak.md
     for early, late in zip(seen.memory[9], seen.memory[-1], strict=True):
         assert late <= early + 16
 
@@ -69,7 +69,7 @@ def _graded(root: Path, paths: list[Path], jobs: int) -> Seen:
     how = Grading(root / "graded", Profile.QUICK, time_limit=40)
     for report in grade_all(paths, load_assignment(), how, jobs):
         seen.reports[report.student] = report
-        seen.memory.append((_resident(os.getpid()), _resident(supervisor())))
+        seen.memory.append((_resident(os.getpid()), _resident(fork_server())))
     return seen
 
 

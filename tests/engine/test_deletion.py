@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from autograder.engine import deletion
-from autograder.engine.deletion import delete
+from autograder.engine import files
 from autograder.engine.evidence.exchange import take
-from autograder.engine.sandbox import Room, SandboxKind
+from autograder.engine.files import delete
+from autograder.engine.sandbox import Sandbox, SandboxKind
 from autograder.engine.sandbox.watchdog import written_bytes
 from autograder.lesson import LESSON
 from tests.engine.sandboxed_kernel import PROJECT
@@ -65,7 +65,7 @@ def test_a_folder_swapped_for_a_link_is_not_followed(
     """Each folder becomes a link to the host's right before it is opened, and again right before it is removed."""
     tree, aside = grown(tmp_path / "tree"), tmp_path / "aside"
     aside.mkdir()
-    real = deletion.opened_folder
+    real = files.opened_folder
     swapped: list[str] = []
 
     @contextmanager
@@ -80,7 +80,7 @@ def test_a_folder_swapped_for_a_link_is_not_followed(
                 os.rename(name, aside / f"{len(swapped)}-again", src_dir_fd=parent)
                 os.symlink(precious, name, dir_fd=parent)
 
-    monkeypatch.setattr(deletion, "opened_folder", swapping)
+    monkeypatch.setattr(files, "opened_folder", swapping)
     assert delete(tree)
     assert swapped
     assert_untouched(precious)
@@ -139,14 +139,14 @@ def test_counting_what_was_written_races_with_the_notebook(tmp_path: Path) -> No
     many.mkdir(mode=0o700)
     for n in range(5_000):
         (many / str(n)).touch()
-    with Room.open(SandboxKind.BWRAP, code={"tests": PROJECT / "tests"}) as room:
-        cell, link = room.outbox / CELL, room.outbox / "link"
+    with Sandbox.open(SandboxKind.BWRAP, code={"tests": PROJECT / "tests"}) as sandbox:
+        cell, link = sandbox.outbox / CELL, sandbox.outbox / "link"
         link.symlink_to(many)
         cell.mkdir()
         until = time.monotonic() + 1
         with exchanging(cell, link):
             while time.monotonic() < until:
-                assert written_bytes(room, room.limits) < 1 << 20
+                assert written_bytes(sandbox, sandbox.limits) < 1 << 20
 
 
 def test_who_keeps_adding_is_not_waited_for(tmp_path: Path) -> None:

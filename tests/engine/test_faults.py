@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from autograder.engine.grading.folders import held
-from autograder.engine.grading.task import Grading, JudgeLimits, unusable
-from autograder.engine.grading.workers import each
+from autograder.engine.grading.pool import each
+from autograder.engine.grading.task import Grading, JudgeLimits, reason_of
 from autograder.engine.report import Outcome, Report, read_report
 from tests.engine.interrupted_runs import (
     CHEAP,
@@ -18,10 +18,10 @@ from tests.engine.interrupted_runs import (
     SLEEPING,
     STALE,
     again,
+    fork_server,
     kill,
     sandboxed,
     start,
-    supervisor,
     task,
     wait_for,
     worker,
@@ -40,7 +40,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return cheap.folder
 
 
-@pytest.mark.parametrize("whom", [worker, pytest.param(supervisor, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("whom", [worker, pytest.param(fork_server, marks=pytest.mark.soak)])
 def test_who_is_killed_costs_one_report_and_the_class_goes_on(whom: Callable[[], int], tmp_path: Path) -> None:
     """SIGKILL of a worker, or of the process all workers stem from, while a notebook runs: that student is ungraded.
 
@@ -144,7 +144,7 @@ def test_what_a_killed_grader_was_about_to_rename_is_cleared_away(tmp_path: Path
 
 CONFINED = """
 import ctypes, os, socket, subprocess
-from autograder.engine.grading.confinement import conceal, confined
+from autograder.engine.grading.judge_process import conceal, confined
 from autograder.engine.grading.task import JudgeLimits
 
 def refused(what):
@@ -177,5 +177,5 @@ def test_what_the_judge_may_not_do_is_no_full_disk() -> None:
     """An error that the system never raised is said to be the grader's own, with its place."""
     with pytest.raises(PermissionError) as raised:
         raise PermissionError("The judge tried socket.connect.")  # as `confined` has it
-    assert unusable(raised.value).startswith("The grader broke (PermissionError in test_faults.py, line ")
-    assert unusable(OSError(28, "No space left on device")).startswith("A file cannot be read or written (No space")
+    assert reason_of(raised.value).startswith("The grader broke (PermissionError in test_faults.py, line ")
+    assert reason_of(OSError(28, "No space left on device")).startswith("A file cannot be read or written (No space")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from autograder.engine.grading.workers import each
+from autograder.engine.grading.pool import each
 from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, task
 from tests.engine.sandboxed_kernel import needs_bubblewrap
 
@@ -25,7 +25,7 @@ HEAD = """
 import contextlib, json, os, shutil, subprocess, sys
 from pathlib import Path
 from autograder.engine.grading.task import Grading
-from autograder.engine.grading.workers import each
+from autograder.engine.grading.pool import each
 from tests.engine.interrupted_runs import CHEAP, again, task
 
 disk = Path("/mnt")  # a short path: sockets lie below it

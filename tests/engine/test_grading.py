@@ -8,7 +8,7 @@ import msgspec
 import nbformat
 import pytest
 
-from autograder.engine.grading.batch import grade, regrade
+from autograder.engine.grading.pool import grade, regrade
 from autograder.engine.grading.task import Grading, folder_of
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.report import CellReport, Kind, Outcome, Profile, Report, Status, read_report

@@ -12,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from autograder.engine.collecting.runner import Runner, SandboxEndedError
 from autograder.engine.interruption import interruptible
 from autograder.engine.report import read_report
-from autograder.engine.sandbox import Room, SandboxKind
+from autograder.engine.sandbox import Sandbox, SandboxKind
 from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, SLEEPING, kill, sandboxed, start, task, wait_for
 from tests.engine.sandboxed_kernel import gone, needs_bubblewrap
 
@@ -61,9 +61,11 @@ def test_a_signal_is_noted_wherever_it_strikes(number: int) -> None:
     assert signal.getsignal(number) is before
 
 
-async def _slept(room: Room, strike: str) -> object:
+async def _slept(sandbox: Sandbox, strike: str) -> object:
     """Run a cell that sleeps, and strike meanwhile; return what its run came to."""
-    runner = Runner(new_notebook(cells=[new_code_cell("print('here', flush=True)\nimport time; time.sleep(60)")]), room)
+    runner = Runner(
+        new_notebook(cells=[new_code_cell("print('here', flush=True)\nimport time; time.sleep(60)")]), sandbox
+    )
     try:
         await runner.start("None")
         cell = asyncio.create_task(runner.run(0, 60))
@@ -85,5 +87,5 @@ def test_what_ends_a_cell_from_outside_is_not_the_notebooks_doing(
 ) -> None:
     """A cell cancelled (asyncio's Ctrl-C) or a sandbox killed by the machine is no death that a cell would pay for."""
     (tmp_path / "probe").mkdir()
-    with Room.open(SandboxKind.BWRAP, code={"probe": tmp_path / "probe"}) as room:
-        assert isinstance(asyncio.run(_slept(room, strike)), came)
+    with Sandbox.open(SandboxKind.BWRAP, code={"probe": tmp_path / "probe"}) as sandbox:
+        assert isinstance(asyncio.run(_slept(sandbox, strike)), came)

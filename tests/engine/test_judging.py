@@ -11,8 +11,8 @@ import pytest
 
 from autograder.engine.errors import EvidenceError
 from autograder.engine.evidence.reader import read_findings
+from autograder.engine.grading.pool import each
 from autograder.engine.grading.task import Grading, JudgeLimits
-from autograder.engine.grading.workers import each
 from autograder.engine.outcomes import AbsentError, UndecidedError
 from autograder.engine.report import Outcome, Profile, Report, Status
 from autograder.engine.text import Lang
@@ -107,7 +107,7 @@ from pathlib import Path
 import torch
 from autograder.lesson import pictures
 from autograder.lesson.graders import own_code
-from autograder.engine.grading.judging import judged
+from autograder.engine.grading.judge_process import judged
 from autograder.engine.grading.task import Grading, JudgeLimits, to_judge
 from autograder.engine.text import Lang
 from autograder.models.rebuild.operations import functions

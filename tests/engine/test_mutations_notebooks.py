@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.engine.grading.batch import grade
+from autograder.engine.grading.pool import grade
 from autograder.engine.grading.task import Grading
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.notebook.repair import Damage

@@ -12,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from nbgrader.server_extensions.formgrader import handlers
 from traitlets.config import Config
 
-from autograder.engine.grading.batch import grade
+from autograder.engine.grading.pool import grade
 from autograder.engine.grading.task import Grading
 from autograder.engine.nbgrader.grade import told
 from autograder.engine.notebook.assignment import load_assignment

@@ -16,10 +16,9 @@ from autograder.engine.errors import GraderError
 from autograder.engine.evidence.exchange import withdraw
 from autograder.engine.files import write_whole
 from autograder.engine.grading.folders import set_aside
-from autograder.engine.grading.judging import _require_own
+from autograder.engine.grading.judge_process import _require_own
+from autograder.engine.grading.pool import each
 from autograder.engine.grading.task import Grading, Task
-from autograder.engine.grading.workers import each
-from autograder.engine.grading.workers.dispatch import _dismiss
 from autograder.engine.nbgrader.settings import Splot
 from autograder.engine.report import Outcome, Profile, Report, read_report
 from autograder.lesson.observations import LessonEvidence
@@ -151,22 +150,13 @@ def test_evidence_is_private_and_reports_are_the_courses(umask: int, mode: int, 
     """LessonEvidence 0600 in 0700 whatever the umask; report and page as it says, or the group's where the course is shared."""
     with masked(umask):
         cheap = task(CHEAP, tmp_path, how=Grading(tmp_path / "graded", Profile.QUICK, group=group))
-        report = _in_a_fresh_supervisor(cheap)
+        report = done(cheap)
         assert report.score == CHEAP_POINTS, report.reason
         assert modes(cheap.folder) == {"report.json": mode, "feedback.html": mode}
         shared = {stat.S_IMODE(path.stat().st_mode) & 0o2070 for path in (cheap.folder, cheap.folder.parent)}
         assert shared == ({0o2070} if group else {0o070 & ~umask})
         page = write_whole(cheap.folder / "later.html", b"")
         assert stat.S_IMODE(page.stat().st_mode) == mode
-
-
-def _in_a_fresh_supervisor(asked: Task) -> Report:
-    """Carry out a task in processes that have this umask: a supervisor that is kept has that of its own start."""
-    _dismiss()
-    try:
-        return done(asked)
-    finally:
-        _dismiss()
 
 
 class _Converter(LoggingConfigurable):

@@ -139,7 +139,7 @@ def test_the_environment_is_our_own(kernel: SandboxedKernel) -> None:
 
 
 def test_only_own_processes_are_seen(kernel: SandboxedKernel) -> None:
-    """/proc shows a handful of processes, and process 1's command line tells no path of the room."""
+    """/proc shows a handful of processes, and process 1's command line tells no path of the sandbox."""
     pids = [int(pid) for pid in kernel.run("print(*[p for p in os.listdir('/proc') if p.isdigit()])").split()]
     assert max(pids) < 1000
     assert len(pids) <= len(kernel.processes)

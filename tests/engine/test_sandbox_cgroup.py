@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.engine.sandbox import cgroup
-from autograder.engine.sandbox.cgroup import MemoryGroup, held, memory_guard, new_group, parent_group
+from autograder.engine.sandbox import watchdog
+from autograder.engine.sandbox.watchdog import MemoryGroup, limit_holds, memory_guard, new_group, parent_group
 
 
 def laid_out(root: Path, *controllers: str) -> Path:
@@ -24,19 +24,19 @@ def test_a_group_is_made_beside_ones_own_or_below_it(tmp_path: Path) -> None:
     """Where the parent hands its children the memory controller; a version 1 controller, or none, is no candidate."""
     own = laid_out(tmp_path, "cpu", "memory")
     slice_ = tmp_path / "user.slice"
-    assert list(cgroup._candidates(tmp_path, own)) == [slice_, slice_ / "own.scope"]
-    assert list(cgroup._candidates(tmp_path, laid_out(tmp_path, "cpu"))) == []
+    assert list(watchdog._candidates(tmp_path, own)) == [slice_, slice_ / "own.scope"]
+    assert list(watchdog._candidates(tmp_path, laid_out(tmp_path, "cpu"))) == []
     own.write_text("4:memory:/elsewhere\n")
-    assert list(cgroup._candidates(tmp_path, own)) == []
+    assert list(watchdog._candidates(tmp_path, own)) == []
     own.write_text("0::/\n")
     laid_out(tmp_path, "memory")
     own.write_text("0::/\n")
-    assert list(cgroup._candidates(tmp_path, own)) == [tmp_path]
+    assert list(watchdog._candidates(tmp_path, own)) == [tmp_path]
 
 
 def test_what_only_looks_like_a_cgroup_does_not_pass_its_trial(tmp_path: Path) -> None:
     """In a folder where files can be written but nothing is limited, the trial's process lives, and so it did not hold."""
-    assert held(tmp_path) is False
+    assert limit_holds(tmp_path) is False
 
 
 def test_a_command_is_in_its_group_before_it_is_itself(tmp_path: Path) -> None:

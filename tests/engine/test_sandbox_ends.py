@@ -15,7 +15,7 @@ from autograder.engine.sandbox import (
     Cause,
     Death,
     Limits,
-    Room,
+    Sandbox,
     SandboxKind,
 )
 from autograder.engine.sandbox.watchdog import written_bytes
@@ -86,8 +86,8 @@ DAEMON = """
 """
 
 
-def test_nothing_outlives_a_shutdown_and_the_room_starts_again(tmp_path: Path) -> None:
-    """A detached process that ignores signals dies with its kernel; a fresh kernel starts in the same room."""
+def test_nothing_outlives_a_shutdown_and_the_sandbox_starts_again(tmp_path: Path) -> None:
+    """A detached process that ignores signals dies with its kernel; a fresh kernel starts in the same sandbox."""
     with opened(tmp_path) as kernel:
         kernel.run(DAEMON)
         tree = kernel.processes
@@ -123,20 +123,20 @@ def test_everything_dies_with_the_grader(tmp_path: Path) -> None:
     subprocess.run(["rm", "-rf", base], check=True)
 
 
-def test_a_room_is_deleted_whatever_lies_in_it(tmp_path: Path) -> None:
+def test_a_sandbox_is_deleted_whatever_lies_in_it(tmp_path: Path) -> None:
     """Folders deeper than Python recurses, or without permissions, go; what a link leads to stays."""
     kept = tmp_path / "kept"
     kept.write_text("x", "utf-8")
-    with Room.open(SandboxKind.BWRAP, code={"tests": PROJECT / "tests"}) as room:
-        (room.outbox / "link").symlink_to(kept)
-        deep = os.open(room.outbox, os.O_RDONLY)
+    with Sandbox.open(SandboxKind.BWRAP, code={"tests": PROJECT / "tests"}) as sandbox:
+        (sandbox.outbox / "link").symlink_to(kept)
+        deep = os.open(sandbox.outbox, os.O_RDONLY)
         for _ in range(1200):
             os.mkdir("d", dir_fd=deep)
             deep = _descend(deep)
         os.mkdir("closed", 0, dir_fd=deep)
         os.close(deep)
-        assert written_bytes(room, room.limits) > room.limits.outbox_mb << 20
-    assert not room.base.exists()
+        assert written_bytes(sandbox, sandbox.limits) > sandbox.limits.outbox_mb << 20
+    assert not sandbox.base.exists()
     assert kept.read_text("utf-8") == "x"
 
 
@@ -149,21 +149,21 @@ def _descend(folder: int) -> int:
 
 def test_what_is_written_is_counted_as_the_disk_counts_it() -> None:
     """A sparse file weighs what it takes, not what it claims; files beyond the allowed number are too much."""
-    with Room.open(
+    with Sandbox.open(
         SandboxKind.BWRAP, code={"tests": PROJECT / "tests"}, limits=Limits(outbox_mb=8, outbox_files=10)
-    ) as room:
-        with (room.outbox / "sparse").open("wb") as sparse:
+    ) as sandbox:
+        with (sandbox.outbox / "sparse").open("wb") as sparse:
             sparse.truncate(1 << 40)
-        assert written_bytes(room, room.limits) < 1 << 20
-        (room.outbox / "real").write_bytes(b"x" * (2 << 20))
+        assert written_bytes(sandbox, sandbox.limits) < 1 << 20
+        (sandbox.outbox / "real").write_bytes(b"x" * (2 << 20))
         os.sync()
-        assert 2 << 20 <= written_bytes(room, room.limits) < 3 << 20
+        assert 2 << 20 <= written_bytes(sandbox, sandbox.limits) < 3 << 20
         for number in range(9):
-            (room.outbox / f"{number}").touch()
-        assert written_bytes(room, room.limits) > 8 << 20
+            (sandbox.outbox / f"{number}").touch()
+        assert written_bytes(sandbox, sandbox.limits) > 8 << 20
 
 
-def test_without_a_sandbox_the_room_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_sandbox_its_kind_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Kind `none` is an ordinary kernel in its own directory, with `./data` and a clean environment."""
     monkeypatch.setenv("SPLOT_TEST_SECRET", CANARY)
     (tmp_path / "data").mkdir()
@@ -182,21 +182,21 @@ def test_without_a_sandbox_the_room_says_so(tmp_path: Path, monkeypatch: pytest.
         assert kernel.death() == Death(Cause.EXITED, 3)
 
 
-def test_a_room_that_is_missing_a_folder_is_refused(tmp_path: Path) -> None:
+def test_a_sandbox_that_is_missing_a_folder_is_refused(tmp_path: Path) -> None:
     """A probe or data folder that does not exist is the grader's fault, told in a sentence."""
     with (
         pytest.raises(GraderError, match="does not exist"),
-        Room.open(SandboxKind.BWRAP, code={"none": tmp_path / "none"}),
+        Sandbox.open(SandboxKind.BWRAP, code={"none": tmp_path / "none"}),
     ):
         pass
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="an unprivileged sandbox reads what its user may")
 def test_a_folder_that_the_sandbox_could_not_read_is_refused(tmp_path: Path) -> None:
-    """As root, a data folder closed to other users is told at once, not by a notebook that fails; the room is gone."""
+    """As root, a data folder closed to other users is told at once, not by a notebook that fails; the sandbox is gone."""
     before = set(Path(tempfile.gettempdir()).glob("splot-*"))
     with pytest.raises(GraderError, match="let every user read"):
-        Room.open(SandboxKind.BWRAP, code={"tests": PROJECT / "tests"}, data=tmp_path).__enter__()
+        Sandbox.open(SandboxKind.BWRAP, code={"tests": PROJECT / "tests"}, data=tmp_path).__enter__()
     assert set(Path(tempfile.gettempdir()).glob("splot-*")) <= before
 
 

@@ -37,7 +37,7 @@ from autograder.engine.evidence import (
 )
 from autograder.engine.notebook import Cell, Submission
 from autograder.engine.report import Profile, Timing
-from autograder.engine.sandbox import Limits, Room, SandboxKind, memory_guard
+from autograder.engine.sandbox import Limits, Sandbox, SandboxKind, memory_guard
 from autograder.engine.text import say
 
 MAX_DEATHS = 6
@@ -98,7 +98,7 @@ def collect(submission: Submission, assignment: str, how: Collection, folder: Pa
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700)
     code = {"engine/inside": Path(inside.__file__).parent, **how.code}
-    with bounded_memory(), Room.open(how.sandbox, code=code, data=how.data, limits=how.limits) as sandbox:
+    with bounded_memory(), Sandbox.open(how.sandbox, code=code, data=how.data, limits=how.limits) as sandbox:
         run = _NotebookRun(submission, how, sandbox, folder)
         asyncio.run(run.run())
     file = EvidenceFile(
@@ -126,7 +126,7 @@ def collect(submission: Submission, assignment: str, how: Collection, folder: Pa
 class _NotebookRun:
     """One run of a submission's notebook in its sandbox."""
 
-    def __init__(self, submission: Submission, how: Collection, sandbox: Room, folder: Path) -> None:
+    def __init__(self, submission: Submission, how: Collection, sandbox: Sandbox, folder: Path) -> None:
         self.submission = submission
         self.how = how
         self.sandbox = sandbox

@@ -25,7 +25,7 @@ from autograder.engine.collecting.kept import Kept
 from autograder.engine.errors import GraderError
 from autograder.engine.evidence import CellRun, Failure, Fault
 from autograder.engine.inside import CUT
-from autograder.engine.sandbox import Cause, Room, death, kernel_manager, left_out
+from autograder.engine.sandbox import Cause, Sandbox, death, kernel_manager, left_out
 
 COLLECTING_MB = 2048
 """Address space, in MiB, beyond what the process starts with."""
@@ -108,7 +108,7 @@ class BoundedClient(NotebookClient):
 class Runner:
     """A kernel in a sandbox, and the notebook that runs in it."""
 
-    def __init__(self, notebook: NotebookNode, sandbox: Room) -> None:
+    def __init__(self, notebook: NotebookNode, sandbox: Sandbox) -> None:
         self.notebook = notebook
         self.sandbox = sandbox
         self._manager: AsyncKernelManager | None = None

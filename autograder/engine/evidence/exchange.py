@@ -24,11 +24,10 @@ import nbformat
 import numpy as np
 from nbformat.v4 import new_output
 
-from autograder.engine.deletion import delete
 from autograder.engine.errors import EvidenceError, GraderError
 from autograder.engine.evidence.reader import MAX_JSON, UNREADABLE
 from autograder.engine.evidence.records import EvidenceFile, Failure, Fault, KeptFile, Probed, Record
-from autograder.engine.files import PRIVATE, make_private, open_beneath, parse_array, read_beneath, write_whole
+from autograder.engine.files import PRIVATE, delete, make_private, open_beneath, parse_array, read_beneath, write_whole
 from autograder.engine.text import say
 
 SECRET_BYTES = 32

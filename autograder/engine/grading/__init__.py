@@ -1,6 +1,6 @@
 """Grade one submission or a class, each in a process of its own."""
 
-from autograder.engine.grading.batch import grade, grade_all, judge_all, regrade
+from autograder.engine.grading.pool import grade, grade_all, judge_all, regrade
 from autograder.engine.grading.task import Grading, folder_of
 
 __all__ = ["Grading", "folder_of", "grade", "grade_all", "judge_all", "regrade"]

@@ -6,15 +6,13 @@ stays behind, whoever was killed.
 
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from autograder.engine.deletion import delete
 from autograder.engine.errors import GraderError, SplotError
 from autograder.engine.evidence import withdraw
-from autograder.engine.files import share_with_group, sync_folder, write_report
+from autograder.engine.files import delete, share_with_group, short_folder, sync_folder, write_report
 from autograder.engine.grading.task import Task
 from autograder.engine.report import Report
 
@@ -35,11 +33,17 @@ def held(folder: Path, *, group: bool = False) -> Iterator[None]:
     it, `OSError` where the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if group:
-        _share(folder)
+    for shared in (folder, folder.parent, folder.parent.parent) if group else ():
+        with suppress(PermissionError):  # another user's stay as that user has them
+            share_with_group(shared)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        _lock(descriptor, folder)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BusyError(f"Another grader is at work in {folder}; let it end, then grade again.") from error
+        except OSError:  # a file system without locks on folders, such as NFS: better graded without than not at all
+            pass
         for name in PUBLISHED:
             for path in (folder / name, *folder.glob(f".{name}-*")):  # and what a killed grader was about to rename
                 path.unlink(missing_ok=True)
@@ -49,37 +53,19 @@ def held(folder: Path, *, group: bool = False) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _share(folder: Path) -> None:
-    """Share a student's folder, and those above it that reports stand in; another user's stay as that user has them."""
-    for shared in (folder, folder.parent, folder.parent.parent):
-        with suppress(PermissionError):
-            share_with_group(shared)
-
-
-def _lock(descriptor: int, folder: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise BusyError(f"Another grader is at work in {folder}; let it end, then grade again.") from error
-    except OSError:  # a file system without locks on folders, such as NFS: better graded without than not at all
-        return
-
-
 def set_aside(task: Task, reason: str) -> Report:
-    """Publish, and return, that a task is ungraded for this reason; where nothing can be written, only return it."""
+    """Publish, and return, that a task is ungraded for this reason; where nothing can be written, only return it.
+
+    Evidence that an earlier run left of a submission that was to be graded is deleted; its own may be judged again.
+    """
     report = task.ungraded(reason)
     folder = Path(task.directory, task.folder)
     with suppress(SplotError, OSError), held(folder, group=task.how.group):
         write_report(report, folder)
-        _withdraw_older(task, folder / "evidence")
+        sealed = folder / "evidence" / "evidence.json"
+        if task.notebook is not None and sealed.exists() and sealed.stat().st_mtime < task.made:
+            withdraw(sealed.parent)
     return report
-
-
-def _withdraw_older(task: Task, evidence: Path) -> None:
-    """Delete evidence that an earlier run left of a submission that was to be graded; its own may be judged again."""
-    sealed = evidence / "evidence.json"
-    if task.notebook is not None and sealed.exists() and sealed.stat().st_mtime < task.made:
-        withdraw(evidence)
 
 
 PREFIX = "splot-run-"
@@ -88,12 +74,11 @@ PREFIX = "splot-run-"
 @contextmanager
 def run_folder() -> Iterator[Path]:
     """Make a run's private folder, locked while the run lives; what runs that were killed left is tidied up first."""
-    root = Path(tempfile.gettempdir())
-    for left in root.glob(f"{PREFIX}*"):
-        with suppress(OSError), _locked(left):
-            delete(left)
-    run = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
+    run = short_folder(PREFIX, "9999/splot-12345678/ipc/kernel-99")
     with _locked(run):
+        for left in run.parent.glob(f"{PREFIX}*"):
+            with suppress(OSError), _locked(left):
+                delete(left)
         try:
             yield run
         finally:

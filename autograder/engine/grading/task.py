@@ -1,6 +1,7 @@
 """A task: one submission to grade, or one student's evidence to judge again, and how."""
 
 import os
+import re
 import time
 import traceback
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from autograder.engine.text import Lang
 
 @dataclass(frozen=True)
 class JudgeLimits:
-    """What judging one submission's evidence may take: a stranger made that evidence."""
+    """What judging one submission's evidence may take: the evidence is untrusted."""
 
     seconds: float = 900.0
     """Wall time of all of it, each time that it is judged."""
@@ -40,6 +41,12 @@ class Grading:
     """Whether the group may read and write reports and pages: nbgrader's `groupshared`. Evidence is never shared."""
 
 
+def _umask() -> int:
+    """Return this process's umask: `os.umask` could only tell it by setting another one."""
+    found = re.search(r"^Umask:\s+(\d+)$", Path("/proc/self/status").read_text("utf-8", "replace"), re.MULTILINE)
+    return int(found[1], 8) if found else 0o077
+
+
 @dataclass(frozen=True)
 class Task:
     """One student's: `notebook` is to be graded, or, where it is None, the evidence in `folder` judged again."""
@@ -50,8 +57,9 @@ class Task:
     assignment: Assignment
     how: Grading
     directory: str = field(default_factory=os.getcwd)
-    """Where relative paths start, and `environment` what the variables are, for the process that asks."""
+    """Where relative paths start, `environment` what the variables are and `umask` the umask, for the process that asks."""
     environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    umask: int = field(default_factory=_umask)
     made: float = field(default_factory=time.time)
     """When the task was asked for, in seconds since the epoch."""
 
@@ -87,21 +95,11 @@ def folder_of(out: Path, student: str, assignment: Assignment) -> Path:
 
 
 def reason_of(error: Exception) -> str:
-    """Say in a sentence why a task cannot be carried out."""
+    """Say in a sentence why a task cannot be carried out: what the machine would not do, or where the grader broke."""
     if isinstance(error, SplotError):
         return str(error)
-    return unusable(error) if isinstance(error, OSError) else fault(error)
-
-
-def unusable(error: OSError) -> str:
-    """Say what the machine would not do, and what to do about it; without the system's word for it, it was not the machine."""
-    if error.strerror is None:
-        return fault(error)
-    where = f"{error.filename} cannot be used" if error.filename else "A file cannot be read or written"
-    return f"{where} ({error.strerror}): make room or choose another --out, then grade again."
-
-
-def fault(error: BaseException) -> str:
-    """Say where the grader itself broke."""
+    if isinstance(error, OSError) and error.strerror is not None:  # without the system's word for it, it is our own
+        where = f"{error.filename} cannot be used" if error.filename else "A file cannot be read or written"
+        return f"{where} ({error.strerror}): make room or choose another --out, then grade again."
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"The grader broke ({type(error).__name__} in {Path(last.filename).name}, line {last.lineno}): report it, please."

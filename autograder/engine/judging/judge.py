@@ -1,42 +1,41 @@
 """Judge stored evidence: run the hidden graders on it and put their verdicts into a report.
 
-No student code runs here. The graders are plain pytest; what they raise becomes checks, cells and points.
+No student code runs here. The graders are plain pytest; what they raise becomes checks, cells and points. This module is
+their pytest plugin as well (see their `pytest.ini`): the options `--evidence`, `--lesson` and `--lang`, the marker `cell`,
+the fixtures `evidence` and `measured`, and how each check ended.
 """
 
 import contextlib
 import importlib
 import io
-import os
 import pkgutil
+import sys
 import time
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from autograder.engine.errors import GraderError, SplotError
-from autograder.engine.evidence import FINDINGS_FILE, EvidenceFile, Probe
+from autograder.engine.errors import EvidenceError, GraderError, SplotError
+from autograder.engine.evidence import FINDINGS_FILE, Evidence, Probe
 from autograder.engine.files import PRIVATE, write_whole
-from autograder.engine.judging import plugin
-from autograder.engine.judging.plugin import FAULTS, MEASURED, VERDICTS, WATCH, Verdict
-from autograder.engine.lesson import Lesson, find_lesson
+from autograder.engine.lesson import Lesson, Measuring, find_lesson
 from autograder.engine.notebook import Assignment, Item
+from autograder.engine.outcomes import AbsentError, SettledError, UndecidedError
 from autograder.engine.report import (
     NOT_EXAMINED,
     CellReport,
     Check,
-    Flag,
     Kind,
-    ModelReport,
     Outcome,
+    Profile,
     Report,
     Status,
-    Timing,
     totals,
 )
-from autograder.engine.text import Lang, speaking
-from autograder.engine.watch import Watch
+from autograder.engine.text import Lang, say, speaking
+from autograder.engine.watch import Part, Setback, SetbackError, Watch
 
 
 def judge(folder: Path, assignment: Assignment, lang: Lang = Lang.PL, watch: Watch | None = None) -> Report:
@@ -46,19 +45,42 @@ def judge(folder: Path, assignment: Assignment, lang: Lang = Lang.PL, watch: Wat
     the judge broke at a part, `GraderError` where it broke elsewhere.
     """
     started = time.monotonic()
-    watch = watch or Watch()
     lesson = find_lesson(assignment.lesson)
-    file = lesson.evidence(folder).file  # first: evidence of another form is refused, whatever single checks need of it
+    session = _Session(watch or Watch(), lesson.evidence(folder))
+    file = session.given.file  # first: evidence of another form is refused, whatever single checks need of it
     with speaking(lang):
-        config = _run_graders(folder, assignment.lesson, lang, watch)
-        cells = tuple(_cell(item, config.stash[VERDICTS]) for item in assignment.items)
-        models = _models(config)
-        timing = msgspec.structs.replace(file.timing, judge_s=round(time.monotonic() - started, 3))
-        report = _report(file, cells, models, timing)
-        watch.decided(report)  # first: whatever becomes of the flags, no score hangs on them
-        report = msgspec.structs.replace(report, flags=_flags(config, lesson))
-        watch.decided(report)
-        _leave_findings(config, lesson, folder)
+        _run_graders(session, folder, assignment.lesson, lang)
+        cells = tuple(_cell(item, session.verdicts) for item in assignment.items)
+        score, max_score = totals(cells, Kind.AUTO)
+        bonus, max_bonus = totals(cells, Kind.BONUS)
+        report = Report(
+            submission=file.submission,
+            student=file.student,
+            assignment=file.assignment,
+            profile=file.profile,
+            dataset=file.dataset,
+            sandbox=file.sandbox,
+            memory_guard=file.memory_guard,
+            status=Outcome.GRADED,
+            notes=file.notes,
+            score=score,
+            max_score=max_score,
+            bonus=bonus,
+            max_bonus=max_bonus,
+            needs_manual=tuple(cell.id for cell in cells if cell.score is None),
+            cells=cells,
+            models=session.measured.reports() if session.measured else {},
+            flags=(NOT_EXAMINED,),
+            versions=file.versions,
+            timing=msgspec.structs.replace(file.timing, judge_s=round(time.monotonic() - started, 3)),
+        )
+        session.watch.decided(report)  # first: whatever becomes of the flags, no score hangs on them
+        flags = lesson.flags(session.measured) if session.measured else ()
+        report = msgspec.structs.replace(report, flags=flags)
+        session.watch.decided(report)
+        if session.measured:
+            with contextlib.suppress(SplotError):  # pages show less without them
+                write_whole(folder / FINDINGS_FILE, msgspec.json.encode(lesson.look(session.measured)), PRIVATE)
     return report
 
 
@@ -72,59 +94,52 @@ def gather_probes(lesson: Lesson) -> dict[str, list[Probe]]:
     return probes
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """How one check ended. `status` is set where more than passed or failed is to be said."""
+
+    cell: str
+    name: str
+    weight: float
+    passed: bool | None
+    message: str = ""
+    status: Status | None = None
+
+
+@dataclass(eq=False)
 class _Session:
-    """Keeps pytest's configuration, where the plugin finds the watch and leaves the verdicts."""
+    """One run of the graders: the evidence and the watch that it was given, and what came of it."""
 
-    config: pytest.Config
-
-    def __init__(self, watch: Watch) -> None:
-        self.watch = watch
+    watch: Watch
+    given: Evidence
+    measured: Measuring | None = None
+    verdicts: list[Verdict] = field(default_factory=list)
+    faults: list[GraderError] = field(default_factory=list)
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        self.config = config
-        config.stash[WATCH] = self.watch
+        """Let the plugin's functions find this object."""
+        config.stash[_SESSION] = self
 
 
-def _run_graders(folder: Path, lesson: str, lang: Lang, watch: Watch) -> pytest.Config:
-    session = _Session(watch)
-    said = io.StringIO()
+_SESSION = pytest.StashKey[_Session]()
+
+
+def _run_graders(session: _Session, folder: Path, lesson: str, lang: Lang) -> None:
+    printed = io.StringIO()
     arguments = [
         *importlib.import_module(find_lesson(lesson).graders).__path__,
-        "--evidence",
-        str(folder),
-        "--lesson",
-        lesson,
-        "--lang",
-        str(lang),
-        "--capture=no",
-        "--tb=no",
-        "-p",
-        "no:faulthandler",
+        *("--evidence", str(folder), "--lesson", lesson, "--lang", str(lang)),
+        *("--capture=no", "--tb=no", "-p", "no:faulthandler"),
     ]
-    with _quiet_pytest(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        code = pytest.main(arguments, plugins=[plugin, session])
-    faults = session.config.stash[FAULTS] if hasattr(session, "config") else []
-    if faults:
-        raise faults[0]
+    with pytest.MonkeyPatch.context() as environment:  # neither this Python's other plugins nor the caller's options
+        environment.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        environment.setenv("PYTEST_ADDOPTS", "")
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            code = pytest.main(arguments, plugins=[sys.modules[__name__], session])
+    if session.faults:
+        raise session.faults[0]
     if code not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
-        raise GraderError(f"A hidden grader broke on {folder}: {said.getvalue()[-500:].strip()}")
-    return session.config
-
-
-@contextlib.contextmanager
-def _quiet_pytest() -> Iterator[None]:
-    """Keep other plugins of this Python, and whatever options the caller's environment sets, out of the judge."""
-    ours = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
-    before = {name: os.environ.get(name) for name in ours}
-    os.environ.update(ours)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        raise GraderError(f"A hidden grader broke on {folder}: {printed.getvalue()[-500:].strip()}")
 
 
 def _cell(item: Item, verdicts: list[Verdict]) -> CellReport:
@@ -143,55 +158,110 @@ def _cell(item: Item, verdicts: list[Verdict]) -> CellReport:
 
 def _status(verdicts: list[Verdict]) -> Status:
     """Undecided before anything: no points are final while a check is open. Then what stopped a check, then the sum."""
-    said = [verdict.status for verdict in verdicts if verdict.status is not None]
+    found = {verdict.status for verdict in verdicts}
     for status in (Status.UNDECIDED, Status.MEMORY, Status.TIMEOUT, Status.ERROR, Status.MISSING):
-        if status in said:
+        if status in found:
             return status
     passed = [bool(verdict.passed) for verdict in verdicts]
     return Status.PASSED if all(passed) else Status.PARTIAL if any(passed) else Status.FAILED
 
 
-def _models(config: pytest.Config) -> dict[str, ModelReport]:
-    measured = config.stash.get(MEASURED, None)
-    return measured.reports() if measured else {}
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--evidence`, `--lesson` and `--lang`."""
+    group = parser.getgroup("splot")
+    group.addoption("--evidence", type=Path, help="the evidence folder to judge")
+    group.addoption("--lesson", default="", help="the lesson that it is of, package.module:NAME")
+    group.addoption("--lang", choices=list(Lang), default=Lang.PL, help="language of the messages")
 
 
-def _flags(config: pytest.Config, lesson: Lesson) -> tuple[Flag, ...]:
-    measured = config.stash.get(MEASURED, None)
-    return lesson.flags(measured) if measured else ()
-
-
-def _leave_findings(config: pytest.Config, lesson: Lesson, folder: Path) -> None:
-    """Leave beside the evidence what pages will show of it; where that cannot be written, they show less."""
-    measured = config.stash.get(MEASURED, None)
-    if measured is not None:
-        with contextlib.suppress(SplotError):
-            write_whole(folder / FINDINGS_FILE, msgspec.json.encode(lesson.look(measured)), PRIVATE)
-
-
-def _report(
-    file: EvidenceFile, cells: tuple[CellReport, ...], models: dict[str, ModelReport], timing: Timing
-) -> Report:
-    score, max_score = totals(cells, Kind.AUTO)
-    bonus, max_bonus = totals(cells, Kind.BONUS)
-    return Report(
-        submission=file.submission,
-        student=file.student,
-        assignment=file.assignment,
-        profile=file.profile,
-        dataset=file.dataset,
-        sandbox=file.sandbox,
-        memory_guard=file.memory_guard,
-        status=Outcome.GRADED,
-        notes=file.notes,
-        score=score,
-        max_score=max_score,
-        bonus=bonus,
-        max_bonus=max_bonus,
-        needs_manual=tuple(cell.id for cell in cells if cell.score is None),
-        cells=cells,
-        models=models,
-        flags=(NOT_EXAMINED,),
-        versions=file.versions,
-        timing=timing,
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker; where the graders are run by hand, read the evidence that the options name."""
+    config.addinivalue_line(
+        "markers",
+        "cell(grade_id, weight=1, pl, en, data=False): the graded cell a check belongs to, its weight, its name; "
+        "data=True: on `quick` less data may be why it fails, so failing is no verdict yet",
     )
+    if _SESSION not in config.stash and config.getoption("--evidence"):
+        lesson = find_lesson(config.getoption("--lesson"))
+        config.stash[_SESSION] = _Session(Watch(), lesson.evidence(config.getoption("--evidence")))
+
+
+@pytest.fixture(scope="session")
+def evidence(request: pytest.FixtureRequest) -> Evidence:
+    """Give the evidence under judgement, as the lesson reads it."""
+    return request.config.stash[_SESSION].given
+
+
+@pytest.fixture(scope="session")
+def measured(request: pytest.FixtureRequest) -> Measuring:
+    """Give what the lesson measures of the submission, once for all checks."""
+    session, lesson = request.config.stash[_SESSION], find_lesson(request.config.getoption("--lesson"))
+    session.measured = lesson.measure(session.given, session.watch)
+    return session.measured
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item):  # type: ignore[no-untyped-def]
+    """Make every message of a check in the language asked for, and say which cell is being judged."""
+    watch, mark = item.config.stash[_SESSION].watch, item.get_closest_marker("cell")
+    at = watch.at(_part(mark)) if mark else contextlib.nullcontext()
+    with speaking(Lang(item.config.getoption("--lang"))), at:
+        return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out the checks of a cell that has been set aside."""
+    mark = item.get_closest_marker("cell")
+    if mark is not None:
+        item.config.stash[_SESSION].watch.require(_part(mark))
+
+
+def _part(mark: pytest.Mark) -> Part:
+    return Part(is_model=False, name=str(mark.args[0]))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
+    """Note how each check ended."""
+    session, mark = item.config.stash[_SESSION], item.get_closest_marker("cell")
+    raised = call.excinfo.value if call.excinfo else None
+    if mark is None:
+        session.faults.append(GraderError(f"{item.nodeid} has no `cell` marker"))
+    elif raised is not None or call.when == "call":
+        verdict = _verdict(session, mark, raised)
+        if verdict is not None:
+            session.verdicts.append(verdict)
+            return (yield)
+        item.session.shouldfail = "the judge broke"
+        if isinstance(raised, GraderError):  # it may name a model that was being worked on
+            session.faults.append(raised)
+        elif isinstance(raised, Exception):
+            session.faults.append(SetbackError(_part(mark), Setback.of(raised)))
+        else:
+            session.faults.append(GraderError(f"The judge was stopped: {type(raised).__name__}."))
+    return (yield)
+
+
+def _verdict(session: _Session, mark: pytest.Mark, raised: BaseException | None) -> Verdict | None:
+    """Return how a check ended, or None where the grader itself broke."""
+    cell, weight = str(mark.args[0]), float(mark.kwargs.get("weight", 1))
+    name = say(pl=mark.kwargs["pl"], en=mark.kwargs["en"])
+    if raised is None:
+        return Verdict(cell, name, weight, passed=True)
+    if isinstance(raised, UndecidedError):
+        return Verdict(cell, name, weight, None, str(raised), Status.UNDECIDED)
+    if isinstance(raised, EvidenceError):
+        unreadable = say(
+            pl=f"Tego, co zwrócił notebook, nie da się odczytać: {raised}",
+            en=f"What the notebook gave cannot be read: {raised}",
+        )
+        return Verdict(cell, name, weight, passed=False, message=unreadable, status=Status.ERROR)
+    if isinstance(raised, AbsentError):
+        return Verdict(cell, name, weight, passed=False, message=raised.message, status=raised.status)
+    if isinstance(raised, AssertionError) and raised.args:
+        quick = session.given.file.profile is Profile.QUICK
+        is_open = mark.kwargs.get("data") and not isinstance(raised, SettledError) and quick
+        passed, status = (None, Status.UNDECIDED) if is_open else (False, None)
+        return Verdict(cell, name, weight, passed, str(raised.args[0]), status)
+    return None

@@ -1,10 +1,9 @@
-"""The sandbox: one Jupyter kernel in a room of its own."""
+"""The sandbox: one Jupyter kernel, confined."""
 
-from autograder.engine.sandbox.cgroup import memory_guard
 from autograder.engine.sandbox.features import Feature, isolation, require
 from autograder.engine.sandbox.kernel import BubblewrapProvisioner, death, kernel_manager, left_out
-from autograder.engine.sandbox.room import Limits, Room, SandboxKind, View
-from autograder.engine.sandbox.watchdog import Cause, Death
+from autograder.engine.sandbox.sandbox import Limits, Sandbox, SandboxKind
+from autograder.engine.sandbox.watchdog import Cause, Death, memory_guard
 
 __all__ = [
     "BubblewrapProvisioner",
@@ -12,9 +11,8 @@ __all__ = [
     "Death",
     "Feature",
     "Limits",
-    "Room",
+    "Sandbox",
     "SandboxKind",
-    "View",
     "death",
     "isolation",
     "kernel_manager",

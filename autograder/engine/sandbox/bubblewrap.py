@@ -1,4 +1,4 @@
-"""Bubblewrap's arguments for one sandboxed kernel.
+"""Makes the bubblewrap command line for one sandboxed kernel.
 
 A grader who is root puts a stage around it, which shows what the kernel needs and then drops root. Which folders of this
 machine a sandboxed Python needs, and what in them must not be seen, is found out from the running interpreter.
@@ -15,13 +15,13 @@ from functools import cache
 from pathlib import Path
 
 import autograder
-from autograder.engine.sandbox.room import HOME, INSIDE, SANDBOX_UID, Room
+from autograder.engine.sandbox.sandbox import HOME, INSIDE, SANDBOX_UID, Sandbox
 from autograder.engine.sandbox.seccomp import filter_program
 
 
 @dataclass(slots=True)
 class Arguments:
-    """Options of one bubblewrap in the making, and the descriptors they name."""
+    """Options of one bubblewrap command being built, and the descriptors they name."""
 
     stack: ExitStack
     options: list[str] = field(default_factory=list)
@@ -77,8 +77,12 @@ class Installation:
 @cache
 def installation() -> Installation:
     """Find the running interpreter's trees, less this project: graders, reference and what names their place."""
-    trees = tuple(_trees())
-    covered = sorted({path for path in (*_own(), *_checkout(trees)) if _within(path, trees)})
+    prefixes = {Path(prefix) for prefix in (sys.prefix, sys.base_prefix)}
+    # Parents before children, each once. The system's own Python lies in /usr, of which only parts are bound.
+    trees = tuple(
+        tree for tree in sorted(prefixes | {p.resolve() for p in prefixes}) if tree not in (SYSTEM, Path("/"))
+    )
+    covered = sorted(path for path in set(_ours(trees)) if any(path.is_relative_to(tree) for tree in (*trees, *USR)))
     return Installation(
         trees,
         tuple(path for path in covered if path.is_dir()),
@@ -86,20 +90,11 @@ def installation() -> Installation:
     )
 
 
-def _trees() -> Iterator[Path]:
-    """Parents before children, each once. The system's own Python lies in /usr, of which only parts are bound."""
-    prefixes = {Path(prefix) for prefix in (sys.prefix, sys.base_prefix)}
-    for prefix in sorted(prefixes | {prefix.resolve() for prefix in prefixes}):
-        if prefix not in (SYSTEM, Path("/")):
-            yield prefix
+def _ours(trees: tuple[Path, ...]) -> Iterator[Path]:
+    """Our packages in site-packages, the files by which an editable install finds them, and all of a checkout.
 
-
-def _within(path: Path, trees: tuple[Path, ...]) -> bool:
-    return any(path.is_relative_to(tree) for tree in (*trees, *USR))
-
-
-def _own() -> Iterator[Path]:
-    """Our packages in site-packages, their metadata, and the files by which an editable install finds them."""
+    What of a checkout leads to one of the trees is left out, or they could not be seen.
+    """
     for packages in {Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")}:
         yield from (packages / name for name in OWN_PACKAGES if (packages / name).exists())
         # The metadata file stays: without it pip warns of a broken package at every call.
@@ -107,15 +102,8 @@ def _own() -> Iterator[Path]:
         yield from packages.glob("__editable__*splot*")
         yield from (pth for pth in packages.glob("*.pth") if str(PROJECT) in pth.read_text("utf-8", "replace"))
         yield from (packages / "__pycache__").glob("__editable__*splot*")
-
-
-def _checkout(trees: tuple[Path, ...]) -> Iterator[Path]:
-    """All of a checkout that lies within a bound tree, but for what leads to another such tree."""
-    if not (PROJECT / "pyproject.toml").exists():
-        return
-    for child in PROJECT.iterdir():
-        if not any(tree.is_relative_to(child) for tree in trees):
-            yield child
+    if (PROJECT / "pyproject.toml").exists():
+        yield from (child for child in PROJECT.iterdir() if not any(tree.is_relative_to(child) for tree in trees))
 
 
 DROP_ROOT = (
@@ -124,19 +112,23 @@ DROP_ROOT = (
 )  # fmt: skip
 
 
-def outer_stage(stack: ExitStack, room: Room) -> Arguments:
+def outer_stage(stack: ExitStack, sandbox: Sandbox) -> Arguments:
     """Show everything that the inner stage binds, at the paths it has here, with the right to become another user.
 
     The host's own /proc is bound, not a fresh one: as root bubblewrap covers parts of a fresh one, and then the kernel
-    refuses the inner stage its own. What runs in the room sees only the inner stage's.
+    refuses the inner stage its own. What runs in the sandbox sees only the inner stage's.
     """
     args = Arguments(stack)
     args.add("--die-with-parent", "--unshare-pid", "--cap-drop", "ALL")
     for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
         args.add("--cap-add", capability)
     args.add("--perms", "0755", "--dir", "/tmp")  # noqa: S108 - the inner stage mounts its new root there, wherever TMPDIR is
-    writable = (room.outbox, room.ipc)
-    for source in sorted({*_sources(room), *writable}):
+    writable = (sandbox.outbox, sandbox.ipc)
+    system = (*USR, *(Path("/") / folder.name for folder in USR), *SYSTEM_FILES)
+    sources = {path.resolve() for path in system if path.exists() and not path.is_symlink()}
+    sources |= {tree.resolve() for tree in installation().trees}
+    sources |= {path for path in (sandbox.data, sandbox.inbox, *writable) if path is not None}
+    for source in sorted(sources):
         for folder in reversed(source.parents[:-1]):
             args.add("--perms", "0755", "--dir", folder)
         args.add("--bind" if source in writable else "--ro-bind", source, source)
@@ -145,13 +137,6 @@ def outer_stage(stack: ExitStack, room: Room) -> Arguments:
             args.add("--symlink", f"usr/{link.name}", link)
     args.add("--bind", "/proc", "/proc", "--dev", "/dev")
     return args
-
-
-def _sources(room: Room) -> Iterator[Path]:
-    system = (*USR, *(Path("/") / folder.name for folder in USR), *SYSTEM_FILES)
-    yield from (path.resolve() for path in system if path.exists() and not path.is_symlink())
-    yield from (tree.resolve() for tree in installation().trees)
-    yield from (path for path in (room.data, room.inbox) if path is not None)
 
 
 INSIDE_UID = 1000
@@ -168,7 +153,7 @@ ETC = {
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """A command line that starts something in a room, and the descriptors it must inherit."""
+    """A command line that starts something in a sandbox, and the descriptors it must inherit."""
 
     argv: tuple[str, ...]
     descriptors: tuple[int, ...]
@@ -176,48 +161,68 @@ class Entrance:
 
 @contextmanager
 def entrance(
-    room: Room, command: Sequence[str], environment: dict[str, str], connection: bytes = b""
+    sandbox: Sandbox, command: Sequence[str], environment: dict[str, str], connection: bytes = b""
 ) -> Iterator[Entrance]:
-    """Open the way into `room` for `command`; start it before the context ends, with next to no environment.
+    """Make the command line that runs `command` in `sandbox`; start it before the context ends, with next to no environment.
 
     Args:
-        room: the room; its directories exist.
+        sandbox: its directories exist.
         command: argument list, in paths as seen inside.
         environment: all that the command's environment will hold.
         connection: content of the kernel's connection file (`CONNECTION_FILE`).
 
     """
+    limits = sandbox.limits
+    # Set inside: RLIMIT_NPROC set outside would count a neighbour's processes too.
+    limited = [
+        "prlimit",
+        f"--nproc={limits.processes}",
+        f"--as={limits.address_mb * MIB}",
+        f"--fsize={limits.file_mb * MIB}",
+        f"--nofile={limits.open_files}",
+        "--core=0",
+        "--",
+    ]
     with ExitStack() as stack:
-        inner = _inner(stack, room, environment, connection)
-        argv = [*inner.sealed(), "--", *_limited(room), *command]
+        inner = _inner_stage(stack, sandbox, environment, connection)
+        argv = [*inner.sealed(), "--", *limited, *command]
         descriptors = inner.descriptors
         if os.geteuid() == 0:
-            outer = outer_stage(stack, room)
+            outer = outer_stage(stack, sandbox)
             argv = [*outer.sealed(), "--", *DROP_ROOT, *argv]
             descriptors = descriptors + outer.descriptors
-        if room.cores:
-            argv = ["taskset", "--cpu-list", ",".join(map(str, room.cores)), *argv]
+        if sandbox.cores:
+            argv = ["taskset", "--cpu-list", ",".join(map(str, sandbox.cores)), *argv]
         yield Entrance((shutil.which(argv[0]) or argv[0], *argv[1:]), tuple(descriptors))
 
 
-def _inner(stack: ExitStack, room: Room, environment: dict[str, str], connection: bytes) -> Arguments:
-    args = Arguments(stack)
+def _inner_stage(stack: ExitStack, sandbox: Sandbox, environment: dict[str, str], connection: bytes) -> Arguments:
+    args, inside = Arguments(stack), sandbox.inside
     args.add("--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session")
     args.add("--uid", INSIDE_UID, "--gid", INSIDE_UID, "--hostname", "splot", "--cap-drop", "ALL", "--clearenv")
     for name, value in environment.items():
         args.add("--setenv", name, value)
-    _system(args)
-    _memory_file_systems(args, room)
-    _python(args)  # after the file systems in memory: a Python below /tmp must not disappear under one
-    _room(args, room, connection)
+    _add_system(args)
+    size = sandbox.limits.tmp_mb * MIB
+    args.add("--perms", "0755", "--size", size, "--tmpfs", HOME)
+    for shared in ("/tmp", "/dev/shm"):  # noqa: S108 - the sandbox's own
+        args.add("--perms", "1777", "--size", size, "--tmpfs", shared)
+    _add_python(args)  # after the file systems in memory: a Python below /tmp must not disappear under one
+    if sandbox.data is not None:
+        args.add("--ro-bind", sandbox.data, inside.data)
+    for path, content in sandbox.sources().items():
+        args.file(path, content)
+    args.add("--ro-bind", sandbox.inbox, inside.inbox)
+    args.add("--bind", sandbox.outbox, inside.outbox, "--bind", sandbox.ipc, IPC)
+    args.file(CONNECTION_FILE, connection)
     if (program := filter_program()) is not None:
         args.add("--seccomp", args.memory(program))
     # Bubblewrap's own root and /dev are tmpfs of half the machine's memory: nothing may be written there.
-    args.add("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", room.inside.work)
+    args.add("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", inside.work)
     return args
 
 
-def _system(args: Arguments) -> None:
+def _add_system(args: Arguments) -> None:
     for folder in USR:
         merged = Path("/") / folder.name
         if folder.is_dir():
@@ -235,7 +240,7 @@ def _system(args: Arguments) -> None:
     args.add("--proc", "/proc", "--dev", "/dev", "--dev-bind", "/dev/full", "/dev/zero")
 
 
-def _python(args: Arguments) -> None:
+def _add_python(args: Arguments) -> None:
     python = installation()
     for tree in python.trees:
         args.add("--ro-bind", tree.resolve(), tree)
@@ -243,35 +248,3 @@ def _python(args: Arguments) -> None:
         args.add("--perms", "0555", "--size", 4096, "--tmpfs", folder, "--remount-ro", folder)
     for path in python.covered_files:
         args.file(path, b"")
-
-
-def _memory_file_systems(args: Arguments, room: Room) -> None:
-    size = room.limits.tmp_mb * MIB
-    args.add("--perms", "0755", "--size", size, "--tmpfs", HOME)
-    for shared in ("/tmp", "/dev/shm"):  # noqa: S108 - the sandbox's own
-        args.add("--perms", "1777", "--size", size, "--tmpfs", shared)
-
-
-def _room(args: Arguments, room: Room, connection: bytes) -> None:
-    inside = room.inside
-    if room.data is not None:
-        args.add("--ro-bind", room.data, inside.data)
-    for path, content in room.sources().items():
-        args.file(path, content)
-    args.add("--ro-bind", room.inbox, inside.inbox)
-    args.add("--bind", room.outbox, inside.outbox, "--bind", room.ipc, IPC)
-    args.file(CONNECTION_FILE, connection)
-
-
-def _limited(room: Room) -> list[str]:
-    """Limits set inside: RLIMIT_NPROC set outside would count a neighbour's processes too."""
-    limits = room.limits
-    return [
-        "prlimit",
-        f"--nproc={limits.processes}",
-        f"--as={limits.address_mb * MIB}",
-        f"--fsize={limits.file_mb * MIB}",
-        f"--nofile={limits.open_files}",
-        "--core=0",
-        "--",
-    ]

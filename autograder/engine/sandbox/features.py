@@ -1,4 +1,4 @@
-"""What this machine can isolate: each feature tried for real, never told from a version number."""
+"""Finds what this machine can isolate: each feature is tried for real, never told from a version number."""
 
 import os
 import shutil
@@ -8,9 +8,9 @@ from functools import cache
 
 from autograder.engine.errors import GraderError
 from autograder.engine.sandbox.bubblewrap import entrance
-from autograder.engine.sandbox.cgroup import parent_group
 from autograder.engine.sandbox.processes import PROC, descendants, host_uid, memory_in_use
-from autograder.engine.sandbox.room import Limits, Room, SandboxKind
+from autograder.engine.sandbox.sandbox import Limits, Sandbox, SandboxKind
+from autograder.engine.sandbox.watchdog import parent_group
 
 PROGRAMS = ("bwrap", "prlimit", "setpriv", "taskset")
 INSTALL = "Install it: `sudo apt-get install bubblewrap util-linux`."
@@ -45,7 +45,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """What a command in a room printed, and how it looked from outside."""
+    """What a command in a sandbox printed, and how it looked from outside."""
 
     inside: str
     complaint: str
@@ -61,7 +61,7 @@ def isolation() -> tuple[Feature, ...]:
     if missing:
         return (Feature("bubblewrap", False, f"The program {missing[0]} is not installed.", INSTALL),)
     found = Feature("bubblewrap", True, f"{shutil.which('bwrap')}")
-    trial = _try_room()
+    trial = _try_sandbox()
     if not trial.inside:
         reason = trial.complaint or "It gave no answer."
         return (found, Feature("namespaces", False, f"Bubblewrap could not start: {reason}", ALLOW_NAMESPACES))
@@ -69,35 +69,31 @@ def isolation() -> tuple[Feature, ...]:
 
 
 def _findings(trial: _Trial) -> tuple[Feature, ...]:
+    def feature(name: str, ok: bool, detail: str) -> Feature:
+        return Feature(name, ok, detail, "" if ok else FILE_A_BUG)
+
     inside, limits = trial.inside.splitlines(), Limits()
+    counted = "shared pages once" if trial.proportional else "shared pages once for each process"
+    memory = f"{parent_group()[1]} A watchdog sums the process tree five times a second, {counted}."
     interfaces = [line.split(":")[0].strip() for line in inside if line.lstrip().startswith(("lo:", "eth", "en", "wl"))]
     processes = next((int(line.split()[2]) for line in inside if line.startswith("Max processes")), 0)
     filtered = "Seccomp:\t2" in inside
     return (
-        _feature("unprivileged", trial.uid != 0, f"Outside, the sandbox is user {trial.uid}."),
-        _feature("no capabilities", "CapEff:\t0000000000000000" in inside, "None is held inside."),
-        _feature("no network", interfaces == ["lo"], f"Interfaces: {', '.join(interfaces)}."),
-        _feature("process limit", processes == limits.processes, f"{processes} processes and threads."),
-        _feature("memory limit", trial.memory > 0, _memory(trial.proportional)),
+        feature("unprivileged", trial.uid != 0, f"Outside, the sandbox is user {trial.uid}."),
+        feature("no capabilities", "CapEff:\t0000000000000000" in inside, "None is held inside."),
+        feature("no network", interfaces == ["lo"], f"Interfaces: {', '.join(interfaces)}."),
+        feature("process limit", processes == limits.processes, f"{processes} processes and threads."),
+        feature("memory limit", trial.memory > 0, memory),
         Feature(
             "system-call filter", filtered, "On." if filtered else "No libseccomp.", "" if filtered else INSTALL_FILTER
         ),
     )
 
 
-def _feature(name: str, ok: bool, detail: str) -> Feature:
-    return Feature(name, ok, detail, "" if ok else FILE_A_BUG)
-
-
-def _memory(proportional: bool) -> str:
-    counted = "shared pages once" if proportional else "shared pages once for each process"
-    return f"{parent_group()[1]} A watchdog sums the process tree five times a second, {counted}."
-
-
-def _try_room() -> _Trial:
+def _try_sandbox() -> _Trial:
     with (
-        Room.open(SandboxKind.BWRAP, code={}) as room,
-        entrance(room, ["sh", "-c", TRIAL], {"PATH": os.defpath}) as way,
+        Sandbox.open(SandboxKind.BWRAP, code={}) as sandbox,
+        entrance(sandbox, ["sh", "-c", TRIAL], {"PATH": os.defpath}) as way,
         subprocess.Popen(  # noqa: S603 - our own command
             way.argv,
             pass_fds=way.descriptors,
@@ -109,32 +105,28 @@ def _try_room() -> _Trial:
         ) as process,
     ):
         try:
-            return _observe(process)
+            lines: list[str] = []
+            for line in process.stdout or ():
+                if line == "end\n":
+                    break
+                lines.append(line)
+            else:
+                complaint = process.stderr.read(1000) if process.stderr else ""
+                return _Trial("", complaint.strip().removeprefix("bwrap: "))
+            leaf = descendants(process.pid)[-1]
+            return _Trial(
+                "".join(lines),
+                "",
+                host_uid(leaf),
+                memory_in_use(process.pid, 0) if leaf != process.pid else 0,  # a /proc without `children` shows no tree
+                os.access(PROC / str(leaf) / "smaps_rollup", os.R_OK),
+            )
         finally:
             process.kill()
 
 
-def _observe(process: subprocess.Popen[str]) -> _Trial:
-    lines: list[str] = []
-    for line in process.stdout or ():
-        if line == "end\n":
-            break
-        lines.append(line)
-    else:
-        complaint = process.stderr.read(1000) if process.stderr else ""
-        return _Trial("", complaint.strip().removeprefix("bwrap: "))
-    leaf = descendants(process.pid)[-1]
-    return _Trial(
-        "".join(lines),
-        "",
-        host_uid(leaf),
-        memory_in_use(process.pid, 0) if leaf != process.pid else 0,  # a /proc without `children` shows no tree
-        os.access(PROC / str(leaf) / "smaps_rollup", os.R_OK),
-    )
-
-
 def require(kind: SandboxKind) -> None:
-    """Make sure that rooms of this kind can be had here.
+    """Make sure that sandboxes of this kind can be made here.
 
     Raises:
         GraderError: a feature that the sandbox must have is missing; says which and what to do.

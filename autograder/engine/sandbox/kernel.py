@@ -19,10 +19,9 @@ from traitlets import Instance
 
 from autograder.engine.errors import GraderError
 from autograder.engine.sandbox.bubblewrap import CONNECTION_FILE, IPC, entrance
-from autograder.engine.sandbox.cgroup import MemoryGroup, new_group
 from autograder.engine.sandbox.relay import MAX_MESSAGE, Relay
-from autograder.engine.sandbox.room import Room, SandboxKind
-from autograder.engine.sandbox.watchdog import Death, Watchdog
+from autograder.engine.sandbox.sandbox import Sandbox, SandboxKind
+from autograder.engine.sandbox.watchdog import Death, MemoryGroup, Watchdog, new_group
 
 MIB = 2**20
 SOCKET = "kernel"
@@ -32,9 +31,9 @@ LINE = "line"
 
 
 class BubblewrapProvisioner(LocalProvisioner):
-    """Starts a kernel in its room: under bubblewrap, or, where the room's kind is `none`, merely in its directory."""
+    """Starts a kernel in its sandbox: under bubblewrap, or, where the sandbox's kind is `none`, merely in its directory."""
 
-    room = Instance(Room)
+    sandbox = Instance(Sandbox)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -44,14 +43,14 @@ class BubblewrapProvisioner(LocalProvisioner):
         self._ended_by_us = False
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
-        """Start the kernel; the environment and working directory asked for give way to the room's own."""
+        """Start the kernel; the environment and working directory asked for give way to the sandbox's own."""
         own = {key: value for key, value in kwargs.items() if key not in ("env", "cwd")}
         self._ended_by_us = False
         self._leave_group()
-        with self.room.log.open("wb") as log:
+        with self.sandbox.log.open("wb") as log:
             own |= {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
-            if self.room.kind is SandboxKind.NONE:
-                await self._launch(cmd, environment(self.room), cwd=str(self.room.work), **own)
+            if self.sandbox.kind is SandboxKind.NONE:
+                await self._launch(cmd, environment(self.sandbox), cwd=str(self.sandbox.work), **own)
             else:
                 await self._launch_inside(cmd, **own)
         return self.connection_info
@@ -60,13 +59,14 @@ class BubblewrapProvisioner(LocalProvisioner):
         await self._close_relay()
         ports = [value for name, value in self.connection_info.items() if name.endswith("_port")]
         self._relay = await Relay.open(
-            {self.room.base / f"{LINE}-{port}": self.room.ipc / f"{SOCKET}-{port}" for port in ports}
+            {self.sandbox.base / f"{LINE}-{port}": self.sandbox.ipc / f"{SOCKET}-{port}" for port in ports}
         )
-        connection = json.dumps(_readable(self.connection_info) | {"ip": str(IPC / SOCKET)}).encode()
-        with entrance(self.room, cmd, environment(self.room), connection) as way:
-            # Bubblewrap stays as the room's process 1, where its environment can be read: it gets but a PATH.
+        info = {k: v.decode() if isinstance(v, bytes) else v for k, v in self.connection_info.items()}
+        connection = json.dumps(info | {"ip": str(IPC / SOCKET)}).encode()
+        with entrance(self.sandbox, cmd, environment(self.sandbox), connection) as way:
+            # Bubblewrap stays as the sandbox's process 1, where its environment can be read: it gets but a PATH.
             outside = {"PATH": os.defpath}
-            self._group = new_group(self.room.limits.memory_mb * MIB)
+            self._group = new_group(self.sandbox.limits.memory_mb * MIB)
             argv = list(way.argv) if self._group is None else self._group.entered(list(way.argv))
             await self._launch(argv, outside, cwd="/", pass_fds=way.descriptors, **own)
 
@@ -74,13 +74,13 @@ class BubblewrapProvisioner(LocalProvisioner):
         await super().launch_kernel(cmd, env=env, **own)
         if self.process is None:
             raise GraderError("The sandbox could not be started.")
-        self._watchdog = Watchdog(self.process, self.room, self._group)
+        self._watchdog = Watchdog(self.process, self.sandbox, self._group)
 
     async def kill(self, restart: bool = False) -> None:
-        """End the kernel and everything in its room, and wait until it is gone."""
+        """End the kernel and everything in its sandbox, and wait until it is gone."""
         self._note_request()
         if self._watchdog is not None:
-            self._watchdog.look()
+            self._watchdog.note_processes()
         await super().kill(restart)
         if self._watchdog is not None:
             await asyncio.to_thread(self._watchdog.wait_until_gone)
@@ -92,12 +92,12 @@ class BubblewrapProvisioner(LocalProvisioner):
         self._group = None
 
     async def terminate(self, restart: bool = False) -> None:
-        """Likewise: bubblewrap has nothing to tidy up."""
+        """End the kernel as `kill` does, at once: bubblewrap has nothing to tidy up."""
         self._note_request()
         await super().terminate(restart)
 
     async def cleanup(self, restart: bool = False) -> None:
-        """Let go of what a kernel that has ended needed."""
+        """Close what a kernel that has ended needed."""
         await self._close_relay()
         await super().cleanup(restart)
 
@@ -126,9 +126,9 @@ class BubblewrapProvisioner(LocalProvisioner):
         return self._watchdog.death()
 
 
-def environment(room: Room) -> dict[str, str]:
+def environment(sandbox: Sandbox) -> dict[str, str]:
     """Make the kernel's whole environment: nothing of the host's crosses."""
-    work, threads = str(room.inside.work), str(room.limits.cores)
+    work, threads = str(sandbox.inside.work), str(sandbox.limits.cores)
     return {
         "PATH": f"{Path(sys.prefix) / 'bin'}:/usr/bin:/bin",
         "HOME": work,
@@ -143,10 +143,6 @@ def environment(room: Room) -> dict[str, str]:
         "MKL_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
     }
-
-
-def _readable(info: KernelConnectionInfo) -> dict[str, Any]:
-    return {key: value.decode() if isinstance(value, bytes) else value for key, value in info.items()}
 
 
 PROVISIONER = "splot-bubblewrap"
@@ -179,44 +175,40 @@ def _bounded(context: zmq.asyncio.Context) -> zmq.asyncio.Context:
     return context
 
 
-class _RoomSpecs(KernelSpecManager):
-    """Knows one kernel spec, that of a room's kernel, wherever kernel specs may lie on this machine."""
+class _OneKernelSpec(KernelSpecManager):
+    """Knows one kernel spec, that of a sandbox's kernel, wherever kernel specs may lie on this machine."""
 
-    room = Instance(Room)
+    sandbox = Instance(Sandbox)
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:  # noqa: ARG002 - one kernel, whatever its name
-        return kernel_spec(self.room)
+        """Describe an ordinary ipykernel that names our provisioner.
+
+        Interrupts go by message: a SIGINT sent from here would end bubblewrap, not reach the cell.
+        """
+        connection_file = "{connection_file}" if self.sandbox.kind is SandboxKind.NONE else str(CONNECTION_FILE)
+        launcher = [sys.executable, "-m", "ipykernel_launcher", "-f", connection_file]
+        return KernelSpec(
+            argv=[*launcher, "--HistoryManager.hist_file=:memory:"],
+            display_name="Splot",
+            language="python",
+            interrupt_mode="message",
+            metadata={"kernel_provisioner": {"provisioner_name": PROVISIONER, "config": {"sandbox": self.sandbox}}},
+        )
 
 
-def kernel_spec(room: Room) -> KernelSpec:
-    """Describe an ordinary ipykernel that names our provisioner.
+def kernel_manager(sandbox: Sandbox) -> AsyncKernelManager:
+    """Make a manager whose kernel runs in `sandbox`, for `NotebookClient(notebook, km=…)`.
 
-    Interrupts go by message: a SIGINT sent from here would end bubblewrap, not reach the cell.
-    """
-    connection_file = "{connection_file}" if room.kind is SandboxKind.NONE else str(CONNECTION_FILE)
-    launcher = [sys.executable, "-m", "ipykernel_launcher", "-f", connection_file]
-    return KernelSpec(
-        argv=[*launcher, "--HistoryManager.hist_file=:memory:"],
-        display_name="Splot",
-        language="python",
-        interrupt_mode="message",
-        metadata={"kernel_provisioner": {"provisioner_name": PROVISIONER, "config": {"room": room}}},
-    )
-
-
-def kernel_manager(room: Room) -> AsyncKernelManager:
-    """Make a manager whose kernel runs in `room`, for `NotebookClient(notebook, km=…)`.
-
-    nbclient leaves a manager that it was handed running: call `shutdown_kernel(now=True)` before the room closes.
-    A kernel that died may be started again in the same room (`start_kernel`), with a fresh watchdog.
+    nbclient leaves a manager that it was handed running: call `shutdown_kernel(now=True)` before the sandbox closes.
+    A kernel that died may be started again in the same sandbox (`start_kernel`), with a fresh watchdog.
     """
     manager = AsyncKernelManager(
         client_class=f"{BoundedKernelClient.__module__}.{BoundedKernelClient.__name__}",
         kernel_name=KERNEL_NAME,
-        kernel_spec_manager=_RoomSpecs(room=room),
+        kernel_spec_manager=_OneKernelSpec(sandbox=sandbox),
         transport="ipc",
-        ip=str(room.ipc / SOCKET if room.kind is SandboxKind.NONE else room.base / LINE),
-        connection_file=str(room.base / "connection.json"),
+        ip=str(sandbox.ipc / SOCKET if sandbox.kind is SandboxKind.NONE else sandbox.base / LINE),
+        connection_file=str(sandbox.base / "connection.json"),
     )
     _bounded(manager.context)
     return manager
@@ -239,5 +231,5 @@ def death(manager: AsyncKernelManager) -> Death | None:
     if provisioner is None:
         return None
     if not isinstance(provisioner, BubblewrapProvisioner):
-        raise GraderError("This kernel was not started in a room.")
+        raise GraderError("This kernel was not started in a sandbox.")
     return provisioner.death()

@@ -1,6 +1,6 @@
-"""Processes as this machine's /proc shows them: a process tree, the memory it holds, the cores it may use.
+"""Measures a process tree by /proc: its processes, the memory it holds, the cores it may use.
 
-Counted is also what a process makes the kernel hold: page tables, sockets, pipes, inodes.
+Memory that the kernel holds on a process's behalf counts as well: page tables, sockets, pipes, inodes.
 """
 
 import os
@@ -8,6 +8,7 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -21,16 +22,11 @@ def descendants(pid: int) -> list[int]:
     """
     found = [pid]
     for parent in found:
-        found += [child for child in _children(parent) if child not in found]
+        for thread in threads(parent):
+            with suppress(OSError):  # it ended meanwhile; its children became another thread's, or the first process's
+                children = (PROC / str(parent) / "task" / str(thread) / "children").read_text("ascii")
+                found += [child for child in map(int, children.split()) if child not in found]
     return found
-
-
-def _children(pid: int) -> Iterator[int]:
-    for thread in threads(pid):
-        with suppress(
-            OSError
-        ):  # it ended while we looked; its children became another thread's, or the first process's
-            yield from map(int, (PROC / str(pid) / "task" / str(thread) / "children").read_text("ascii").split())
 
 
 def threads(pid: int) -> list[int]:
@@ -78,7 +74,7 @@ def keep_to(cores: tuple[int, ...], pid: int) -> None:
     """
     for process in descendants(pid):
         for thread in threads(process):
-            with suppress(OSError):  # it ended while we looked
+            with suppress(OSError):  # it ended meanwhile
                 if not os.sched_getaffinity(thread) <= set(cores):
                     os.sched_setaffinity(thread, cores)
 
@@ -118,37 +114,38 @@ def memory_in_use(pid: int, limit: int) -> int:
 
     """
     tree = descendants(pid)
-    places = [place for process in tree if (place := _living(process)) is not None]
-    kernel = _temporary_bytes(tree) + _socket_bytes(tree) + _lock_bytes(tree) + _area_bytes(places)
-    kernel += sum(place.kernel for place in places)
-    total = kernel + sum(place.resident for place in places)
-    for place in sorted(places, key=lambda place: place.resident, reverse=True):
+    processes = [process for member in tree if (process := _measured(member)) is not None]
+    kernel = _temporary_bytes(tree) + _socket_bytes(tree) + _lock_bytes(tree) + _area_bytes(processes)
+    kernel += sum(process.kernel for process in processes)
+    total = kernel + sum(process.resident for process in processes)
+    for process in sorted(processes, key=lambda process: process.resident, reverse=True):
         if kernel > limit or total <= limit:
             break
         if available() < floor():
             return limit  # more is not known
-        total += _proportional(place) - place.resident
+        total += _proportional(process) - process.resident
     return total
 
 
-class _Living:
-    """A process as one of its threads shows it, one that has not ended: a first thread that has shows no memory."""
+@dataclass(frozen=True, slots=True)
+class _Process:
+    """A process's memory in bytes, and where /proc shows it: at a thread that has not ended, or it shows none."""
 
-    def __init__(self, thread: Path, status: dict[str, int]) -> None:
-        self.thread = thread
-        self.resident = status["VmRSS"] + status.get("VmSwap", 0)
-        self.kernel = status.get("VmPTE", 0) + status.get("HugetlbPages", 0)
-        self.kernel += status.get("FDSize", 0) * FILE_BYTES + status.get("Threads", 1) * THREAD_BYTES
+    thread: Path
+    resident: int
+    kernel: int
 
 
-def _living(pid: int) -> _Living | None:
-    """Find a process's memory; None where it has none, or has ended."""
-    for thread in threads(pid):
+def _measured(pid: int) -> _Process | None:
+    """Measure a process; None where it has no memory, or has ended."""
+    for number in threads(pid):
         with suppress(FileNotFoundError, ProcessLookupError):
-            place = PROC / str(pid) / "task" / str(thread)
-            status = _numbers(place / "status")
+            thread = PROC / str(pid) / "task" / str(number)
+            status = _numbers(thread / "status")
             if "VmRSS" in status:
-                return _Living(place, status)
+                kernel = status.get("VmPTE", 0) + status.get("HugetlbPages", 0)
+                kernel += status.get("FDSize", 0) * FILE_BYTES + status.get("Threads", 1) * THREAD_BYTES
+                return _Process(thread, status["VmRSS"] + status.get("VmSwap", 0), kernel)
     return None
 
 
@@ -161,11 +158,11 @@ def _numbers(path: Path) -> dict[str, int]:
     return found
 
 
-def _proportional(place: _Living) -> int:
+def _proportional(process: _Process) -> int:
     try:
-        sizes = _numbers(place.thread / "smaps_rollup")
+        sizes = _numbers(process.thread / "smaps_rollup")
     except PermissionError:
-        return place.resident
+        return process.resident
     except OSError:
         return 0
     return sizes.get("Pss", 0) + sizes.get("SwapPss", 0)
@@ -177,19 +174,17 @@ def _temporary_bytes(tree: list[int]) -> int:
     for pid in reversed(tree):
         root = PROC / str(pid) / "root"
         try:
-            if root.stat().st_dev != host:
-                return sum(_file_system_bytes(root / name) for name in TEMPORARY)
+            if root.stat().st_dev == host:
+                continue
+            total = 0
+            for folder in (root / name for name in TEMPORARY):
+                with suppress(FileNotFoundError):
+                    use = os.statvfs(folder)
+                    total += (use.f_blocks - use.f_bfree) * use.f_frsize + (use.f_files - use.f_ffree) * INODE_BYTES
         except OSError:
             continue
+        return total
     return 0
-
-
-def _file_system_bytes(folder: Path) -> int:
-    try:
-        use = os.statvfs(folder)
-    except FileNotFoundError:
-        return 0
-    return (use.f_blocks - use.f_bfree) * use.f_frsize + (use.f_files - use.f_ffree) * INODE_BYTES
 
 
 def sockets(tree: list[int]) -> tuple[int, int] | None:
@@ -200,9 +195,7 @@ def sockets(tree: list[int]) -> tuple[int, int] | None:
     """
     ours = (PROC / "self/ns/net").readlink()
     for pid in reversed(tree):
-        with suppress(
-            FileNotFoundError, ProcessLookupError, PermissionError
-        ):  # bubblewrap's own may not be looked into
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):  # bubblewrap's own may not be read
             if (PROC / str(pid) / "ns/net").readlink() != ours:
                 lines = [line.split() for name in ("sockstat", "sockstat6") for line in _lines(pid, name)]
                 inuse = {words[0]: int(words[2]) for words in lines if len(words) > 2}
@@ -244,20 +237,14 @@ def _lock_bytes(tree: list[int]) -> int:
     return 2**40 if endless else held * LOCK_BYTES
 
 
-def _area_bytes(places: list[_Living]) -> int:
+def _area_bytes(processes: list[_Process]) -> int:
     """Charge the mapped areas of a tree of many processes; 0 for those that this user may not look into."""
-    if len(places) <= FEW_PROCESSES:
-        return 0
-    return sum(map(_areas, places)) * AREA_BYTES
-
-
-def _areas(place: _Living) -> int:
-    try:
-        with (place.thread / "maps").open("rb") as file:
+    areas = 0
+    for process in processes if len(processes) > FEW_PROCESSES else ():
+        with suppress(OSError), (process.thread / "maps").open("rb") as file:
             listed = file.read(LONG_MAP)
-    except OSError:
-        return 0
-    return MOST_AREAS if len(listed) == LONG_MAP else listed.count(b"\n")
+            areas += MOST_AREAS if len(listed) == LONG_MAP else listed.count(b"\n")
+    return areas * AREA_BYTES
 
 
 def available() -> int:

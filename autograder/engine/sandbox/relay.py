@@ -1,8 +1,8 @@
-"""The way from a kernel's sockets to the grader's: whole messages pass, within limits; a longer one is left out.
+"""Relays messages from a kernel's sockets to the grader's, whole ones of limited size; longer ones are left out.
 
-libzmq takes in all parts of a message before anybody can look at one, and its limits count bytes of one part, or
-messages: a message of many parts fills the memory of whoever connects. So what comes from a kernel is read here first,
-frame by frame as ZMTP 3.0 has them (https://rfc.zeromq.org/spec/23/), and at no time more of it than one message.
+libzmq reads all parts of a message before anybody can check one, and its limits count bytes of one part, or messages: a
+message of many parts fills the memory of whoever connects. So what comes from a kernel is read here first, frame by frame
+as ZMTP 3.0 has them (https://rfc.zeromq.org/spec/23/), and at no time more of it than one message.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ MAX_MESSAGE = 8 * 2**20
 MAX_PARTS = 32
 """Parts of one message; Jupyter's own have seven, and one more for each buffer."""
 MAX_COMMAND = 4096
-"""Bytes of what the sockets say to each other, such as their types."""
+"""Bytes of one command between sockets, such as their types."""
 CHUNK = 2**18
 GREETING = 64
 GREETED_WITH = {0: 0xFF, 9: 0x7F, 10: 3}
@@ -27,7 +27,7 @@ MORE, LONG, COMMAND = 1, 2, 4
 
 
 class NotSpokenError(ValueError):
-    """What came is not the protocol; nothing after it can be understood."""
+    """What came is not ZMTP 3; nothing after it can be read."""
 
 
 class WholeMessages:
@@ -44,7 +44,7 @@ class WholeMessages:
         self._skip = 0
 
     def passed(self, chunk: bytes) -> bytes:
-        """Take in the next bytes and return those that may go on; raises `NotSpokenError`."""
+        """Read the next bytes and return those that may be passed on; raises `NotSpokenError`."""
         greeting = chunk[: GREETING - len(self._greeting)]
         self._greeting += greeting
         if any(place < len(self._greeting) and self._greeting[place] != byte for place, byte in GREETED_WITH.items()):
@@ -92,7 +92,7 @@ class WholeMessages:
         return True
 
     def _read(self, flags: int, frame: bytearray) -> bytes:
-        """Take in one frame and return what is complete with it: a command, a message, or nothing yet."""
+        """Read one frame and return what is complete with it: a command, a message, or nothing yet."""
         if flags & COMMAND:
             return bytes(frame)
         self._message += frame
@@ -122,7 +122,7 @@ def _head(unread: bytearray, at: int) -> tuple[int, int, int] | None:
 
 
 class Relay:
-    """Listens where the grader's clients connect, and connects each to the kernel's socket behind."""
+    """Listens where the grader's clients connect, and connects each to the kernel's own socket."""
 
     def __init__(self) -> None:
         self._servers: list[asyncio.Server] = []

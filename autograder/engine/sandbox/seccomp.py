@@ -1,4 +1,4 @@
-"""A system-call filter for what namespaces and limits do not cover, made by libseccomp.
+"""Makes the system-call filter for what namespaces and limits do not cover, by libseccomp.
 
 Namespaces already take away the network, the file system and other processes; bubblewrap sets `no_new_privs`. What the
 filter refuses on top of that stands below, group by group, each with its reason.
@@ -15,7 +15,6 @@ FAMILIES = (1, 2, 10, 16)
 
 NEW_NAMESPACES = (0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000)
 """`clone` flags of linux/sched.h: CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET."""
-
 
 CLONE_VM, CLONE_FILES, CLONE_VFORK, CLONE_THREAD = 0x100, 0x400, 0x4000, 0x10000
 CLOSE_RANGE_UNSHARE = 2
@@ -73,7 +72,7 @@ REFUSED = (
 
 @cache
 def filter_program() -> bytes | None:
-    """Write the filter as bubblewrap's `--seccomp` reads it; None where libseccomp or its binding is not installed.
+    """Return the filter as bubblewrap's `--seccomp` reads it; None where libseccomp or its binding is not installed.
 
     A refused call answers ENOSYS, not EPERM: programs then fall back as on an older kernel.
     """
@@ -95,7 +94,10 @@ def filter_program() -> bytes | None:
     program.add_rule(unknown, "socket", pyseccomp.Arg(0, pyseccomp.GT, max(FAMILIES)))
     for family in set(range(max(FAMILIES))) - set(FAMILIES):
         program.add_rule(unknown, "socket", pyseccomp.Arg(0, pyseccomp.EQ, family))
-    return _exported(program)
+    with os.fdopen(os.memfd_create("splot-filter"), "w+b") as file:
+        program.export_bpf(file)
+        file.seek(0)
+        return file.read()
 
 
 def _keep_memory_in_sight(program: Any, pyseccomp: Any) -> None:
@@ -116,10 +118,3 @@ def _keep_memory_in_sight(program: Any, pyseccomp: Any) -> None:
     for option in BUFFER_SIZES:  # a wish that is granted in name: who sets it does without as well
         wish = arg(1, masked, INT, SOL_SOCKET), arg(2, masked, INT, option)
         program.add_rule(pyseccomp.ERRNO(0), "setsockopt", *wish)
-
-
-def _exported(program: Any) -> bytes:
-    with os.fdopen(os.memfd_create("splot-filter"), "w+b") as file:
-        program.export_bpf(file)
-        file.seek(0)
-        return file.read()

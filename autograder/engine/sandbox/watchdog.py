@@ -1,9 +1,12 @@
 """The watchdog: a thread that measures a kernel's whole process tree, and ends it when it takes too much.
 
-RLIMIT_AS holds for one process: eight of them may take eight times as much, and shared mappings escape RLIMIT_DATA.
-A memory cgroup would hold for the tree, but an unprivileged grader can seldom make one. So the tree's memory is summed
-from outside, five times a second; what it may pass the limit by is what it can fill in that time. By the way, what left
-the cores it was given is put back on them.
+RLIMIT_AS holds for one process: eight of them may take eight times as much, and shared mappings escape RLIMIT_DATA. So the
+tree's memory is summed from outside, five times a second; what it may pass the limit by is what it can fill in that time.
+Threads that chose other cores than they were given are put back as well.
+
+Where this machine gives a memory cgroup (version 2), that holds as well: the kernel counts every page that the sandbox
+causes, its own included, and ends the sandbox at its limit. One is used only where a trial held: a child group was made, and
+a process in it that took more than the group's limit was ended. https://docs.kernel.org/admin-guide/cgroup-v2.html
 """
 
 import math
@@ -12,27 +15,117 @@ import re
 import signal
 import stat
 import subprocess
+import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from autograder.engine.deletion import FOLDER
-from autograder.engine.sandbox.cgroup import MemoryGroup
+from autograder.engine.files import FOLDER
 from autograder.engine.sandbox.processes import PROC, available, descendants, floor, keep_to, memory_in_use
-from autograder.engine.sandbox.room import Limits, Room, SandboxKind
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from autograder.engine.sandbox.sandbox import Limits, Sandbox, SandboxKind
 
 INTERVAL_S = 0.2
 GONE_S = 20.0
 DEEPEST = 16
 """Levels of folders in the outbox; following thousands of them would take the watchdog's time."""
 MIB = 2**20
+CGROUPS = Path("/sys/fs/cgroup")
+ENTER = ("sh", "-c", 'echo $$ > "$0" && exec "$@"')
+TRIAL_BYTES = 64 * MIB
+TRIAL_S = 20.0
+
+
+class MemoryGroup:
+    """One cgroup below `parent`, with a limit; `close` ends what is left in it and removes it."""
+
+    def __init__(self, parent: Path, limit: int) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="splot-", dir=parent))
+        try:
+            self._write("memory.max", limit)
+            for name, value in (("memory.swap.max", 0), ("memory.oom.group", 1)):
+                with suppress(OSError):  # a kernel without swap, or an old one
+                    self._write(name, value)
+        except OSError:
+            self.close()
+            raise
+
+    def _write(self, name: str, value: int) -> None:
+        (self.folder / name).write_text(f"{value}\n", "ascii")
+
+    def entered(self, argv: list[str]) -> list[str]:
+        """Return a command line that enters the group, and then becomes `argv`: no child can be born outside."""
+        return [*ENTER, str(self.folder / "cgroup.procs"), *argv]
+
+    def struck(self) -> bool:
+        """Tell whether the kernel ended something in the group for its memory."""
+        with suppress(OSError):
+            lines = (self.folder / "memory.events").read_text("ascii").splitlines()
+            return any(line.startswith("oom_kill ") and line != "oom_kill 0" for line in lines)
+        return False
+
+    def close(self) -> None:
+        """End what is left in the group, and remove it; one that is still busy stays, empty."""
+        with suppress(OSError):
+            self._write("cgroup.kill", 1)
+        with suppress(OSError):
+            self.folder.rmdir()
+
+
+@cache
+def parent_group() -> tuple[Path | None, str]:
+    """Find the cgroup in which sandboxes get theirs, and say in a sentence what was found; tried once per process."""
+    why = "No cgroup (version 2) with a memory controller can be changed here."
+    for parent in _candidates(CGROUPS, Path("/proc/self/cgroup")):
+        try:
+            if limit_holds(parent):
+                return parent, "A memory cgroup."
+            why = "A memory cgroup could be made, but did not hold."
+        except OSError as error:
+            why = f"No memory cgroup can be made here ({error.strerror})."
+    return None, why
+
+
+def _candidates(mount: Path, own: Path) -> Iterator[Path]:
+    """Yield the cgroups whose children have a memory controller: the parent of our own, and our own."""
+    with suppress(OSError):
+        for line in own.read_text("utf-8").splitlines():
+            here = mount / line.removeprefix("0::/")
+            for place in (here.parent, here) if line.startswith("0::/") else ():
+                with suppress(OSError):
+                    controllers = (place / "cgroup.subtree_control").read_text("ascii").split()
+                    if place.is_relative_to(mount) and "memory" in controllers:
+                        yield place
+
+
+def limit_holds(parent: Path) -> bool:
+    """Try a group for real: a process that takes four times its limit must be ended; raises `OSError` where none can be made."""
+    group = MemoryGroup(parent, TRIAL_BYTES)
+    try:
+        code = f"held = bytearray({4 * TRIAL_BYTES})"
+        command = group.entered([sys.executable, "-I", "-S", "-c", code])
+        done = subprocess.run(command, check=False, capture_output=True, timeout=TRIAL_S)  # noqa: S603 - our own
+        return done.returncode != 0 and group.struck()
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        group.close()
+
+
+def new_group(limit: int) -> MemoryGroup | None:
+    """Make a group with a limit in bytes; None where this machine gives none, and the watchdog alone guards memory."""
+    parent, _ = parent_group()
+    return MemoryGroup(parent, limit) if parent is not None else None
+
+
+def memory_guard() -> str:
+    """Name what holds the limit on memory here: "cgroup" or "watchdog"."""
+    return "watchdog" if parent_group()[0] is None else "cgroup"
 
 
 class Cause(StrEnum):
@@ -67,16 +160,15 @@ class Death:
 class Watchdog:
     """Watches one kernel's process from its start; `verdict` says why it had to be ended."""
 
-    def __init__(self, process: subprocess.Popen[bytes], room: Room, group: MemoryGroup | None = None) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], sandbox: Sandbox, group: MemoryGroup | None = None) -> None:
         self.verdict: Death | None = None
         self._process = process
-        self._room = room
+        self._sandbox = sandbox
         self._group = group
         self._struck = False
         self._tree: list[int] = []
         self._out_of_memory_kills = _out_of_memory_kills()
-        self._thread = threading.Thread(target=self._watch, name="splot-watchdog", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._watch, name="splot-watchdog", daemon=True).start()
 
     def death(self) -> Death | None:
         """Why the process ended; None while it lives."""
@@ -85,8 +177,8 @@ class Watchdog:
             return self.verdict
         if self._struck or (self._group is not None and self._group.struck()):
             self._struck = True  # the group goes, the verdict stays
-            return Death(Cause.MEMORY, self._room.limits.memory_mb)
-        if status < 0 and self._room.kind is SandboxKind.BWRAP:
+            return Death(Cause.MEMORY, self._sandbox.limits.memory_mb)
+        if status < 0 and self._sandbox.kind is SandboxKind.BWRAP:
             return Death(Cause.OUTSIDE, -status)
         number = -status if status < 0 else status - 128  # a shell and bubblewrap report a signal as 128 + n
         if number not in set(signal.Signals):
@@ -95,7 +187,7 @@ class Watchdog:
             return Death(Cause.SHORTAGE, 0)
         return Death(Cause.KILLED, number)
 
-    def look(self) -> None:
+    def note_processes(self) -> None:
         """Take note of the tree's processes, so that their end can be waited for."""
         self._tree = descendants(self._process.pid) if self._process.poll() is None else self._tree
 
@@ -108,70 +200,61 @@ class Watchdog:
             time.sleep(INTERVAL_S / 10)
 
     def _watch(self) -> None:
-        while True:
+        while self.verdict is None:
             try:
                 self._process.wait(INTERVAL_S)
             except subprocess.TimeoutExpired:
                 pass
             else:
                 return
-            if self._to_be_ended():
-                self._process.kill()
-                return
-
-    def _to_be_ended(self) -> bool:
-        try:
-            self.verdict = self._excess()
-        except OSError:  # what cannot be measured is not left running
-            self.verdict = Death(Cause.TAMPERED, 0)
-        return self.verdict is not None
+            try:
+                self.verdict = self._excess()
+            except OSError:  # what cannot be measured is not left running
+                self.verdict = Death(Cause.TAMPERED, 0)
+        self._process.kill()
 
     def _excess(self) -> Death | None:
-        limits = self._room.limits
-        self.look()
+        limits = self._sandbox.limits
+        self.note_processes()
         if self._group is not None and self._group.struck():  # a kernel too old to end the whole group at once
             return Death(Cause.MEMORY, limits.memory_mb)
-        if self._room.cores:
-            keep_to(self._room.cores, self._process.pid)
-        if (memory := self._memory(limits.memory_mb * MIB)) > limits.memory_mb * MIB:
+        if self._sandbox.cores:
+            keep_to(self._sandbox.cores, self._process.pid)
+        most = limits.memory_mb * MIB
+        memory = memory_in_use(self._process.pid, most)
+        if memory > most:  # measured again: a child that has yet to `exec` shows its parent's memory
+            memory = min(memory, memory_in_use(self._process.pid, most))
+        if memory > most:
             return Death(Cause.MEMORY, memory // MIB)
         if (left := available()) < floor():
             return Death(Cause.SHORTAGE, left // MIB)
-        written = written_bytes(self._room, limits)
+        written = written_bytes(self._sandbox, limits)
         if written > limits.outbox_mb * MIB:
             return Death(Cause.DISK, int(written) // MIB)
-        if not only_sockets(self._room.ipc):
+        if not only_sockets(self._sandbox.ipc):
             return Death(Cause.TAMPERED, 0)
         return None
-
-    def _memory(self, limit: int) -> int:
-        """Measure, and again where it seems too much: a child that has yet to `exec` shows its parent's memory."""
-        found = memory_in_use(self._process.pid, limit)
-        return found if found <= limit else min(found, memory_in_use(self._process.pid, limit))
 
 
 def only_sockets(folder: Path) -> bool:
     """Tell whether a folder holds nothing else: a link in a socket's place would lead the grader's messages astray."""
     with os.scandir(folder) as entries:
-        return all(_is_socket(Path(entry.path)) for entry in entries)
+        for entry in entries:
+            with suppress(FileNotFoundError):  # removed meanwhile
+                if not stat.S_ISSOCK(Path(entry.path).lstat().st_mode):
+                    return False
+    return True
 
 
-def _is_socket(path: Path) -> bool:
-    try:
-        return stat.S_ISSOCK(path.lstat().st_mode)
-    except FileNotFoundError:  # removed while we looked
-        return True
-
-
-def written_bytes(room: Room, limits: Limits) -> float:
+def written_bytes(sandbox: Sandbox, limits: Limits) -> float:
     """Sum the bytes on disk of all that the sandbox can write to the host.
 
     Counting ends at `limits`: more files than allowed, deeper folders, or some that cannot be looked into, count as one
     byte too many.
     """
     too_much = limits.outbox_mb * MIB + 1
-    total, files = float(room.log.lstat().st_blocks * 512), 0
-    for folder in (room.outbox, room.ipc):
+    total, files = float(sandbox.log.lstat().st_blocks * 512), 0
+    for folder in (sandbox.outbox, sandbox.ipc):
         for size in _sizes(folder, None, DEEPEST):
             total, files = total + size, files + 1
             if total >= too_much or files > limits.outbox_files:
@@ -179,11 +262,11 @@ def written_bytes(room: Room, limits: Limits) -> float:
     return total
 
 
-def _sizes(name: str | Path, parent: int | None, levels: int) -> "Iterator[float]":
+def _sizes(name: str | Path, parent: int | None, levels: int) -> Iterator[float]:
     """Yield the bytes on disk of each entry below a folder, by descriptors: no link that appears meanwhile is followed."""
     try:
         folder = os.open(name, FOLDER, dir_fd=parent)
-    except (FileNotFoundError, NotADirectoryError):  # changed while we looked; the next look finds what it became
+    except (FileNotFoundError, NotADirectoryError):  # changed meanwhile; the next round finds what it became
         return
     except OSError:
         yield math.inf

@@ -1,16 +1,22 @@
-"""Judge evidence in a process of its own, forked from the worker: a stranger made what it computes with.
+"""Judges evidence in a process of its own, forked from the worker, since what it computes with is untrusted.
 
 While that process works on a part, one of `models` or a cell's other checks, the part's name stands in memory that both
 processes share. Where it ends there, the part is set aside and all else is judged again, at most once for each part.
 Only an end outside every part costs the report.
+
+The process has limits on time and memory, which are the kernel's own: one that overruns its time is ended by SIGALRM wherever
+it is, C code included. Through Python it may open no socket and start no process: a second line of defence, not a sandbox.
 """
 
+import ctypes
 import mmap
 import os
+import resource
 import signal
+import sys
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,7 +27,6 @@ import msgspec
 from autograder.engine.errors import GraderError, SplotError
 from autograder.engine.evidence import FINDINGS_FILE, Evidence
 from autograder.engine.files import write_whole
-from autograder.engine.grading.confinement import confined, end_with_parent
 from autograder.engine.grading.task import JudgeLimits, Task, reason_of
 from autograder.engine.judging import judge
 from autograder.engine.lesson import find_lesson
@@ -29,12 +34,71 @@ from autograder.engine.report import Report, encode
 from autograder.engine.text import printable
 from autograder.engine.watch import Part, Setback, SetbackCause, SetbackError, Watch
 
+MIB = 2**20
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4  # linux/prctl.h
+FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.kill")
+"""Beginnings of audit events (https://docs.python.org/3/library/audit_events.html): the network, other processes."""
 RESERVE_S = 60.0
 """For all but the models where their time is up; and for the findings, once the report is there."""
 GRACE_S = 30.0
 """A process that its own timer has not ended by then is killed."""
 NAME_BYTES = 512
 FROM_OUTSIDE = {signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGQUIT, signal.SIGTERM}
+
+
+def conceal() -> None:
+    """Let no other process of this user trace this one or read its memory, answers included."""
+    _prctl(PR_SET_DUMPABLE, 0)
+
+
+def end_with_parent(parent: int) -> None:
+    """End this process when its parent ends, however that ends."""
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before we asked
+        os._exit(1)
+
+
+def _prctl(option: int, value: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl failed")
+
+
+@contextmanager
+def confined(limits: JudgeLimits) -> Iterator[None]:
+    """Keep this process to the limits for a while; past the time it is ended, past the memory allocations fail."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    mapped = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
+    own = mapped + limits.memory_mb * MIB
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    resource.setrlimit(
+        resource.RLIMIT_AS, (own if before[1] == resource.RLIM_INFINITY else min(own, before[1]), before[1])
+    )
+    signal.setitimer(signal.ITIMER_REAL, limits.seconds)
+    _Guard.on()
+    try:
+        yield
+    finally:
+        _Guard.active = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+class _Guard:
+    """An audit hook that refuses what a judge never needs. A hook cannot be removed, only be inactive."""
+
+    installed = False
+    active = False
+
+    @classmethod
+    def on(cls) -> None:
+        if not cls.installed:
+            sys.addaudithook(cls.check)
+        cls.installed = cls.active = True
+
+    @classmethod
+    def check(cls, event: str, _: object) -> None:
+        if cls.active and event.startswith(FORBIDDEN):
+            raise PermissionError(f"The judge tried {event}.")
 
 
 class _Broken(msgspec.Struct, frozen=True):
@@ -51,21 +115,15 @@ def judged(task: Task, digest: str | None = None) -> Report:
     `digest` is that of the notebook which the evidence must be of; None where none was read.
     """
     started = time.monotonic()
-    rounds = _Rounds(task, digest, started + task.how.judge.seconds)
-    _forget_findings(task)
-    while True:
-        end = rounds.next()
-        if isinstance(end, Report):
-            timing = msgspec.structs.replace(end.timing, judge_s=round(time.monotonic() - started, 3))
-            return msgspec.structs.replace(end, timing=timing)
-        rounds.set_aside(end)
-
-
-def _forget_findings(task: Task) -> None:
     evidence = task.folder / "evidence"
-    with suppress(OSError):
+    with suppress(OSError):  # an earlier judge's findings
         for path in (evidence / FINDINGS_FILE, *evidence.glob(f".{FINDINGS_FILE}-*")):
             path.unlink(missing_ok=True)
+    rounds = _Rounds(task, digest, started + task.how.judge.seconds)
+    while not isinstance(end := rounds.next(), Report):
+        rounds.set_aside(end)
+    timing = msgspec.structs.replace(end.timing, judge_s=round(time.monotonic() - started, 3))
+    return msgspec.structs.replace(end, timing=timing)
 
 
 class _Rounds:
@@ -88,11 +146,13 @@ class _Rounds:
             in_time = process.exitcode is not None
             process.kill()
             process.join()
-            said = _read(answer)
             status = (process.exitcode or 0) if in_time else -signal.SIGALRM
-            if isinstance(said, Report) and status:
-                self._leave_fault(status)
-            return said or _Broken(self._reason(status), watch.part, self._setback(status))
+            end = _read(answer)
+            if isinstance(end, Report) and status:  # no findings but the fault: the report is whole without them
+                findings = find_lesson(self.task.assignment.lesson).findings(faults=(self._reason(status),))
+                with suppress(SplotError):
+                    write_whole(self.task.folder / "evidence" / FINDINGS_FILE, msgspec.json.encode(findings))
+            return end or _Broken(self._reason(status), watch.part, self._setback(status))
 
     def set_aside(self, end: _Broken) -> None:
         """Leave out the part that a process ended at; raises `GraderError` where there is none, or it has been left out."""
@@ -122,12 +182,6 @@ class _Rounds:
             return f"Judging this evidence took more than {seconds:g} s and was ended; a person must look at it."
         died = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         return f"The judge {died}; a person must look at this evidence."
-
-    def _leave_fault(self, status: int) -> None:
-        """Leave no findings but the fault: the report is whole without them."""
-        with suppress(SplotError):
-            findings = find_lesson(self.task.assignment.lesson).findings(faults=(self._reason(status),))
-            write_whole(self.task.folder / "evidence" / FINDINGS_FILE, msgspec.json.encode(findings))
 
 
 def _read(answer: BinaryIO) -> Report | _Broken | None:
@@ -209,11 +263,11 @@ class _Marking(Watch):
     def _begin(self) -> None:
         self._since = time.monotonic()
         left = self.deadline - self._since
-        said = b""
+        name = b""
         if self._stack:
-            said = msgspec.json.encode(self._stack[-1])
+            name = msgspec.json.encode(self._stack[-1])
             left = min(left, self.limits.part_seconds - self._spent.get(self._stack[-1], 0.0))
-        self._name[:] = said.ljust(NAME_BYTES, b"\0")
+        self._name[:] = name.ljust(NAME_BYTES, b"\0")
         signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))
 
 
@@ -242,7 +296,7 @@ def _require_own(task: Task, digest: str | None) -> None:
     file = Evidence(task.folder / "evidence").file
     owner = (task.student, task.assignment.name)
     if (file.student, file.assignment) != owner or Path(os.path.abspath(task.folder)).name != owner[1]:  # noqa: PTH100
-        said = f"{printable(file.student, 60)}'s of {printable(file.assignment, 60)}"
-        raise GraderError(f"The evidence in {task.folder} is {said}, not {owner[0]}'s of {owner[1]}; grade it again.")
+        found = f"{printable(file.student, 60)}'s of {printable(file.assignment, 60)}"
+        raise GraderError(f"The evidence in {task.folder} is {found}, not {owner[0]}'s of {owner[1]}; grade it again.")
     if digest not in {None, file.digest}:
         raise GraderError(f"The evidence in {task.folder} is not of {task.notebook} as it stands; grade it again.")

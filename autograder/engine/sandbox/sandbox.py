@@ -1,26 +1,18 @@
-"""A room: the private directories of one sandboxed kernel, what is bound into it, and what it may use."""
+"""One sandbox on this machine: its private folders, what is shown inside it, and what it may use."""
 
 import os
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from autograder.engine.deletion import delete
 from autograder.engine.errors import GraderError
+from autograder.engine.files import delete, short_folder
 from autograder.engine.sandbox.processes import claimed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SANDBOX_UID = 65534
 """The unprivileged host user that a sandbox runs as when the grader is root (`nobody`)."""
-
-SOCKET_PATH_LIMIT = 107
-"""Bytes that a UNIX socket's path may have (sys/un.h: 108 with the closing zero)."""
 
 
 class SandboxKind(StrEnum):
@@ -72,12 +64,12 @@ HOME = Path("/home/student")
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """One sandbox's place on this machine; make it with `Room.open`.
+class Sandbox:
+    """One sandbox's folders and limits; make it with `Sandbox.open`.
 
     Attributes:
         kind: how the kernel is confined.
-        base: private directory (0700) that holds all of the room's others; gone when the room closes.
+        base: private directory (0700) that holds all the others; deleted when the sandbox closes.
         data: folder that the notebook sees as `./data`, read-only; its files must be readable by any user.
         code: packages that the notebook's process may import, read-only: each folder by where it is seen below `View.code`.
         limits: what the kernel and its children may use.
@@ -119,7 +111,7 @@ class Room:
 
     @property
     def inside(self) -> View:
-        """The room's folders as the kernel sees them."""
+        """The sandbox's folders as the kernel sees them."""
         if self.kind is SandboxKind.NONE:
             work = self.work
             return View(work, work / "data", self.base / "lib", self.inbox, self.outbox)
@@ -134,10 +126,10 @@ class Room:
         }
 
     def clean(self) -> None:
-        """Empty what a sandbox that has ended could write to, so that the next one does not pay for it."""
+        """Empty what a kernel that has ended could write to, so that the next one does not pay for it."""
         for folder in (self.outbox, self.ipc):
             delete(folder)
-            _own(folder)
+            _make_writable_inside(folder)
 
     @classmethod
     @contextmanager
@@ -148,8 +140,8 @@ class Room:
         code: Mapping[str, Path],
         data: Path | None = None,
         limits: Limits | None = None,
-    ) -> "Iterator[Room]":
-        """Make a room's directories, and delete them whatever happened.
+    ) -> "Iterator[Sandbox]":
+        """Make a sandbox's folders, and delete them whatever happened.
 
         Raises:
             GraderError: `data` or one of `code` is not a folder, or no directory with a short enough path can be made.
@@ -158,18 +150,18 @@ class Room:
         for folder in (*code.values(), data):
             if folder is not None and not folder.is_dir():
                 raise GraderError(f"The sandbox needs the folder {folder}, which does not exist.")
-        base = _private_directory()
+        base = short_folder("splot-", "ipc/kernel-99")
         limits = limits or Limits()
         try:
             with claimed(limits.cores if limits.shared else 0) as cores:
-                room = cls(kind, base, data and data.resolve(), dict(code), limits, cores)
-                _furnish(room)
-                yield room
+                sandbox = cls(kind, base, data and data.resolve(), dict(code), limits, cores)
+                _fill(sandbox)
+                yield sandbox
         finally:
             delete(base)
 
 
-def _own(folder: Path) -> None:
+def _make_writable_inside(folder: Path) -> None:
     """Make a folder that the sandbox may write to; as root it is given to the user the sandbox runs as."""
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)  # the sandbox's user is another, whatever the umask
@@ -177,28 +169,19 @@ def _own(folder: Path) -> None:
         os.chown(folder, SANDBOX_UID, SANDBOX_UID)
 
 
-def _private_directory() -> Path:
-    for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - mkdtemp makes a private one in it
-        base = Path(tempfile.mkdtemp(prefix="splot-", dir=parent)).resolve()
-        if len(os.fsencode(base / "ipc" / "kernel-99")) <= SOCKET_PATH_LIMIT:
-            return base
-        base.rmdir()
-    raise GraderError("No temporary directory has a path short enough for a socket; set TMPDIR to a short one.")
-
-
-def _furnish(room: Room) -> None:
-    for folder in (room.inbox, room.work):
+def _fill(sandbox: Sandbox) -> None:
+    """Make what lies in a new sandbox's base."""
+    for folder in (sandbox.inbox, sandbox.work):
         folder.mkdir()
         folder.chmod(0o755)
-    for folder in (room.outbox, room.ipc):
-        _own(folder)
-    room.log.touch(mode=0o600)
-    if room.kind is SandboxKind.NONE:
-        for path, content in room.sources().items():
+    for folder in (sandbox.outbox, sandbox.ipc):
+        _make_writable_inside(folder)
+    sandbox.log.touch(mode=0o600)
+    if sandbox.kind is SandboxKind.NONE:
+        for path, content in sandbox.sources().items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-    if room.kind is SandboxKind.NONE and room.data is not None:
-        (room.work / "data").symlink_to(room.data)
-    closed = room.data is not None and room.data.stat().st_mode & 0o005 != 0o005
-    if closed and room.kind is SandboxKind.BWRAP and os.geteuid() == 0:
-        raise GraderError(f"The sandbox runs without root's rights: let every user read the folder {room.data}.")
+        if sandbox.data is not None:
+            (sandbox.work / "data").symlink_to(sandbox.data)
+    elif sandbox.data is not None and sandbox.data.stat().st_mode & 0o005 != 0o005 and os.geteuid() == 0:
+        raise GraderError(f"The sandbox runs without root's rights: let every user read the folder {sandbox.data}.")

@@ -1,0 +1,241 @@
+"""Grades submissions, or judges their evidence again, several at a time, each in a process of its own.
+
+The processes come from multiprocessing's fork server, which imports everything once (`preload.py`) and forks a worker for
+each submission: one that dies costs its student alone. The command itself imports no torch.
+"""
+
+import fcntl
+import itertools
+import os
+import signal
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from functools import cache
+from multiprocessing import forkserver, get_context, parent_process, spawn
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkServerProcess
+from multiprocessing.util import Finalize
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from autograder.engine.errors import GraderError, SplotError
+from autograder.engine.files import delete
+from autograder.engine.grading.folders import run_folder, set_aside
+from autograder.engine.grading.task import Grading, Task, folder_of, reason_of, to_grade, to_judge
+from autograder.engine.notebook import Assignment, refuse_overlap, student_of
+from autograder.engine.report import Report, read_report
+from autograder.engine.text import Lang
+
+POLL_S = 0.2
+END_S = 10.0
+ANSWER = "answer.json"
+SERVER_ENDED = 255
+"""Stands for the exit status of a process whose fork server was ended (multiprocessing/popen_forkserver.py)."""
+ENDED = "The grader's own processes were ended; grade this submission again."
+
+
+@dataclass(frozen=True, eq=False)
+class _Worker:
+    """A process at its task, and the private folder it was given."""
+
+    task: Task
+    process: ForkServerProcess
+    place: Path
+
+
+class Pool:
+    """Carries out tasks, each in a process of its own; leaving its `with` block ends those that are under way."""
+
+    def __init__(self) -> None:
+        self._workers: list[_Worker] = []
+        self._failed: list[Report] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.process.kill()
+            worker.process.join()
+            worker.process.close()
+            delete(worker.place)
+
+    def __len__(self) -> int:
+        """Count the tasks whose reports have not been taken yet."""
+        return len(self._workers) + len(self._failed)
+
+    def submit(self, task: Task) -> None:
+        """Begin a task; raises `GraderError` where the fork server cannot start."""
+        run = _run_folder()
+        try:
+            place = run / str(next(_numbers))
+            place.mkdir()
+            process = get_context("forkserver").Process(target=_work, args=(task, place))
+            _start_fork_server(run, task.assignment.lesson)
+            process.start()
+        except (EOFError, OSError) as error:
+            if (run / "errors").exists():
+                complaint = (run / "errors").read_text("utf-8", "replace").strip().split("\n")[-1]
+                raise GraderError(f"The grader did not start: {complaint[:300]}.") from error
+            machine = isinstance(error, OSError) and not isinstance(error, ConnectionError)
+            self._failed.append(set_aside(task, reason_of(error) if machine else ENDED))
+        else:
+            self._workers.append(_Worker(task, process, place))
+
+    def result(self, timeout_s: float) -> Report | None:
+        """Return the report of a task that has ended; None where none has in this time."""
+        if self._failed:
+            return self._failed.pop()
+        ready = wait([worker.process.sentinel for worker in self._workers], timeout_s)
+        worker = next((worker for worker in self._workers if worker.process.sentinel in ready), None)
+        if worker is None:
+            return None
+        self._workers.remove(worker)
+        worker.process.join()
+        try:
+            report = read_report(worker.place / ANSWER)
+        except (OSError, msgspec.DecodeError):
+            report = set_aside(worker.task, _why(worker.process))
+        worker.process.close()
+        delete(worker.place)
+        return report
+
+
+_numbers = itertools.count()
+
+
+def _why(process: ForkServerProcess) -> str:
+    """Say how a worker ended that left no report; waits until it no longer holds its student's folder."""
+    status = process.exitcode or 0
+    if status == SERVER_ENDED:  # the worker is ended as well, a little later
+        with suppress(ProcessLookupError):
+            descriptor = os.pidfd_open(process.pid or 0)
+            wait([descriptor], END_S)
+            os.close(descriptor)
+        return ENDED
+    died = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+    return f"The grader's own process {died}; grade this submission again."
+
+
+@cache
+def _run_folder() -> Path:
+    """Make the folder of what is temporary in this process; it is deleted when the process ends."""
+    stack = ExitStack()
+    Finalize(None, stack.close, exitpriority=-200)  # after multiprocessing's own, which expects its folder to be there
+    return stack.enter_context(run_folder())
+
+
+def _start_fork_server(run: Path, lesson: str) -> None:
+    """Start the fork server where none runs yet; what a lesson needs that is not the first one's, each worker imports."""
+    told = spawn.get_preparation_data("")  # what each worker will be told about this process's main module
+    settings = {
+        "SPLOT_RUN": str(run),
+        "SPLOT_LESSON": lesson,
+        "SPLOT_MAIN_PATH": told.get("init_main_from_path", ""),
+        "SPLOT_MAIN_NAME": told.get("init_main_from_name", ""),
+        "PYTHONSAFEPATH": "1",  # a `torch.py` that lies beside a submission is not to be imported
+        # Threads that wait by spinning make each other wait where there are more than cores.
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
+    before, temporary = {name: os.environ.get(name) for name in settings}, tempfile.tempdir
+    os.environ.update(settings)
+    tempfile.tempdir = str(run)  # its socket lies there, and goes with the folder where the command is killed
+    try:
+        forkserver.set_forkserver_preload(["autograder.engine.grading.preload"])
+        forkserver.ensure_running()
+    finally:
+        tempfile.tempdir = temporary
+        for name, value in before.items():
+            os.environ.pop(name)
+            os.environ.update({} if value is None else {name: value})
+
+
+def _work(task: Task, place: Path) -> None:
+    """Carry out a task, as a worker, and leave its report in the private folder `place`."""
+    from autograder.engine.grading.stages import work  # noqa: PLC0415 - what the command need not import
+
+    _end_with_command()
+    work(task, place / ANSWER)
+
+
+def _end_with_command() -> None:
+    """Have the kernel end this process when the command ends: its parent, the fork server, waits for all its workers.
+
+    The command holds the other end of a pipe; `O_ASYNC` sends a signal when that is closed (fcntl(2)).
+    """
+    command = parent_process()
+    assert command is not None
+    fcntl.fcntl(command.sentinel, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(command.sentinel, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(command.sentinel, fcntl.F_SETFL, os.O_RDONLY | os.O_ASYNC)
+    if wait([command.sentinel], 0):  # it ended before we asked
+        os._exit(1)
+
+
+def each(tasks: Iterable[Task], jobs: int = 1, stopped: Callable[[], bool] = lambda: False) -> Iterator[Report]:
+    """Yield the report of each task as it is done, `jobs` at a time; end early when `stopped` says so.
+
+    Whoever stops in the middle, by closing the generator too, ends what is under way. Raises `GraderError` where no
+    process can be started.
+    """
+    waiting = deque(tasks)
+    with Pool() as pool:
+        while (waiting or pool) and not stopped():
+            while waiting and len(pool) < jobs:
+                pool.submit(waiting.popleft())
+            report = pool.result(POLL_S)
+            if report is not None:
+                yield report
+
+
+def grade(path: Path, assignment: Assignment, how: Grading) -> Report:
+    """Grade the notebook at `path` and write its report below `how.out`; never raises for what is in the notebook."""
+    (report,) = each([to_grade(path, assignment, how)])
+    return report
+
+
+def regrade(folder: Path, assignment: Assignment, lang: Lang) -> Report:
+    """Judge the evidence below one student's folder again, and write the report anew; no student code runs."""
+    (report,) = each([to_judge(folder, assignment, Grading(out=folder.parent.parent, lang=lang))])
+    return report
+
+
+def grade_all(
+    paths: list[Path],
+    assignment: Assignment,
+    how: Grading,
+    jobs: int = 1,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[Report]:
+    """Yield each submission's report as it is done.
+
+    Raises `SplotError` where two would be written to one folder, or one into a submission.
+    """
+    seen: dict[str, Path] = {}
+    for path in paths:
+        student = student_of(path, assignment.name)
+        if student in seen:
+            raise SplotError(
+                f"{seen[student]} and {path} would both be graded as {student}; "
+                f"lay them out as <student>/{assignment.name}/, or grade them one by one with --out."
+            )
+        seen[student] = path
+    folders = {path: folder_of(how.out, student, assignment) for student, path in seen.items()}
+    refuse_overlap(folders, assignment.name, how.out, of_class=len(paths) > 1)
+    jobs = min(jobs, len(paths))
+    if jobs > 1:
+        cores = max(1, (os.cpu_count() or 1) // jobs)
+        how = replace(how, limits=replace(how.limits, cores=cores, shared=True))
+    return each([to_grade(path, assignment, how) for path in paths], jobs, stopped)
+
+
+def judge_all(
+    folders: list[Path], assignment: Assignment, how: Grading, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Report]:
+    """Yield the report of each student's evidence, judged again, as it is done; no student code runs."""
+    return each([to_judge(folder, assignment, how) for folder in folders], stopped=stopped)
