@@ -237,7 +237,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
         if isinstance(raised, GraderError):  # it may name a model that was being worked on
             session.faults.append(raised)
         elif isinstance(raised, Exception):
-            session.faults.append(SetbackError(_part(mark), Setback.of(raised)))
+            session.faults.append(SetbackError(_part(mark), Setback.from_error(raised)))
         else:
             session.faults.append(GraderError(f"The judge was stopped: {type(raised).__name__}."))
     return (yield)
