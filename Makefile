@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make grade` and `make test`. Both set up first what is missing.
-.PHONY: help setup grade course test lint types soak release notebook-figures calibrate clean system
+.PHONY: help setup grade course test pytest lint types soak release notebook-figures calibrate clean system
 
 PYTHON ?= python3
 VENV := .venv
@@ -35,8 +35,12 @@ course: setup
 	$(BIN)/nbgrader generate_assignment cnn --force
 	$(BIN)/splot release --fast  # nbgrader leaves in it what the notebook says to the grader only
 
-test: setup lint types
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak"
+test: setup lint
+	$(MAKE) --no-print-directory -j 2 types pytest
+
+# Half of the time a test waits for a limit, a kernel or a browser: four at work keep two cores busy.
+pytest: setup
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not soak"
 
 lint: setup
 	$(BIN)/ruff check --quiet .
