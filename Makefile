@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make grade` and `make test`. Both set up first what is missing.
-.PHONY: help setup grade course test lint types soak release notebook-figures calibrate clean system
+.PHONY: help setup grade course test pytest lint types soak release notebook-figures calibrate clean system
 
 PYTHON ?= python3
 VENV := .venv
@@ -34,8 +34,12 @@ grade: setup
 course: setup
 	$(BIN)/nbgrader generate_assignment cnn --force
 
-test: setup lint types
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak"
+test: setup lint
+	$(MAKE) --no-print-directory -j 2 types pytest
+
+# Half of the time a test waits for a limit, a kernel or a browser: four at work keep two cores busy.
+pytest: setup
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not soak"
 
 lint: setup
 	$(BIN)/ruff check --quiet .

@@ -119,6 +119,13 @@ def _report(percent: float | None) -> Report:
     )
 
 
+def test_a_command_starts_without_what_is_slow_to_import() -> None:
+    """Neither torch nor the grammar that jsonschema would compile is loaded, and no package stays hidden."""
+    code = "import sys, autograder.cli; print({'torch', 'lark', 'rfc3987_syntax'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
 def test_readme_commands_exist() -> None:
     """Every `splot …` command and option that README shows is one the command has."""
     known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
