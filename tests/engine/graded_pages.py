@@ -46,7 +46,7 @@ def graded(root: Path, lang: Lang) -> Path:
 
 
 def report_saying(text: str) -> Report:
-    """Return a report with this text wherever a stranger's may stand."""
+    """Return a report with this text wherever a student's may stand."""
     checks = (
         Check(text, 1, passed=False, message=text),
         Check(f"{text}!", 1, passed=True, message=""),
