@@ -3,8 +3,6 @@
 import os
 import secrets
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -36,22 +34,15 @@ Language = Annotated[Lang, typer.Option("--lang", help="language of what the stu
 
 def main() -> None:
     """Run the command; a mistake of the user's is one sentence and exit code 2."""
-    with _log_without_commands():
-        try:
-            app()
-        except SplotError as error:
-            Console(stderr=True).print(printable(f"splot: {error}"), markup=False, highlight=False, soft_wrap=True)
-            sys.exit(2)
-
-
-@contextmanager
-def _log_without_commands() -> Iterator[None]:
-    """Have GitHub take no printed line for one of its workflow commands: some are a student's own words."""
+    # GitHub must take no printed line for one of its workflow commands: some are a student's own words.
     token = secrets.token_hex(16) if os.environ.get("GITHUB_ACTIONS") else ""
     if token:
         print(f"::stop-commands::{token}", flush=True)  # noqa: T201 - to the runner, not to a person
     try:
-        yield
+        app()
+    except SplotError as error:
+        Console(stderr=True).print(printable(f"splot: {error}"), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
     finally:
         if token:
             print(f"::{token}::", flush=True)  # noqa: T201 - likewise

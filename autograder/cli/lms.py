@@ -23,10 +23,8 @@ def report(
     from autograder.engine.notebook import load_assignment
     from autograder.engine.pages import write_class_page
 
-    written = write_class_page(graded, load_assignment(chosen_assignment()), lang, out)
-    Console().print(
-        printable(f"{written.page} and {written.table} written."), markup=False, highlight=False, soft_wrap=True
-    )
+    page, table = write_class_page(graded, load_assignment(chosen_assignment()), lang, out)
+    Console().print(printable(f"{page} and {table} written."), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -21,19 +21,10 @@ DISTINCTIVE = 20
 
 
 def generate(course_root: Path, *, into: Path, assignment: str = "cnn") -> Path:
-    """Write the students' version of an assignment with `nbgrader generate_assignment`, run on a copy.
+    """Write the students' version of `source/<assignment>/` with `nbgrader generate_assignment`, run on a copy.
 
-    Args:
-        course_root: the folder of `source/` and `nbgrader_config.py`; only read.
-        into: the release folder; `into/<assignment>/` is replaced.
-        assignment: the folder below `source/`, and the name of the notebook in it.
-
-    Returns:
-        `into/<assignment>/<assignment>.ipynb`; the same source and nbgrader always give the same bytes.
-
-    Raises:
-        GraderError: there is no such source, nbgrader refused it, or a line of a solution was left in.
-
+    `into/<assignment>/` is replaced, and its notebook returned: the same source and nbgrader always give the same bytes.
+    Raises `GraderError` where there is no such source, nbgrader refuses it, or a line of a solution is left in.
     """
     source = course_root / "source" / assignment / f"{assignment}.ipynb"
     if not source.is_file():

@@ -72,7 +72,7 @@ def test_each_check_has_the_share_that_failed_it(graded: Path) -> None:
 
 def test_the_page_names_whom_it_is_about(graded: Path) -> None:
     """Who waits for a person and why, who was slowest, who is not graded: each with the reason."""
-    text = re.sub(r"\s+", " ", anatomy(write_class_page(graded, load_assignment(), Lang.PL).page.read_text()).text)
+    text = re.sub(r"\s+", " ", anatomy(write_class_page(graded, load_assignment(), Lang.PL)[0].read_text()).text)
     assert "5 prac mediana 66%" in text
     assert "nieocenione: 2" in text
     waiting = text[text.index("Do decyzji osoby prowadzącej") : text.index("Sprawdzenia")]
@@ -85,7 +85,7 @@ def test_the_page_names_whom_it_is_about(graded: Path) -> None:
 
 def test_the_table_holds_everything(graded: Path) -> None:
     """A row for each check of each cell, read by pandas; who has no checks has one row with the reason."""
-    table = pd.read_csv(write_class_page(graded, load_assignment(), Lang.PL).table)
+    table = pd.read_csv(write_class_page(graded, load_assignment(), Lang.PL)[1])
     assert tuple(table.columns) == COLUMNS
     assert table.groupby("student").size().to_dict() == {"ania": 2, "bartek": 2, "celina": 2, "darek": 1, "ewa": 1}
     row = table[(table.student == "bartek") & (table.check == "kształt")].iloc[0]
@@ -119,7 +119,7 @@ def test_the_histogram_counts_everybody() -> None:
 
 
 @pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "\u202e\x1b[2J"])
-def test_a_strangers_text_is_text(text: str, tmp_path: Path) -> None:
+def test_a_students_text_is_text(text: str, tmp_path: Path) -> None:
     """On the instructor's page, too, a name or a message adds no tag and no address."""
     parts = []
     for folder, said in ((tmp_path / "plain", "plain"), (tmp_path / "nasty", text)):
@@ -137,7 +137,7 @@ def test_links_lead_from_the_page_to_the_students(tmp_path: Path) -> None:
     """Relative, from wherever the page lies, and quoted, whatever the folder is called."""
     folder = leave(tmp_path / "graded" / "jan #1?" / "cnn", REPORT)
     (folder / "feedback.html").write_text("")
-    page = write_class_page(tmp_path / "graded", load_assignment(), Lang.PL, tmp_path / "pages" / "all.html").page
+    page = write_class_page(tmp_path / "graded", load_assignment(), Lang.PL, tmp_path / "pages" / "all.html")[0]
     assert anatomy(page.read_text()).addresses == ["#main"] + ["./../graded/jan%20%231%3F/cnn/feedback.html"] * 2
 
 

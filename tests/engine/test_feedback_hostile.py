@@ -40,7 +40,7 @@ NASTY = [
 
 
 @pytest.mark.parametrize("text", NASTY)
-def test_a_strangers_text_is_text(text: str, tmp_path: Path, assignment: Assignment) -> None:
+def test_a_students_text_is_text(text: str, tmp_path: Path, assignment: Assignment) -> None:
     """In a name, a title, a message, a note, a comment or a layer, it adds no tag, attribute or address to the page."""
     plain = _page_saying("plain", tmp_path / "a", assignment)
     nasty = _page_saying(text, tmp_path / "b", assignment)

@@ -90,7 +90,7 @@ def test_the_comment_is_in_the_students_language() -> None:
 
 
 def test_the_table_is_read_by_others_and_says_everything() -> None:
-    """Pandas and csv find a row a student, a column a cell, numbers as numbers, nothing where nothing is decided."""
+    """Pandas and csv find one row per student, one column per cell, numbers as numbers, nothing where nothing is decided."""
     raw = grades_table([grade_of(REPORT, {}), grade_of(UNGRADED, {})], Bonus.CAP)
     frame = pd.read_csv(io.BytesIO(raw))
     assert list(frame["student"]) == ["anna", "jan"]

@@ -14,7 +14,7 @@ from traitlets.config import Config
 
 from autograder.engine.grading.pool import grade
 from autograder.engine.grading.task import Grading
-from autograder.engine.nbgrader.grade import told
+from autograder.engine.nbgrader.grade import result_text
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.report import CellReport, Check, Kind, Outcome, Profile, Report, Status, read_report
 from tests.engine.nbgrader_course import IMPORTS, RICH, Course
@@ -161,7 +161,7 @@ def test_undecided_waits_for_a_person_with_its_reason(graded: Class) -> None:
 def test_where_all_data_did_not_settle_it_no_profile_is_blamed() -> None:
     """On `full` an undecided cell was not measured fairly, and the check's own message says what stood in the way."""
     cell = CellReport("a", "Zadanie", Kind.AUTO, 2, None, Status.UNDECIDED, (Check("sieć", 1, None, "losowa"),))
-    assert told(cell, Profile.FULL) == (
+    assert result_text(cell, Profile.FULL) == (
         "Zadanie: – / 2, oceni osoba prowadząca\n"
         "Powód: tego, co oznaczono „?”, nie dało się rzetelnie zmierzyć.\n"
         "? sieć\n    losowa\n"

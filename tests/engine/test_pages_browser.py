@@ -42,7 +42,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             ("ungraded", broken, Lang.PL),
         )
     }
-    return found | {"class": write_class_page(root, load_assignment(), Lang.PL).page}
+    return found | {"class": write_class_page(root, load_assignment(), Lang.PL)[0]}
 
 
 IN_GUIDES = {"feedback", "class"}
@@ -58,7 +58,7 @@ def test_axe_finds_no_violation(name: str, look: str, pages: dict[str, Path], br
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_runs_and_nothing_is_loaded(name: str, pages: dict[str, Path], browser: Browser) -> None:
-    """No dialog, no message, no request beyond the page; what a stranger wrote makes no element."""
+    """No dialog, no message, no request beyond the page; what a student wrote makes no element."""
     with opened(browser, pages[name]) as (page, seen):
         assert seen == []
         assert (

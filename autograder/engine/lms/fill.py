@@ -138,7 +138,7 @@ def fill(file: GradeFile, grades: Sequence[StudentGrade], rules: Rules) -> Fille
     for grade, rows in zip(grades, matches, strict=True):
         issues += [Issue(IssueKind.IGNORED, grade.student, what) for what in grade.ignored]
         certain = len(rows) == 1 and taken[rows[0]] == 1
-        hindrance = _hindrance(file, rules, grade, rows[0]) if certain else _unplaced(file, grade, rows, by)
+        hindrance = _hindrance(file, rules, grade, rows[0]) if certain else _without_row(file, grade, rows, by)
         if hindrance is not None:
             issues.append(hindrance)
         else:
@@ -157,7 +157,7 @@ def fill(file: GradeFile, grades: Sequence[StudentGrade], rules: Rules) -> Fille
     return Filled(file.sheet.filled(cells), by, placed, tuple(issues))
 
 
-def _unplaced(file: GradeFile, grade: StudentGrade, rows: Sequence[int], by: str) -> Issue:
+def _without_row(file: GradeFile, grade: StudentGrade, rows: Sequence[int], by: str) -> Issue:
     """Return why a grade has no row: none is like the student, or several are, or others claim it too."""
     if not rows:
         return Issue(IssueKind.UNMATCHED, grade.student, f"no {by!r} of the file fits")

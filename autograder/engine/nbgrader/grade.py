@@ -87,7 +87,13 @@ def fill_notebook(notebook: NotebookNode, report: Report, evidence: Evidence, as
             )
         if node.cell_type == "code":
             ran = executed[node.id].outputs if node.id in executed else []
-            node.outputs = safe_outputs(ran) if cell is None else _graded_outputs(cell, report.profile)
+            node.outputs = safe_outputs(ran)
+        if node.cell_type == "code" and cell is not None:
+            # A result that is a number is, to nbgrader, the score. A bonus goes elsewhere, and what is undecided has
+            # none: both say 0 here, and `AmendGrades` puts that right.
+            score = cell.score if cell.kind is Kind.AUTO and cell.score is not None else 0.0
+            result = new_output("execute_result", data={"text/plain": repr(score)})
+            node.outputs = [new_output("stream", name="stdout", text=result_text(cell, report.profile)), result]
         filled.append(node)
     notebook.cells = filled
 
@@ -119,44 +125,27 @@ def _scheme(cell: CellReport, parts: list[str]) -> NotebookNode:
     return markdown  # type: ignore[no-any-return]
 
 
-def _graded_outputs(cell: CellReport, profile: Profile) -> list[NotebookNode]:
-    """Return a cell's outputs, as graded on this profile: a result that is a number is, to nbgrader, the score.
-
-    A bonus goes elsewhere, and what is undecided has none: both say 0 here, and `AmendGrades` puts that right.
-    """
-    score = cell.score if cell.kind is Kind.AUTO and cell.score is not None else 0.0
-    return [
-        new_output("stream", name="stdout", text=told(cell, profile)),
-        new_output("execute_result", data={"text/plain": repr(score)}),
-    ]
-
-
-def told(cell: CellReport, profile: Profile) -> str:
+def result_text(cell: CellReport, profile: Profile) -> str:
     """Say what the checks of a cell found; a message that several share stands below all of them."""
     bonus = say(pl=" (punkty dodatkowe)", en=" extra credit") if cell.kind is Kind.BONUS else ""
     open_ = say(pl=", oceni osoba prowadząca", en=", for a person to grade") if cell.score is None else ""
     lines = _wrapped(f"{cell.title}: {points(cell.score)} / {points(cell.points)}{bonus}{open_}")
-    if cell.status is Status.UNDECIDED:
-        lines += _wrapped(_reason(profile))
+    if cell.status is Status.UNDECIDED:  # of a written answer nobody need be told why it waits
+        unsettled = say(
+            pl="Powód: profil quick to tylko część danych i nie rozstrzyga tego, co oznaczono „?”; profil full może.",
+            en="Why: the quick profile, on part of the data, does not settle what is marked “?”; full may.",
+        )
+        unmeasured = say(
+            pl="Powód: tego, co oznaczono „?”, nie dało się rzetelnie zmierzyć.",
+            en="Why: what is marked “?” could not be measured fairly.",
+        )
+        lines += _wrapped(unsettled if profile is Profile.QUICK else unmeasured)
     for message, checks in by_message(cell.checks).items():
         for check in checks:
             lines += _wrapped(f"{SYMBOLS[check.passed]} {check.name}")
         for paragraph in message.splitlines():
             lines += _wrapped(printable(paragraph), INDENT)
     return "\n".join(lines) + "\n"
-
-
-def _reason(profile: Profile) -> str:
-    """Say why a cell waits for a person; of a written answer nobody need be told."""
-    if profile is Profile.QUICK:
-        return say(
-            pl="Powód: profil quick to tylko część danych i nie rozstrzyga tego, co oznaczono „?”; profil full może.",
-            en="Why: the quick profile, on part of the data, does not settle what is marked “?”; full may.",
-        )
-    return say(
-        pl="Powód: tego, co oznaczono „?”, nie dało się rzetelnie zmierzyć.",
-        en="Why: what is marked “?” could not be measured fairly.",
-    )
 
 
 def _wrapped(text: str, first: str = "") -> list[str]:

@@ -45,13 +45,19 @@ class AmendGrades(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has n
         bonus = capped(cells, Splot.from_converter(self.parent.parent).max_bonus)
         with Gradebook(ours["db_url"]) as gradebook:
             TABLES.create_all(gradebook.engine)
+            session = gradebook.db
             for cell in cells:
                 grade = gradebook.find_grade(cell.id, ours["notebook"], ours["assignment"], ours["student"])
                 if cell.kind is not Kind.MANUAL and cell.score is None:
                     grade.auto_score, grade.needs_manual_grade = None, True
                 if cell.kind is Kind.BONUS:
-                    _give(gradebook.db, grade, bonus.get(cell.id, 0.0))
-            gradebook.db.commit()
+                    # What was given before is replaced, in one transaction with the note of how much that was.
+                    before = session.scalar(select(GIVEN.c.points).where(GIVEN.c.grade_id == grade.id)) or 0.0
+                    given = bonus.get(cell.id, 0.0)
+                    grade.extra_credit = round((grade.extra_credit or 0.0) - before + given, 4) or None
+                    session.execute(delete(GIVEN).where(GIVEN.c.grade_id == grade.id))
+                    session.execute(insert(GIVEN).values(grade_id=grade.id, points=given))
+            session.commit()
         return nb, resources
 
 
@@ -64,15 +70,6 @@ def capped(cells: tuple[CellReport, ...], most: float | None) -> dict[str, float
             bonus[cell.id] = min(cell.score, left)
             left -= bonus[cell.id]
     return bonus
-
-
-def _give(session: Any, grade: Any, bonus: float) -> None:
-    """Replace what was given before, in one transaction with the note of how much that was."""
-    before = session.scalar(select(GIVEN.c.points).where(GIVEN.c.grade_id == grade.id)) or 0.0
-    theirs = (grade.extra_credit or 0.0) - before
-    grade.extra_credit = round(theirs + bonus, 4) or None
-    session.execute(delete(GIVEN).where(GIVEN.c.grade_id == grade.id))
-    session.execute(insert(GIVEN).values(grade_id=grade.id, points=bonus))
 
 
 class FeedbackExporter(Exporter):
@@ -112,13 +109,18 @@ def _marks_of(notebook: Any, cells: tuple[CellReport, ...], assignment: Assignme
     marks = {}
     for cell in cells:
         grade = grades[cell.id]
-        found = [_comment(cell, comments[name]) for name in commented.get(cell.id, ()) if name in comments]
-        comment = "\n".join(found).strip()
+        texts = []
+        for comment in (comments[name] for name in commented.get(cell.id, ()) if name in comments):
+            if comment.manual_comment:
+                texts.append(str(comment.manual_comment))
+            elif cell.kind is Kind.MANUAL and comment.auto_comment:  # nbgrader's own: that there is no answer
+                texts.append(say(pl="Brak odpowiedzi.", en="No response."))
+        text = "\n".join(texts).strip()
         extra = grade.extra_credit if cell.kind is Kind.BONUS else None
         decided = not (grade.manual_score is None and grade.auto_score is None and extra is None)
         differs = decided and (cell.score is None or abs(grade.score - cell.score) >= SAME)
-        if differs or comment:
-            marks[cell.id] = Mark(float(grade.score) if differs else None, grade.max_score, comment)
+        if differs or text:
+            marks[cell.id] = Mark(float(grade.score) if differs else None, grade.max_score, text)
     return marks
 
 
@@ -133,15 +135,6 @@ def _commented_at(assignment: Assignment) -> dict[str, list[str]]:
         if template.grade_id in graded:
             shown[template.grade_id], waiting = waiting, []
     return shown
-
-
-def _comment(cell: CellReport, comment: Any) -> str:
-    """Return a person's comment, or nbgrader's own on a written answer: that there is none."""
-    if comment.manual_comment:
-        return str(comment.manual_comment)
-    if cell.kind is Kind.MANUAL and comment.auto_comment:
-        return say(pl="Brak odpowiedzi.", en="No response.")
-    return ""
 
 
 class LmsExport(ExportPlugin):  # type: ignore[misc]  # nbgrader has no types

@@ -55,7 +55,13 @@ class Panel:
 
 def panel(title: str, curves: Mapping[str, Curve], styles: Mapping[str, int], *, markers: bool = True) -> Panel | None:
     """Lay out curves by name; None where there is nothing to draw."""
-    bounded = {name: [_bounded(value) for value in curve] for name, curve in curves.items()}
+    bounded = {
+        name: [
+            max(-LARGEST, min(value, LARGEST)) if value is not None and math.isfinite(value) else None
+            for value in curve
+        ]
+        for name, curve in curves.items()
+    }
     drawn = {name: curve for name, curve in bounded.items() if any(value is not None for value in curve)}
     if not drawn:
         return None
@@ -86,10 +92,6 @@ def squares(rows: Sequence[Sequence[int]], levels: int, highest: int) -> list[st
         for x, value in enumerate(row):
             paths[min(levels - 1, value * levels // (highest + 1))] += f"M{x} {y}h1v1h-1z"
     return paths
-
-
-def _bounded(value: float | None) -> float | None:
-    return min(max(value, -LARGEST), LARGEST) if value is not None and math.isfinite(value) else None
 
 
 def _ticks(values: Sequence[float]) -> list[float]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
 from urllib.parse import quote
 
 from autograder.engine.errors import SplotError
@@ -54,11 +53,6 @@ class Work:
     def seconds(self) -> float:
         """The wall time that grading it took."""
         return self.report.timing.notebook_s + self.report.timing.ours_s if self.report else 0.0
-
-    @property
-    def waiting(self) -> tuple[CellReport, ...]:
-        """The cells that could not be decided; written answers, which everybody has, are not among them."""
-        return self.report.undecided if self.report else ()
 
 
 @dataclass(frozen=True)
@@ -165,24 +159,17 @@ def _rows(work: Work) -> Iterator[tuple[Field, ...]]:
             yield (*head, *about, check.name, check.weight, check.passed, check.message)
 
 
-class ClassFiles(NamedTuple):
-    """What was written."""
-
-    page: Path
-    table: Path
-
-
-def write_class_page(graded: Path, assignment: Assignment, lang: Lang, out: Path | None = None) -> ClassFiles:
+def write_class_page(graded: Path, assignment: Assignment, lang: Lang, out: Path | None = None) -> tuple[Path, Path]:
     """Write one page for everything below `graded/`, by default class.html there, and the same as CSV beside it.
 
-    Raises `SplotError` where there is no report, or nothing can be written.
+    Returns both paths. Raises `SplotError` where there is no report, or nothing can be written.
     """
     out = out or graded / "class.html"
     if out.suffix == ".csv":
         raise SplotError(f"{out} is where the table goes; give the page's own name, such as class.html.")
     works = read_class(graded, assignment)
     page = write_whole(out, class_page(works, assignment, lang, out.parent).encode())
-    return ClassFiles(page, write_whole(out.with_suffix(".csv"), class_table(works)))
+    return page, write_whole(out.with_suffix(".csv"), class_table(works))
 
 
 def class_page(works: Sequence[Work], assignment: Assignment, lang: Lang, beside: Path) -> str:
@@ -203,7 +190,7 @@ def class_page(works: Sequence[Work], assignment: Assignment, lang: Lang, beside
             bins=histogram(shares),
             middle=median(shares) if shares else None,
             cells=cell_shares(works),
-            waiting=[work for work in works if work.waiting or not work.graded or work.findings.faults],
+            waiting=[w for w in works if not w.graded or w.findings.faults or (w.report and w.report.undecided)],
             flagged=[work for work in works if work.report and work.report.flags],
             meanings={code: lesson.flag_meaning(code) for code in codes},
             written=sum(written),

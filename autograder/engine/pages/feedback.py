@@ -71,11 +71,6 @@ class Row:
         return min(1.0, max(0.0, (self.score or 0.0) / self.points)) if self.points else 0.0
 
     @property
-    def passed(self) -> list[Check]:
-        """The checks that passed."""
-        return [check for check in self.cell.checks if check.passed]
-
-    @property
     def findings(self) -> dict[str, list[Check]]:
         """What did not pass, by message."""
         return by_message(check for check in self.cell.checks if not check.passed)

@@ -3,7 +3,7 @@
 import re
 from xml.etree import ElementTree as ET
 
-from autograder.engine.report import CellReport, Check, Outcome, Report, Status
+from autograder.engine.report import Check, Outcome, Report, Status
 
 CRASHED = {Status.ERROR, Status.TIMEOUT, Status.MEMORY, Status.MISSING}
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -27,20 +27,16 @@ def _add_suite(root: ET.Element, report: Report) -> None:
         _add_outcome(case, "error", report.reason or "")
     for cell in report.cells:
         for check in cell.checks or (Check(cell.title, 1, None, ""),):
-            _add_case(suite, cell, check)
+            case = ET.SubElement(suite, "testcase", classname=cell.id, name=_clean(check.name), time="0")
+            _add_properties(case, {"points": cell.points, "weight": check.weight})
+            if check.passed is None:
+                _add_outcome(case, "skipped", check.message or cell.status)
+            elif not check.passed:
+                _add_outcome(case, "error" if cell.status in CRASHED else "failure", check.message)
     suite.set("tests", str(len(suite.findall("testcase"))))
     for attribute, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(attribute, str(len(suite.findall(f"testcase/{kind}"))))
     suite.set("time", f"{report.timing.ours_s + report.timing.notebook_s:.3f}")
-
-
-def _add_case(suite: ET.Element, cell: CellReport, check: Check) -> None:
-    case = ET.SubElement(suite, "testcase", classname=cell.id, name=_clean(check.name), time="0")
-    _add_properties(case, {"points": cell.points, "weight": check.weight})
-    if check.passed is None:
-        _add_outcome(case, "skipped", check.message or cell.status)
-    elif not check.passed:
-        _add_outcome(case, "error" if cell.status in CRASHED else "failure", check.message)
 
 
 def _add_properties(parent: ET.Element, values: dict[str, float | None]) -> None:

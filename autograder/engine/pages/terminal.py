@@ -43,8 +43,20 @@ def print_report(report: Report, console: Console) -> None:
     score = f"{points(report.score)} / {points(report.max_score)}"
     bonus = f" + {points(report.bonus)} / {points(report.max_bonus)} bonus" if report.max_bonus else ""
     title = plain(f"{report.student} · {score}{bonus}")
-    parts: list[RenderableType] = [_table(report), *_messages(report), *_footer(report)]
-    console.print(Panel(Group(*parts), title=title, border_style="blue"))
+    table = Table(box=None, pad_edge=False)
+    table.add_column(say(pl="zadanie", en="task"))
+    table.add_column(say(pl="punkty", en="points"), justify="right")
+    table.add_column(say(pl="wynik", en="result"))
+    parts: list[RenderableType] = [table]
+    for cell in report.cells:
+        score = f"{points(cell.score)} / {points(cell.points)}"
+        star = " ★" if cell.kind is Kind.BONUS else ""
+        table.add_row(plain(cell.title + star), score, Text(status_name(cell.status), COLOURS.get(cell.status, "red")))
+        for message, checks in by_message(cell.checks).items():
+            if message:
+                names = Text(", ".join(check.name for check in checks), "bold")
+                parts += [Text("\n") + names + Text(f" ({cell.id})", "dim"), quoted(message)]
+    console.print(Panel(Group(*parts, *_footer(report)), title=title, border_style="blue"))
 
 
 def print_summary(reports: list[Report], console: Console) -> None:
@@ -74,28 +86,6 @@ def plain(text: str) -> Text:
 def quoted(text: str) -> Padding:
     """Return a message as an indented block: none of its lines, wrapped ones too, can pass for a line of the report."""
     return Padding(Text("\n").join(plain(line) for line in text.split("\n")), (0, 0, 0, 4))
-
-
-def _table(report: Report) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column(say(pl="zadanie", en="task"))
-    table.add_column(say(pl="punkty", en="points"), justify="right")
-    table.add_column(say(pl="wynik", en="result"))
-    for cell in report.cells:
-        score = f"{points(cell.score)} / {points(cell.points)}"
-        bonus = " ★" if cell.kind is Kind.BONUS else ""
-        table.add_row(plain(cell.title + bonus), score, Text(status_name(cell.status), COLOURS.get(cell.status, "red")))
-    return table
-
-
-def _messages(report: Report) -> list[RenderableType]:
-    blocks: list[RenderableType] = []
-    for cell in report.cells:
-        for message, checks in by_message(cell.checks).items():
-            if message:
-                names = ", ".join(check.name for check in checks)
-                blocks += [Text("\n") + Text(names, "bold") + Text(f" ({cell.id})", "dim"), quoted(message)]
-    return blocks
 
 
 def _footer(report: Report) -> list[Text]:
