@@ -103,8 +103,9 @@ class GradeFile:
     @cached_property
     def writes_commas(self) -> bool:
         """Whether decimal commas stand in its column or the next (Moodle's maximum stands there)."""
-        places = ((row, column) for row in self.sheet.whole_rows for column in (self.column, self.column + 1))
-        return any("," in text and number(text) is not None for text in map(self.sheet.text, places))
+        rows = range(1, len(self.sheet.rows))
+        texts = (self.sheet.text((row, column)) for row in rows for column in (self.column, self.column + 1))
+        return any("," in text and number(text) is not None for text in texts)
 
 
 @dataclass(frozen=True)
