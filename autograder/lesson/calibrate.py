@@ -20,10 +20,9 @@ from autograder.lesson.data import Split, load_split
 from autograder.lesson.thresholds import Calibration, Kind, Measured, Spread, Variant
 from reference.data import Dataset, Images
 from reference.evaluation import evaluate
-from reference.experiments import BASELINE
 from reference.recipe import Optimiser, Recipe
 from reference.trainer import train
-from reference.zoo import Architecture, Block, Pooling, build
+from reference.zoo import BASELINE, Architecture, Block, Pooling, build
 
 
 class Labels(StrEnum):

@@ -12,7 +12,7 @@ from autograder.lesson.data import CLASSES
 from autograder.lesson.transform import ImageTransform
 from autograder.models.rebuild import LiftedModel, predict
 from reference.data import Images
-from reference.metrics import accuracy, confusion, macro_f1
+from reference.evaluation import accuracy, confusion, macro_f1
 
 TOLERANCE = 1e-3
 SEED = 6

@@ -14,7 +14,7 @@ from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.findings import Best, CNNFindings, Layer, Misread, ModelFinding
 from autograder.lesson.measure import Measurements
 from autograder.lesson.records import History, ModelRecord
-from reference.metrics import confusion
+from reference.evaluation import confusion
 
 from .comparisons import comparisons
 from .overlays import image_png, overlays
