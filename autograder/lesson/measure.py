@@ -25,7 +25,7 @@ from autograder.lesson.records import ModelRecord
 from autograder.lesson.thresholds import threshold
 from autograder.lesson.transform import ImageTransform, UnknownTransformError, recover
 from autograder.models import MAX_WEIGHT_BYTES, too_heavy
-from autograder.models.rebuild import LiftedModel, lift
+from autograder.models.rebuild import RebuiltModel, rebuild_model
 from reference.data import Dataset, Images
 
 REQUIRED = ("baseline", "max_pool", "avg_pool", "gap", "regularized", "deep", "custom")  # in their order
@@ -41,8 +41,8 @@ class Measurements:
         self.watch = watch or Watch()
         self._measured: dict[str, Measured] = {}
         self._asked: set[str] = set()
-        self._lifted: dict[str, LiftedModel] = {}
-        self._training: dict[str, LiftedModel | None] = {}
+        self._lifted: dict[str, RebuiltModel] = {}
+        self._training: dict[str, RebuiltModel | None] = {}
         self._doubted: dict[str, bool] = {}
 
     def reports(self) -> dict[str, ModelReport]:
@@ -72,7 +72,7 @@ class Measurements:
         """The models that provably are the notebook's own, as far as they were measured."""
         return dict(self._measured)
 
-    def lifted(self, name: str, *cells: str) -> LiftedModel:
+    def lifted(self, name: str, *cells: str) -> RebuiltModel:
         """Lift `models[name]`; raises `AbsentError` where it gives no scores, `UndecidedError` where no method exports it."""
         record = self.record(name, *cells)
         if record.unscored is not None or record.returned:
@@ -117,16 +117,16 @@ class Measurements:
                 raise
             return record.parameters
 
-    def _weighed(self, name: str, model: LiftedModel) -> LiftedModel:
+    def _weighed(self, name: str, model: RebuiltModel) -> RebuiltModel:
         if sum(each.weight_bytes for each in (model, *self._lifted.values())) > MAX_WEIGHT_BYTES:
             raise too_heavy(f'models["{name}"]')
         return model
 
-    def _watched(self, name: str, model: LiftedModel) -> LiftedModel:
+    def _watched(self, name: str, model: RebuiltModel) -> RebuiltModel:
         model.around = partial(self.watch.at, _part(name))
         return model
 
-    def training_graph(self, name: str) -> list[LiftedModel]:
+    def training_graph(self, name: str) -> list[RebuiltModel]:
         """Return the model as it computes in training, where that could be read too: one or none.
 
         It is the model's only if, dropout and batch statistics aside, it computes what the model itself does; else it
@@ -144,14 +144,16 @@ class Measurements:
             self._doubted[name] = not same_in_eval(trained, self.lifted(name))
         return self._doubted[name]
 
-    def _lift_training(self, name: str) -> LiftedModel | None:
+    def _lift_training(self, name: str) -> RebuiltModel | None:
         record = self.evidence.model(name)
         if record is None or not record.train_graph:
             return None
         if name not in self._training:
             try:
                 with self.watch.at(_part(name)):
-                    self._training[name] = self._watched(name, lift(self.evidence.model_folder(name), train=True))
+                    self._training[name] = self._watched(
+                        name, rebuild_model(self.evidence.model_folder(name), train=True)
+                    )
             except EvidenceError:
                 self._training[name] = None
         return self._training[name]
@@ -255,9 +257,9 @@ def _part(name: str) -> Part:
     return Part(is_model=True, name=name)
 
 
-def _lift(evidence: LessonEvidence, name: str) -> LiftedModel:
+def _lift(evidence: LessonEvidence, name: str) -> RebuiltModel:
     try:
-        return lift(evidence.model_folder(name))
+        return rebuild_model(evidence.model_folder(name))
     except EvidenceError as error:
         raise UndecidedError(
             say(

@@ -10,7 +10,7 @@ from torchinfo import ModelStatistics, summary
 from autograder.engine.errors import EvidenceError
 from autograder.lesson.data import CLASSES
 from autograder.lesson.transform import ImageTransform
-from autograder.models.rebuild import LiftedModel, predict
+from autograder.models.rebuild import RebuiltModel, predict
 from reference.data import Images
 from reference.evaluation import accuracy, confusion, macro_f1
 
@@ -37,7 +37,7 @@ class Pictures:
         self._transform = transform
         self._kept: dict[int, Tensor] = {}
 
-    def scores(self, model: LiftedModel) -> Tensor:
+    def scores(self, model: RebuiltModel) -> Tensor:
         """Return the model's scores, (N, 10) where it is as it should be."""
         return torch.cat([predict(model, self._chunk(index)) for index in range(len(self._raw))])
 
@@ -58,7 +58,7 @@ class Pictures:
 class Measured:
     """One lifted model and what was measured of it, each figure when it is first asked for."""
 
-    def __init__(self, model: LiftedModel, visible: Pictures, held_out: Pictures) -> None:
+    def __init__(self, model: RebuiltModel, visible: Pictures, held_out: Pictures) -> None:
         self.model = model
         self._visible = visible
         self._held_out = held_out
@@ -109,7 +109,7 @@ class Measured:
         return self._visible.scores(self.model)
 
 
-def same_in_eval(trained: LiftedModel, model: LiftedModel) -> bool:
+def same_in_eval(trained: RebuiltModel, model: RebuiltModel) -> bool:
     """Whether a training graph gives what the model gives, all layers put in eval mode meanwhile; on random images."""
     steps = (*trained.steps, *model.steps)
     layers = [step.layer for step in steps if step.layer is not None and step.layer.training]

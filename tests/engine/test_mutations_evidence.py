@@ -21,7 +21,7 @@ from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.probes import random_images
 from autograder.lesson.records import CallRecord, DataRecord, MapRecord, ModelRecord, call_array, map_array
 from autograder.lesson.transform import UnknownTransformError, recover
-from autograder.models.rebuild import lift
+from autograder.models.rebuild import rebuild_model
 from tests.engine.mutations_folder import change_folder
 from tests.submissions.fitted import FITTED_CELLS
 from tests.submissions.right import TASK_1, TASK_2, TASK_5
@@ -100,7 +100,7 @@ def _read(evidence: LessonEvidence, cell: str, record: Record) -> None:
     elif isinstance(record, ModelRecord):
         evidence.array("models", record.name, "outputs.npy")
         for train in (False, True):
-            model = lift(evidence.model_folder(record.name), train=train)
+            model = rebuild_model(evidence.model_folder(record.name), train=train)
             model(torch.zeros(model.input_shape))
 
 
