@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from autograder.engine.errors import EvidenceError
-from autograder.models.rebuild.build import Builder
-from autograder.models.rebuild.flow import trace_flow
+from autograder.models.rebuild.build import Builder, trace_flow
 from autograder.models.rebuild.module import refusing
 from autograder.models.rebuild.operations import aten
 from autograder.models.rebuild.schema import Graph, InputEntry, Operation, Ref, WeightEntry

@@ -105,9 +105,6 @@ def _silent() -> Iterator[None]:
         logger.disabled = disabled
 
 
-def _tensors(value: object) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, tuple | list):
-        for item in value:
-            yield from _tensors(item)
+def _tensors(value: object) -> list[Tensor]:
+    """Return the tensors of an operation's result, one or several."""
+    return [item for item in (value if isinstance(value, tuple | list) else (value,)) if isinstance(item, Tensor)]
