@@ -21,10 +21,10 @@ from torchvision import transforms
 from torchvision.datasets import FashionMNIST
 
 from reference.data import Dataset, Images, load
-from reference.device import pick_device
-from reference.experiments import EXPERIMENTS, Experiment
-from reference.trainer import Recipe, evaluate, train
-from reference.zoo import build
+from reference.evaluation import evaluate
+from reference.recipe import Recipe, pick_device
+from reference.trainer import train
+from reference.zoo import EXPERIMENTS, Experiment, build
 
 WARM_UP = 300
 Loop = Callable[[nn.Module, Images, Recipe], None]

@@ -1,6 +1,6 @@
 """Train the baseline and every experiment, and compare them: `python -m reference --help`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -12,15 +12,23 @@ from rich.progress import Progress
 from rich.table import Table
 from torch import nn
 
+from reference.cam import new_figure, save, save_cams
 from reference.data import DataNotFoundError, Dataset, Images, load
-from reference.device import pick_device
-from reference.evaluation import Bench, evaluate
-from reference.experiments import EXPERIMENTS, Experiment, for_images
-from reference.metrics import Metrics
-from reference.plots import CLASSES, save_cams, save_curves
-from reference.trainer import History, Recipe, train
-from reference.zoo import build
+from reference.evaluation import Metrics, ModelOnDevice, evaluate
+from reference.recipe import Recipe, pick_device
+from reference.trainer import TrainingHistory, train
+from reference.zoo import EXPERIMENTS, Experiment, build, for_images
 
+CLASS_NAMES = {
+    Dataset.FASHION_MNIST: (
+        *("T-shirt", "Trouser", "Pullover", "Dress", "Coat"),
+        *("Sandal", "Shirt", "Sneaker", "Bag", "Boot"),
+    ),
+    Dataset.CIFAR10: (
+        *("airplane", "automobile", "bird", "cat", "deer"),
+        *("dog", "frog", "horse", "ship", "truck"),
+    ),
+}
 VALIDATION = 5_000
 
 
@@ -29,7 +37,7 @@ class Result:
     """A trained model, how its training went, and what it scores on the test images."""
 
     model: nn.Module
-    history: History
+    history: TrainingHistory
     metrics: Metrics
     seconds: float
 
@@ -54,20 +62,19 @@ def main(
     except DataNotFoundError as error:
         console.print(error)
         raise typer.Exit(2) from error
-    chosen = _chosen(model)
+    known = {experiment.name: experiment for experiment in EXPERIMENTS}
+    if unknown := sorted(set(model or ()) - set(known)):
+        raise typer.BadParameter(f"no model {', '.join(unknown)}; there are {', '.join(known)}.")
+    chosen = [known[name] for name in model or known]
     with Progress(console=console, transient=True) as progress:
         results = {experiment.name: _run(experiment, images, test, recipe, progress) for experiment in chosen}
     console.print(_table(chosen, results))
-    _draw(results, test, CLASSES[dataset], recipe, out)
+    save_curves({name: result.history for name, result in results.items()}, out / "curves.png")
+    for name in [name for name in ("gap", "regularized", "deep", "custom") if name in results]:
+        trained = results[name].model
+        inputs = ModelOnDevice(trained, replace(recipe, device="cpu"), pick_device("cpu")).inputs(test.images[:6])
+        save_cams(trained, inputs, CLASS_NAMES[dataset], out / f"cam-{name}.png")
     console.print(f"Plots are in {out}.")
-
-
-def _chosen(names: list[str] | None) -> list[Experiment]:
-    known = {experiment.name: experiment for experiment in EXPERIMENTS}
-    unknown = sorted(set(names or ()) - set(known))
-    if unknown:
-        raise typer.BadParameter(f"no model {', '.join(unknown)}; there are {', '.join(known)}.")
-    return [known[name] for name in names or known]
 
 
 def _run(experiment: Experiment, images: Images, test: Images, recipe: Recipe, progress: Progress) -> Result:
@@ -100,13 +107,17 @@ def _table(experiments: list[Experiment], results: dict[str, Result]) -> Table:
     return table
 
 
-def _draw(results: dict[str, Result], test: Images, names: Sequence[str], recipe: Recipe, out: Path) -> None:
-    save_curves({name: result.history for name, result in results.items()}, out / "curves.png")
-    on_cpu = replace(recipe, device="cpu")
-    for name in [name for name in ("gap", "regularized", "deep", "custom") if name in results]:
-        model = results[name].model
-        inputs = Bench(model, on_cpu, pick_device("cpu")).inputs(test.images[:6])
-        save_cams(model, inputs, names, out / f"cam-{name}.png")
+def save_curves(histories: Mapping[str, TrainingHistory], path: Path) -> None:
+    """Draw training loss, validation loss and validation accuracy of all models, by epoch."""
+    figure = new_figure(15, 4)
+    for axes, field in zip(figure.subplots(1, 3), TrainingHistory.__dataclass_fields__, strict=True):
+        for name, history in histories.items():
+            values = getattr(history, field)
+            axes.plot(range(1, len(values) + 1), values, marker=".", label=name)
+        axes.set(xlabel="epoch", ylabel=field.replace("_", " "))
+        axes.grid(alpha=0.3)
+    axes.legend()
+    save(figure, path)
 
 
 if __name__ == "__main__":

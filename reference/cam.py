@@ -4,15 +4,18 @@ Zhou, Khosla, Lapedriza, Oliva and Torralba 2016, "Learning Deep Features for Di
 Localization", section 2.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from torch import nn
 from torch.nn import functional as F
 
-from reference.device import modes_kept
+from reference.recipe import modes_kept
 
 
 def cam(model: nn.Module, image: torch.Tensor, class_index: int) -> torch.Tensor:
@@ -60,3 +63,28 @@ def _recorded(layer: nn.Module) -> Iterator[list[torch.Tensor]]:
         yield inputs
     finally:
         hook.remove()
+
+
+def save_cams(model: nn.Module, inputs: torch.Tensor, names: Sequence[str], path: Path) -> None:
+    """Draw the map of the predicted class over each of `inputs` (N, C, H, W); N at least 1."""
+    figure = new_figure(2.2 * len(inputs), 2.6)
+    with modes_kept(model), torch.no_grad():
+        predicted = model.eval()(inputs).argmax(dim=1).tolist()
+    grid = figure.subplots(1, len(inputs), squeeze=False)
+    for axes, image, index in zip(grid[0], inputs, predicted, strict=True):
+        overlay(axes, image, cam(model, image, index), names[index])
+    save(figure, path)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure, in inches."""
+    # Not pyplot: it would keep the figure and ask for a display.
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)

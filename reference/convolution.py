@@ -55,13 +55,20 @@ def convolution_same(X: Array, K: Array, q: int) -> Array:
     k = K.shape[0]
     if k % 2 == 0:
         raise ValueError(f"Zero padding on all sides needs an odd kernel, not {k}×{k}.")
-    return convolution(_zero_padded(X, k // 2), K, q)
+    frame = k // 2
+    if isinstance(X, torch.Tensor):
+        return convolution(torch.nn.functional.pad(X, (0, 0, frame, frame, frame, frame)), K, q)
+    return convolution(np.pad(X, ((frame, frame), (frame, frame), (0, 0))), K, q)
 
 
 def convolution_loops(X: Array, K: Array, q: int) -> Array:
     """Give what `convolution` gives, by the formula alone: slow, written to be read."""
     k, height, width = _output_size(X, K, q)
-    maps = _zeros((height, width, q), X, K)
+    shape = height, width, q
+    if isinstance(X, torch.Tensor):
+        maps = X.new_zeros(shape, dtype=torch.promote_types(X.dtype, K.dtype))
+    else:
+        maps = np.zeros(shape, dtype=np.result_type(X, K))
     for i in range(height):
         for j in range(width):
             window = X[i : i + k, j : j + k, :]
@@ -101,15 +108,3 @@ def _windows(X: Array, k: int) -> Array:
     s = X.strides
     steps = (s[0], s[1], s[0], s[1], s[2])
     return np.lib.stride_tricks.as_strided(X, shape, steps, writeable=False)
-
-
-def _zero_padded(X: Array, frame: int) -> Array:
-    if isinstance(X, torch.Tensor):
-        return torch.nn.functional.pad(X, (0, 0, frame, frame, frame, frame))
-    return np.pad(X, ((frame, frame), (frame, frame), (0, 0)))
-
-
-def _zeros(shape: tuple[int, int, int], X: Array, K: Array) -> Array:
-    if isinstance(X, torch.Tensor):
-        return X.new_zeros(shape, dtype=torch.promote_types(X.dtype, K.dtype))
-    return np.zeros(shape, dtype=np.result_type(X, K))

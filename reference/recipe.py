@@ -1,11 +1,12 @@
-"""How a network is trained, as one record."""
+"""How a network is trained and measured, as one record; the device and the precision it computes in."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import OneCycleLR
 
 
 class Optimiser(StrEnum):
@@ -39,22 +40,48 @@ class Recipe:
     device: str = "auto"
     bfloat16: bool | None = None
 
-    def optimiser_for(self, model: nn.Module) -> torch.optim.Optimizer:
-        """Return a fused optimiser of the model's weights.
 
-        On a GPU the learning rate is a tensor there: a recorded step sees it change.
-        """
-        weights, decay = list(model.parameters()), self.weight_decay
-        on_gpu = weights[0].is_cuda
-        rate = torch.tensor(self.learning_rate, device=weights[0].device) if on_gpu else self.learning_rate
-        if self.optimiser is Optimiser.ADAM:
-            return torch.optim.AdamW(weights, lr=rate, weight_decay=decay, fused=True, capturable=on_gpu)
-        return torch.optim.SGD(weights, lr=rate, momentum=self.momentum, weight_decay=decay, fused=True)
+def pick_device(name: str = "auto") -> torch.device:
+    """Return the named device; for "auto" the GPU where there is one, else the processor."""
+    if name != "auto":
+        return torch.device(name)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
-    def schedule_for(self, optimiser: torch.optim.Optimizer, images: int) -> OneCycleLR | None:
-        """Return the learning rate's schedule for training on so many images, if there is one."""
-        if not self.one_cycle:
-            return None
-        steps = -(-images // self.batch_size)
-        # Momentum stays: it is a number of Python's, which a recorded step would not see change.
-        return OneCycleLR(optimiser, self.learning_rate, total_steps=steps * self.epochs, cycle_momentum=False)
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is faster than float32 there: the hardware multiplies it itself.
+
+    Measured on one core of an AMD EPYC with avx512_bf16, the baseline's epoch of 60,000 images,
+    channels last: float32 29 s, bfloat16 13 s. Without such instructions bfloat16 is emulated, and slower.
+    """
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    known = getattr(torch.cpu, "get_capabilities", dict[str, bool])()
+    return any(known.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+@contextmanager
+def moved_to(device: torch.device, model: nn.Module) -> Iterator[None]:
+    """Move the model to the device, in channels-last layout, and afterwards back.
+
+    Device, the mode of each layer and the global random state are then as before; the weights are
+    laid out contiguously.
+    """
+    home = next((weights.device for weights in model.parameters()), device)
+    with modes_kept(model), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        try:
+            model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            yield
+        finally:
+            model.to(device=home, memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+
+
+@contextmanager
+def modes_kept(model: nn.Module) -> Iterator[None]:
+    """Give each layer back the mode, training or evaluation, that it came with."""
+    modes = {module: module.training for module in model.modules()}
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode

@@ -1,10 +1,11 @@
-"""One parametrised network for the baseline and all five experiments.
+"""One parametrised network for the baseline of Task 3 and the experiments of Task 4.
 
 An `Architecture` says what the network is made of; `CNN` makes it. Nothing here knows a data set
-or a training loop.
+or a training loop. At the end stand the experiments, each as what changed against the one before:
+every record says what is new in it and why one would try it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import torch
@@ -20,7 +21,7 @@ class Pooling(StrEnum):
 
 
 class Head(StrEnum):
-    """How the last feature maps become one vector an image."""
+    """How the last feature maps become one vector per image."""
 
     FLATTEN = "flatten"
     GAP = "global average pooling"
@@ -30,7 +31,7 @@ class Head(StrEnum):
 class Block:
     """Convolutions, each followed by an activation; `stride` is the first one's, the others' is 1.
 
-    `filters` has one number a convolution; kernels are square. `pooled` is whether the
+    `filters` has one number per convolution; kernels are square. `pooled` is whether the
     architecture's pooling follows.
     """
 
@@ -56,7 +57,7 @@ class Architecture:
 
 
 class CNN(nn.Module):
-    """Blocks of convolutions, then a vector an image, then one linear layer.
+    """Blocks of convolutions, then one vector per image, then one linear layer.
 
     Takes (B, C, H, W) float32 and returns scores (B, classes), without softmax. Raises `ValueError`
     where the images are too small for the blocks.
@@ -98,8 +99,9 @@ def map_size(architecture: Architecture) -> tuple[int, int]:
     """
     height, width = architecture.shape[1:]
     for block in architecture.blocks:
+        grown = 2 * block.padding - block.dilation * (block.kernel_size - 1)
         for stride in (block.stride, *(1 for _ in block.filters[1:])):
-            height, width = (_output_size(n, block, stride) for n in (height, width))
+            height, width = (max(0, (n + grown - 1) // stride + 1) for n in (height, width))
         if architecture.pooling is not Pooling.NONE and block.pooled:
             height, width = height // 2, width // 2
         if min(height, width) < 1:
@@ -107,16 +109,11 @@ def map_size(architecture: Architecture) -> tuple[int, int]:
     return height, width
 
 
-def _output_size(n: int, block: Block, stride: int) -> int:
-    reach = block.dilation * (block.kernel_size - 1)
-    return max(0, (n + 2 * block.padding - reach - 1) // stride + 1)
-
-
 def _block(block: Block, channels: int, architecture: Architecture) -> nn.Sequential:
     layers: list[nn.Module] = []
     stride = block.stride
     for filters in block.filters:
-        layers.append(_convolution(block, channels, filters, stride))
+        layers.append(nn.Conv2d(channels, filters, block.kernel_size, stride, block.padding, block.dilation))
         if architecture.batch_norm:
             layers.append(nn.BatchNorm2d(filters))
         layers.append(nn.ReLU())
@@ -128,12 +125,78 @@ def _block(block: Block, channels: int, architecture: Architecture) -> nn.Sequen
     return nn.Sequential(*layers)
 
 
-def _convolution(block: Block, channels: int, filters: int, stride: int) -> nn.Conv2d:
-    return nn.Conv2d(
-        channels,
-        filters,
-        block.kernel_size,
-        stride=stride,
-        padding=block.padding,
-        dilation=block.dilation,
-    )
+@dataclass(frozen=True)
+class Experiment:
+    """One network of the assignment. `name` is its key in the student's `models`."""
+
+    name: str
+    change: str
+    reason: str
+    architecture: Architecture
+
+
+BASELINE = Experiment(
+    name="baseline",
+    change="two convolutions with ReLU, flattened into one linear layer",
+    reason="the simplest network that meets Task 3; all that follows is measured against it",
+    architecture=Architecture(blocks=(Block((16,)), Block((32,)))),
+)
+
+MAX_POOL = Experiment(
+    name="max_pool",
+    change="baseline, and 2x2 max pooling after each convolution",
+    reason="smaller maps: 23 times fewer weights in the classifier, and small shifts matter less",
+    architecture=replace(BASELINE.architecture, pooling=Pooling.MAX),
+)
+
+AVG_POOL = Experiment(
+    name="avg_pool",
+    change="baseline, and 2x2 average pooling after each convolution",
+    reason="the same sizes as max_pool, so only the kind of pooling differs",
+    architecture=replace(BASELINE.architecture, pooling=Pooling.AVERAGE),
+)
+
+GAP = Experiment(
+    name="gap",
+    change="max_pool, with global average pooling in place of flatten",
+    reason="one number per feature map: hardly any weights in the classifier, but where is lost",
+    architecture=replace(MAX_POOL.architecture, head=Head.GAP),
+)
+
+REGULARIZED = Experiment(
+    name="regularized",
+    change="gap, and batch normalisation after each convolution, 2-D dropout after each block",
+    reason="normalised maps train faster; dropping whole maps keeps them from relying on another",
+    architecture=replace(GAP.architecture, batch_norm=True, dropout=0.05),
+)
+
+DEEP = Experiment(
+    name="deep",
+    change="regularized with five convolutions in place of two, 16 to 128 filters",
+    reason="a wider receptive field and more kinds of features before the average is taken",
+    architecture=replace(
+        REGULARIZED.architecture,
+        blocks=(Block((16, 32)), Block((32, 64)), Block((128,), pooled=False)),
+    ),
+)
+
+CUSTOM = Experiment(
+    name="custom",
+    change="deep with padding 1 and, in the third block, stride 2",
+    reason="padding keeps the border's pixels; stride halves the maps where they are many",
+    architecture=replace(
+        DEEP.architecture,
+        blocks=(
+            Block((16, 32), padding=1),
+            Block((32, 64), padding=1),
+            Block((128, 128), padding=1, stride=2, pooled=False),
+        ),
+    ),
+)
+
+EXPERIMENTS = (BASELINE, MAX_POOL, AVG_POOL, GAP, REGULARIZED, DEEP, CUSTOM)
+
+
+def for_images(experiment: Experiment, shape: tuple[int, int, int]) -> Architecture:
+    """Return the experiment's network for images of `shape` (C, H, W)."""
+    return replace(experiment.architecture, shape=shape)

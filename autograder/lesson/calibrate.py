@@ -24,10 +24,9 @@ from autograder.lesson.thresholds import PATH, Calibration, Falls, Provenance, S
 from autograder.lesson.transform import change
 from reference.data import Dataset, Images
 from reference.evaluation import evaluate
-from reference.experiments import BASELINE
 from reference.recipe import Optimiser, Recipe
 from reference.trainer import train
-from reference.zoo import Architecture, Block, Pooling, build
+from reference.zoo import BASELINE, Architecture, Block, Pooling, build
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ from autograder.lesson.observations import LessonEvidence, ModelRecord, random_i
 from autograder.lesson.thresholds import threshold
 from autograder.lesson.transform import ImageSet, ImageTransform, UnknownTransformError, change, recover
 from autograder.models import MAX_WEIGHT_BYTES, too_heavy
-from autograder.models.rebuild import LiftedModel, lift
+from autograder.models.rebuild import RebuiltModel, rebuild_model
 from reference.data import CLASSES, Dataset
-from reference.metrics import accuracy, confusion, macro_f1
+from reference.evaluation import accuracy, confusion, macro_f1
 
 REQUIRED = ("baseline", "max_pool", "avg_pool", "gap", "regularized", "deep", "custom")  # in their order
 TIGHT = "baseline"  # the one model whose accuracy is itself worth points
@@ -47,7 +47,7 @@ class Figures:
 class MeasuredModel:
     """One rebuilt model and what was measured of it on a profile's images, each figure when it is first asked for."""
 
-    def __init__(self, model: LiftedModel, visible: ImageSet, held_out: ImageSet) -> None:
+    def __init__(self, model: RebuiltModel, visible: ImageSet, held_out: ImageSet) -> None:
         self.model = model
         self._visible = visible
         self._held_out = held_out
@@ -100,7 +100,7 @@ def _close(ours: Tensor, theirs: Tensor) -> bool:
     return torch.allclose(ours, theirs, rtol=0, atol=float(TOLERANCE * (1 + size)), equal_nan=True)
 
 
-def same_in_eval(trained: LiftedModel, model: LiftedModel) -> bool:
+def same_in_eval(trained: RebuiltModel, model: RebuiltModel) -> bool:
     """Whether a training graph gives what the model gives, all layers put in eval mode meanwhile; on random images."""
     steps = (*trained.steps, *model.steps)
     layers = [step.layer for step in steps if step.layer is not None and step.layer.training]
@@ -129,8 +129,8 @@ class Measurements:
         self.watch = watch or Watch()
         self.verified: dict[str, MeasuredModel] = {}
         self._asked: set[str] = set()
-        self._rebuilt: dict[str, LiftedModel] = {}
-        self._training: dict[str, tuple[list[LiftedModel], bool]] = {}
+        self._rebuilt: dict[str, RebuiltModel] = {}
+        self._training: dict[str, tuple[list[RebuiltModel], bool]] = {}
 
     def reports(self) -> dict[str, ModelReport]:
         """Return what the report says of each model that was taken."""
@@ -163,7 +163,7 @@ class Measurements:
         self.watch.require(Part(is_model=True, name=name))
         return record
 
-    def rebuilt(self, name: str, *cells: str) -> LiftedModel:
+    def rebuilt(self, name: str, *cells: str) -> RebuiltModel:
         """Rebuild `models[name]`; raises `AbsentError` where it gives no scores, `UndecidedError` where it cannot be rebuilt."""
         record = self.record(name, *cells)
         what = f'models["{name}"]'
@@ -207,8 +207,8 @@ class Measurements:
         if record.unscored is not None:
             raise absent(self.evidence, record.unscored, f"{what}(x)", *cells)
 
-    def _rebuild(self, name: str, *, train: bool = False) -> LiftedModel:
-        model = lift(self.evidence.folder / "models" / name, train=train)
+    def _rebuild(self, name: str, *, train: bool = False) -> RebuiltModel:
+        model = rebuild_model(self.evidence.folder / "models" / name, train=train)
         model.around = partial(self.watch.at, Part(is_model=True, name=name))
         return model
 
@@ -222,7 +222,7 @@ class Measurements:
                 raise
             return record.parameters
 
-    def training_graph(self, name: str) -> list[LiftedModel]:
+    def training_graph(self, name: str) -> list[RebuiltModel]:
         """Return the model as it computes in training, where that could be read too: one or none.
 
         It is the model's only if, dropout and batch statistics aside, it computes what the model itself does; else it
@@ -234,10 +234,10 @@ class Measurements:
         """Whether there is a training graph that is not of the model: random in other ways than dropout, or made up."""
         return self._in_training(name)[1]
 
-    def _in_training(self, name: str) -> tuple[list[LiftedModel], bool]:
+    def _in_training(self, name: str) -> tuple[list[RebuiltModel], bool]:
         if name not in self._training:
             record = self.evidence.model(name)
-            trained: list[LiftedModel] = []
+            trained: list[RebuiltModel] = []
             if record is not None and record.train_graph:
                 with suppress(EvidenceError), self.watch.at(Part(is_model=True, name=name)):
                     trained = [self._rebuild(name, train=True)]

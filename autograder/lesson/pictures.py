@@ -27,7 +27,7 @@ from autograder.lesson.measure import MeasuredModel, Measurements
 from autograder.lesson.observations import CallProbe, History, LessonEvidence, MapRecord, ModelRecord, map_array
 from reference.convolution import convolution, convolution_same
 from reference.data import CLASSES
-from reference.metrics import confusion
+from reference.evaluation import confusion
 
 LARGEST_SCORE = 1e30  # whose differences are still numbers; of values of a map as well
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from autograder.engine.text import printable, say
 from autograder.lesson.observations import DataRecord, TransformStep
-from autograder.models.rebuild import LiftedModel, predict
+from autograder.models.rebuild import RebuiltModel, predict
 from reference.data import Images
 
 TOLERANCE = {"float16": 1e-3}  # half precision keeps eleven bits
@@ -204,7 +204,7 @@ class ImageSet:
         self._transform = transform
         self._kept: dict[int, Tensor] = {}
 
-    def scores(self, model: LiftedModel) -> Tensor:
+    def scores(self, model: RebuiltModel) -> Tensor:
         """Return the model's scores, (N, 10) where it is as it should be."""
         return torch.cat([predict(model, self._chunk(index)) for index in range(len(self._raw))])
 

@@ -6,18 +6,21 @@ Imports no torch: pages and reports need to know what a model's files may take, 
 from autograder.engine.errors import EvidenceError
 from autograder.engine.text import say
 
-__all__ = ["MAX_GRAPH_BYTES", "MAX_WEIGHT_BYTES", "too_heavy"]
+__all__ = ["MAX_GRAPH_BYTES", "MAX_WEIGHT_BYTES", "refusal", "too_heavy"]
 
 MAX_GRAPH_BYTES = 16_000_000
 MAX_WEIGHT_BYTES = 512_000_000  # of all models of a submission together, so of each as well
 
 
+def refusal(*, pl: str, en: str) -> EvidenceError:
+    """Return the error that says what is wrong with a model's files, in the language in force."""
+    return EvidenceError(say(pl=pl, en=en))
+
+
 def too_heavy(what: str) -> EvidenceError:
     """Return the refusal of the file or model that takes a submission's weights past what they may take together."""
     megabytes = MAX_WEIGHT_BYTES // 1_000_000
-    return EvidenceError(
-        say(
-            pl=f"{what}: wagi wszystkich modeli mogą zajmować razem najwyżej {megabytes} MB, a tu ten limit jest przekroczony.",
-            en=f"{what}: the weights of all models may take {megabytes} MB together; here they take more.",
-        )
+    return refusal(
+        pl=f"{what}: wagi wszystkich modeli mogą zajmować razem najwyżej {megabytes} MB, a tu ten limit jest przekroczony.",
+        en=f"{what}: the weights of all models may take {megabytes} MB together; here they take more.",
     )

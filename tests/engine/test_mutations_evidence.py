@@ -28,7 +28,7 @@ from autograder.lesson.observations import (
     random_images,
 )
 from autograder.lesson.transform import UnknownTransformError, recover
-from autograder.models.rebuild import lift
+from autograder.models.rebuild import rebuild_model
 from tests.engine.mutations_folder import change_folder
 from tests.submissions.fitted import FITTED_CELLS
 from tests.submissions.right import TASK_1, TASK_2, TASK_5
@@ -107,7 +107,7 @@ def _read(evidence: LessonEvidence, cell: str, record: Record) -> None:
     elif isinstance(record, ModelRecord):
         evidence.array("models", record.name, "outputs.npy")
         for train in (False, True):
-            model = lift(evidence.folder / "models" / record.name, train=train)
+            model = rebuild_model(evidence.folder / "models" / record.name, train=train)
             model(torch.zeros(model.input_shape))
 
 

@@ -13,7 +13,7 @@ from autograder.engine.outcomes import UndecidedError
 from autograder.lesson.graders.ablation import MOST
 from autograder.lesson.graders.architecture import Flow, changed_parameters, convolutions, regularizers
 from autograder.lesson.graders.effect import averages_one_pixel
-from autograder.models.rebuild import Compute, StepKind, lift
+from autograder.models.rebuild import Compute, StepKind, rebuild_model
 from tests.models.rebuilding import images, roundtrip, vary
 
 Way = Callable[[Tensor], Tensor]
@@ -219,7 +219,7 @@ def test_dropout_counts_on_the_way_that_training_takes(tmp_path: Path) -> None:
     }
     for name, (net, expected) in ways.items():
         roundtrip(net, net.example, tmp_path / name)
-        flow = Flow(lift(tmp_path / name, train=True), net.example, training=True)
+        flow = Flow(rebuild_model(tmp_path / name, train=True), net.example, training=True)
         assert regularizers(flow) == expected, name
 
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from autograder.lesson.graders.architecture import Flow, changed_parameters, convolutions, differences, regularizers
-from autograder.models.rebuild import StepKind, lift
+from autograder.models.rebuild import StepKind, rebuild_model
 from tests.models.data_flow import EXAMPLE, Spelt, flow_of
 from tests.models.rebuilding import vary
 
@@ -107,5 +107,5 @@ REGULAR: dict[str, tuple[nn.Module, set[StepKind]]] = {
 def test_regularizers_work_on_maps(name: str, tmp_path: Path) -> None:
     """Batch normalisation and dropout of whole channels count where they see maps, in eval mode or in training."""
     model, expected = REGULAR[name]
-    flows = [flow_of(vary(model), tmp_path), Flow(lift(tmp_path, train=True), training=True)]
+    flows = [flow_of(vary(model), tmp_path), Flow(rebuild_model(tmp_path, train=True), training=True)]
     assert {kind for flow in flows for kind in regularizers(flow)} == expected

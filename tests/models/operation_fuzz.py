@@ -14,10 +14,9 @@ import torch
 from torch import Tensor
 
 from autograder.engine.errors import EvidenceError
-from autograder.models.rebuild.build import Known, _Builder
-from autograder.models.rebuild.flow import trace_flow
+from autograder.models.rebuild.build import Builder, trace_flow
 from autograder.models.rebuild.module import refusing
-from autograder.models.rebuild.operations import aten, functions
+from autograder.models.rebuild.operations import aten
 from autograder.models.rebuild.schema import Graph, InputEntry, Operation, Ref, WeightEntry
 
 INPUT = (2, 4, 6, 6)
@@ -74,7 +73,7 @@ def weights() -> dict[str, Tensor]:
 
 
 def _operation(name: str, op: str, *args: Any, **kwargs: Any) -> Operation:
-    return Operation(name, op, args, kwargs, None, None, None)
+    return Operation(name, op, args, kwargs)
 
 
 X = Ref("x")
@@ -155,7 +154,7 @@ def _sum(name: str) -> Operation:
 
 
 def runs(op: str, seed: int) -> bool:
-    """Build a model of one drawn call, as `lift` does, and run it; False where it is refused."""
+    """Build a model of one drawn call, as `rebuild_model` does, and run it; False where it is refused."""
     operations = (*COMPUTED, *call(op, seed))
     entries = tuple(
         WeightEntry(name, "buffer", "", name, tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))  # type: ignore[arg-type]
@@ -165,7 +164,7 @@ def runs(op: str, seed: int) -> bool:
     try:
         with refusing(op), torch.no_grad():
             arrays = {name: tensor.clone() for name, tensor in weights().items()}
-            model = _Builder(Known.of(graph, arrays), trace_flow(graph, functions().keys())).build(graph)
+            model = Builder(graph, trace_flow(graph), arrays).build()
         with torch.inference_mode():
             model(torch.randn(INPUT))
     except (EvidenceError, MemoryError):

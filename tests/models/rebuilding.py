@@ -1,4 +1,4 @@
-"""What the tests of lifting share: images, the way from model to data and back, the comparison."""
+"""What the tests of rebuilding share: images, the way from model to data and back, the comparison."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from autograder.models.capture.export import export_model
-from autograder.models.rebuild import LiftedModel, StepKind, lift
+from autograder.models.rebuild import RebuiltModel, StepKind, rebuild_model
 
 
 def images(*shape: int, seed: int = 0) -> Tensor:
@@ -14,17 +14,17 @@ def images(*shape: int, seed: int = 0) -> Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def roundtrip(model: nn.Module, example: Tensor, folder: Path) -> LiftedModel:
+def roundtrip(model: nn.Module, example: Tensor, folder: Path) -> RebuiltModel:
     """Write a model as data and read it back."""
     export_model(model, example, folder)
-    return lift(folder)
+    return rebuild_model(folder)
 
 
-def agree(model: nn.Module, lifted: LiftedModel, example: Tensor) -> bool:
+def agree(model: nn.Module, rebuilt: RebuiltModel, example: Tensor) -> bool:
     """Whether both give the same scores, to 1e-4, on images that the export never saw."""
     fresh = images(*example.shape, seed=1).to(example.dtype)
     with torch.no_grad():
-        expected, actual = model.eval()(fresh.clone()), lifted(fresh.clone())
+        expected, actual = model.eval()(fresh.clone()), rebuilt(fresh.clone())
     return actual.dtype == expected.dtype and torch.allclose(actual, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -37,6 +37,6 @@ def vary(model: nn.Module) -> nn.Module:
     return model
 
 
-def kinds(lifted: LiftedModel) -> list[StepKind]:
+def kinds(rebuilt: RebuiltModel) -> list[StepKind]:
     """The kinds of the steps, in order."""
-    return [step.kind for step in lifted.steps]
+    return [step.kind for step in rebuilt.steps]

@@ -44,10 +44,10 @@ GLOBAL_POOLS: list[Callable[[Tensor], Tensor]] = [
 def test_global_average_pooling_is_seen_however_it_is_written(pool: Callable[[Tensor], Tensor], tmp_path: Path) -> None:
     """As a layer, a function, a mean over axes at once or one by one: it is one global pooling step."""
     model, example = Written(pool), images(4, 1, 8, 8)
-    lifted = roundtrip(model, example, tmp_path)
-    assert agree(model, lifted, example)
-    assert kinds(lifted).count(K.GLOBAL_POOL) == 1
-    assert kinds(lifted).count(K.AVG_POOL) == 0
+    rebuilt = roundtrip(model, example, tmp_path)
+    assert agree(model, rebuilt, example)
+    assert kinds(rebuilt).count(K.GLOBAL_POOL) == 1
+    assert kinds(rebuilt).count(K.AVG_POOL) == 0
 
 
 FLATTENS: list[Callable[[Tensor], Tensor]] = [
@@ -63,8 +63,8 @@ FLATTENS: list[Callable[[Tensor], Tensor]] = [
 @pytest.mark.parametrize("flatten", FLATTENS)
 def test_flatten_is_seen_however_it_is_written(flatten: Callable[[Tensor], Tensor], tmp_path: Path) -> None:
     """As a layer, a function or a view: it is one flatten step, and no pooling."""
-    lifted = roundtrip(Written(flatten, 256), images(4, 1, 8, 8), tmp_path)
-    assert kinds(lifted) == [K.CONV, K.FLATTEN, K.LINEAR]
+    rebuilt = roundtrip(Written(flatten, 256), images(4, 1, 8, 8), tmp_path)
+    assert kinds(rebuilt) == [K.CONV, K.FLATTEN, K.LINEAR]
 
 
 ACTIVATIONS: list[Callable[[Tensor], Tensor]] = [
@@ -101,9 +101,9 @@ def test_activations_are_seen_however_they_are_written(activation: Callable[[Ten
     model, example = Written(lambda x: activation(x).mean((2, 3))), images(4, 1, 8, 8)
     if isinstance(activation, nn.Module):
         model.activation = activation
-    lifted = roundtrip(model, example, tmp_path)
-    assert agree(model, lifted, example)
-    assert [kind for kind in kinds(lifted) if kind is not K.OTHER] == [
+    rebuilt = roundtrip(model, example, tmp_path)
+    assert agree(model, rebuilt, example)
+    assert [kind for kind in kinds(rebuilt) if kind is not K.OTHER] == [
         K.CONV,
         K.ACTIVATION,
         K.GLOBAL_POOL,
@@ -155,9 +155,9 @@ MOVES: list[Callable[[Tensor, Tensor], Tensor]] = [
 def test_changes_in_place_are_seen_through_every_view(seed: int, tmp_path: Path) -> None:
     """Random programs on shared memory compute the same, twice, and leave the images they are given alone."""
     model, example = Program(seed), images(2, 3, 4)
-    lifted = roundtrip(model, example, tmp_path)
+    rebuilt = roundtrip(model, example, tmp_path)
     fresh = images(2, 3, 4, seed=3)
     with torch.no_grad():
         expected = model(fresh.clone())
-        assert torch.allclose(lifted(fresh), expected, atol=1e-5)
-        assert torch.allclose(lifted(fresh), expected, atol=1e-5)
+        assert torch.allclose(rebuilt(fresh), expected, atol=1e-5)
+        assert torch.allclose(rebuilt(fresh), expected, atol=1e-5)

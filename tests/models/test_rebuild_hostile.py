@@ -1,4 +1,4 @@
-"""Whatever stands in a graph or an archive, `lift` refuses it with one sentence or builds a model: it never breaks."""
+"""Whatever stands in a graph or an archive, `rebuild_model` refuses it with one sentence or builds a model: it never breaks."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import torch
 
 from autograder.engine.errors import EvidenceError
 from autograder.models.capture.export import export_model
-from autograder.models.rebuild import lift
+from autograder.models.rebuild import rebuild_model
 from autograder.models.rebuild.build import LAYERS
 from autograder.models.rebuild.operations import functions
 from tests.models import student_models as styles
@@ -121,7 +121,7 @@ def test_a_hostile_graph_is_refused_in_one_sentence(name: str, model: Path) -> N
     edit(model, change)
     before, start = peak(), time.monotonic()
     with pytest.raises(EvidenceError, match=message):
-        lift(model)
+        rebuild_model(model)
     assert time.monotonic() - start < 10
     assert peak() - before < 500
 
@@ -136,7 +136,7 @@ def test_what_is_not_a_graph_at_all_is_refused(text: str, model: Path) -> None:
     """Empty, truncated, another type, endlessly nested, not UTF-8."""
     (model / "graph.json").write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(EvidenceError, match="is not a model's graph"):
-        lift(model)
+        rebuild_model(model)
 
 
 def members(folder: Path) -> dict[str, bytes]:
@@ -211,7 +211,7 @@ def test_a_hostile_archive_is_refused_in_one_sentence(name: str, model: Path) ->
     change, message = ARCHIVES[name]
     change(model)
     with pytest.raises(EvidenceError, match=message):
-        lift(model)
+        rebuild_model(model)
 
 
 def test_a_member_that_stands_twice_is_refused(model: Path) -> None:
@@ -219,7 +219,7 @@ def test_a_member_that_stands_twice_is_refused(model: Path) -> None:
     with zipfile.ZipFile(model / "weights.npz", "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
         archive.writestr("w0.npy", b"")
     with pytest.raises(EvidenceError, match="or one twice"):
-        lift(model)
+        rebuild_model(model)
 
 
 def test_every_layer_has_a_plain_function_beside_it() -> None:

@@ -1,4 +1,4 @@
-"""Graphs changed at random: `lift` refuses each with one sentence or builds a model that runs; it never breaks."""
+"""Graphs changed at random: `rebuild_model` refuses each with one sentence or builds a model that runs; it never breaks."""
 
 import copy
 import json
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from autograder.engine.errors import EvidenceError
 from autograder.models.capture.export import export_model
-from autograder.models.rebuild import lift
+from autograder.models.rebuild import rebuild_model
 from autograder.models.rebuild.operations import functions
 from tests.models import student_models as styles
 
@@ -70,14 +70,14 @@ def put(document: Any, path: tuple[Any, ...], value: object) -> None:
 
 
 def survives(document: Document, origin: Path) -> bool:
-    """Lift and run a changed document; anything but success or an `EvidenceError` propagates."""
+    """Rebuild and run a changed document; anything but success or an `EvidenceError` propagates."""
     folder = origin.parent / "changed"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(origin, folder)
     (folder / "graph.json").write_text(json.dumps(document))
     try:
-        lifted = lift(folder)
-        lifted(torch.zeros(lifted.input_shape))
+        rebuilt = rebuild_model(folder)
+        rebuilt(torch.zeros(rebuilt.input_shape))
     except EvidenceError as error:
         sentence = str(error)
     else:
@@ -112,7 +112,7 @@ def mutate(document: Document, chance: random.Random) -> None:
 
 
 def run_mutations(originals: dict[str, Path], seed: int, count: int) -> int:
-    """Lift that many mutated graphs; return how many still made a model."""
+    """Rebuild that many mutated graphs; return how many still made a model."""
     chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
     built = 0
     for _ in range(count):

@@ -77,11 +77,11 @@ def test_one_of_each_family_of_torchvision_computes_the_same(family: str, tmp_pa
     """A small CNN of each classification family agrees, and torchinfo counts the parameters of its own layers."""
     torch.manual_seed(0)
     model, example = vary(FAMILIES[family]()), images(2, 3, 64, 64)
-    lifted = roundtrip(model, example, tmp_path)
-    assert agree(model, lifted, example)
+    rebuilt = roundtrip(model, example, tmp_path)
+    assert agree(model, rebuilt, example)
     expected = summary(model, input_data=[example], verbose=0).total_params
     aux = 0 if family != "googlenet" else sum(p.numel() for n, p in model.named_parameters() if n.startswith("aux"))
-    assert summary(lifted, input_data=[example], verbose=0).total_params == expected - aux
+    assert summary(rebuilt, input_data=[example], verbose=0).total_params == expected - aux
 
 
 LIMIT = 30_000_000

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from autograder.lesson.measure import same_in_eval
 from autograder.models.capture.export import export_model
-from autograder.models.rebuild import StepKind, lift
+from autograder.models.rebuild import StepKind, rebuild_model
 
 
 class Net(nn.Module):
@@ -44,8 +44,8 @@ def test_dropout_and_batch_norm_are_no_difference(tmp_path: Path) -> None:
     """Dropout under `if self.training` is the model's own, and its layers are back in training mode afterwards."""
     net = Net()
     nn.init.ones_(net.norm.get_buffer("running_mean"))
-    trained = lift(exported(tmp_path, net), train=True)
-    assert same_in_eval(trained, lift(tmp_path))
+    trained = rebuild_model(exported(tmp_path, net), train=True)
+    assert same_in_eval(trained, rebuild_model(tmp_path))
     layers = [step.layer for step in trained.steps if step.kind in {StepKind.BATCH_NORM, StepKind.DROPOUT2D}]
     assert [layer.training for layer in layers if layer is not None] == [True, True]
 
@@ -53,7 +53,7 @@ def test_dropout_and_batch_norm_are_no_difference(tmp_path: Path) -> None:
 @pytest.mark.parametrize("more", ["noise", "doubled"])
 def test_what_else_differs_in_training_proves_nothing(more: str, tmp_path: Path) -> None:
     """Noise of its own, or another computation: such a graph is not taken for the model."""
-    assert not same_in_eval(lift(exported(tmp_path, Net(more)), train=True), lift(tmp_path))
+    assert not same_in_eval(rebuild_model(exported(tmp_path, Net(more)), train=True), rebuild_model(tmp_path))
 
 
 def test_another_models_training_graph_is_refused(tmp_path: Path) -> None:
@@ -61,5 +61,5 @@ def test_another_models_training_graph_is_refused(tmp_path: Path) -> None:
     net = Net()
     other = copy.deepcopy(net)
     nn.init.normal_(other.conv.weight)
-    forged = lift(exported(tmp_path / "other", other), train=True)
-    assert not same_in_eval(forged, lift(exported(tmp_path / "own", net)))
+    forged = rebuild_model(exported(tmp_path / "other", other), train=True)
+    assert not same_in_eval(forged, rebuild_model(exported(tmp_path / "own", net)))

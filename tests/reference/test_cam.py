@@ -5,11 +5,10 @@ import torch
 from matplotlib.image import imread
 from torch import nn
 
-from reference.cam import cam
-from reference.experiments import BASELINE, EXPERIMENTS, GAP, Experiment
-from reference.plots import save_cams, save_curves
-from reference.trainer import History
-from reference.zoo import Head, build
+from reference.__main__ import save_curves
+from reference.cam import cam, save_cams
+from reference.trainer import TrainingHistory
+from reference.zoo import BASELINE, EXPERIMENTS, GAP, Experiment, Head, build
 
 WITH_GAP = [e for e in EXPERIMENTS if e.architecture.head is Head.GAP]
 IMAGE = torch.rand(1, 28, 28, generator=torch.Generator().manual_seed(5))
@@ -68,7 +67,7 @@ def test_networks_without_global_average_pooling_are_refused() -> None:
 
 def test_plots_are_written(tmp_path: Path) -> None:
     """Curves of two models and maps of three images become PNG files that are not blank."""
-    history = History((2.0, 1.0), (2.1, 1.2), (0.3, 0.6))
+    history = TrainingHistory((2.0, 1.0), (2.1, 1.2), (0.3, 0.6))
     save_curves({"one": history, "two": history}, tmp_path / "new" / "curves.png")
     images = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(6))
     save_cams(build(GAP.architecture), images, [str(i) for i in range(10)], tmp_path / "cam.png")

@@ -9,8 +9,7 @@ import torch
 from torchvision import datasets, transforms
 
 from reference import data
-from reference.data import DataDamagedError, DataNotFoundError, Dataset, Images, load, to_float
-from reference.formats import read_idx
+from reference.data import DataDamagedError, DataNotFoundError, Dataset, Images, load, read_idx, to_float
 
 FASHION, CIFAR = Dataset.FASHION_MNIST, Dataset.CIFAR10
 IMAGES, LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"

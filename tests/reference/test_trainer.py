@@ -8,10 +8,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from reference.data import Images, to_float
-from reference.experiments import EXPERIMENTS, REGULARIZED, Experiment
-from reference.metrics import accuracy, confusion, macro_f1
-from reference.trainer import Epoch, Optimiser, Recipe, evaluate, train
-from reference.zoo import Architecture, Block, build
+from reference.evaluation import accuracy, confusion, evaluate, macro_f1
+from reference.recipe import Optimiser, Recipe
+from reference.trainer import Epoch, train
+from reference.zoo import EXPERIMENTS, REGULARIZED, Architecture, Block, Experiment, build
 
 SMALL = Architecture(blocks=(Block((4,), stride=2), Block((8,), stride=2)), shape=(1, 12, 12))
 EXACT = Recipe(epochs=3, batch_size=32, learning_rate=5e-3, device="cpu", bfloat16=False)
@@ -190,7 +190,7 @@ def test_a_recorded_step_trains_as_the_step_itself(optimiser: Optimiser, monkeyp
     replayed, stepped = build(regularized), build(regularized)
     monkeypatch.setattr("torch.backends.cudnn.deterministic", True)
     history = train(replayed, TRAIN, CHECK, recipe)
-    monkeypatch.setattr("reference.trainer.Replayed", lambda step, *_: step)
+    monkeypatch.setattr("reference.trainer.ReplayedStep", lambda step, *_: step)
     assert train(stepped, TRAIN, CHECK, recipe) == history
     assert all(torch.equal(value, stepped.state_dict()[name]) for name, value in replayed.state_dict().items())
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from reference.experiments import (
+from reference.zoo import (
     AVG_POOL,
     BASELINE,
     CUSTOM,
@@ -13,10 +13,14 @@ from reference.experiments import (
     GAP,
     MAX_POOL,
     REGULARIZED,
+    Architecture,
+    Block,
     Experiment,
+    Pooling,
+    build,
     for_images,
+    map_size,
 )
-from reference.zoo import Architecture, Block, Pooling, build, map_size
 
 
 def _kinds(experiment: Experiment) -> list[type[nn.Module]]:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from autograder.models.rebuild import Call, Compute, LiftedModel, Step, in_place
+from autograder.models.rebuild import Compute, RebuiltModel, Step, in_place
 
 SEED = 5
 LOUD = 3.0  # noise, in units of the step's largest output
@@ -18,7 +18,7 @@ HEARD = 1e-3  # of the scores' standard deviation over images
 MOST = 100  # disturbed runs of one model: a chain of layers takes one, each branch of a network one more
 
 
-def dependence(model: LiftedModel, steps: Sequence[Step], images: Tensor) -> float:
+def dependence(model: RebuiltModel, steps: Sequence[Step], images: Tensor) -> float:
     """Return which part of the outputs' variance over images, 0…1, is gone when the steps' layers give zeros.
 
     1 where the model's answer comes through them alone, 0 where it does not need them. A model whose answer is the same
@@ -38,7 +38,7 @@ class Search:
     What is left is disturbed in groups: a group that changes nothing is unused as a whole.
     """
 
-    def __init__(self, model: LiftedModel, images: Tensor, scores: Tensor) -> None:
+    def __init__(self, model: RebuiltModel, images: Tensor, scores: Tensor) -> None:
         self._model, self._images, self._scores = model, images, scores
         self._level = HEARD * _spread(scores) ** 0.5
         self._position = {step.name: index for index, step in enumerate(model.steps)}
@@ -81,7 +81,7 @@ class Search:
         self._runs += 1
         wanted = set(names)
 
-        def compute(call: Call, values: Mapping[str, Any]) -> Any:
+        def compute(call: Step, values: Mapping[str, Any]) -> Any:
             output = call(values)
             if call.name not in wanted:
                 return output
@@ -91,12 +91,12 @@ class Search:
         return bool((run(self._model, self._images, compute) - self._scores).abs().max() >= self._level)
 
 
-def scores_of(model: LiftedModel, images: Tensor) -> Tensor:
+def scores_of(model: RebuiltModel, images: Tensor) -> Tensor:
     """Return the scores (B, n) float64; what is not finite counts nothing. Dropout falls the same way each time."""
     return run(model, images, lambda call, values: call(values))
 
 
-def run(model: LiftedModel, images: Tensor, compute: Compute) -> Tensor:
+def run(model: RebuiltModel, images: Tensor, compute: Compute) -> Tensor:
     """Return the scores as `scores_of` does, each step's value as `compute` gives it."""
     with torch.inference_mode(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
@@ -104,7 +104,7 @@ def run(model: LiftedModel, images: Tensor, compute: Compute) -> Tensor:
     return scores.double().nan_to_num(0, 0, 0).reshape(len(images), -1)
 
 
-def _passed_by_all(model: LiftedModel) -> list[int]:
+def _passed_by_all(model: RebuiltModel) -> list[int]:
     """Return for each step, as bits, itself and the steps that every way from it to the output passes through.
 
     Where a step changes memory in place, its readers are not all known by name: it vouches for itself alone.

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from autograder.engine.text import say
 from autograder.lesson.graders.architecture import Flow
 from autograder.lesson.measure import MeasuredModel
-from autograder.models.rebuild import LiftedModel, Step, StepKind
+from autograder.models.rebuild import RebuiltModel, Step, StepKind
 
 AGREEMENT = 0.98
 FLAT = 1e-6  # relative to the map's own size: what float32 leaves of a constant
@@ -158,7 +158,7 @@ def activations(measured: MeasuredModel) -> Activations:
     return Activations(images.double(), maps, scores, linear.weight.detach().double())
 
 
-def _averaged(model: LiftedModel, average: Step) -> Step | None:
+def _averaged(model: RebuiltModel, average: Step) -> Step | None:
     """Return the step that gives the map (B, C, h, w) of which `average` leaves a number a channel.
 
     An average of single pixels is none, and what only moves numbers about is looked through. None where the image itself

@@ -15,7 +15,7 @@ from autograder.engine.text import say
 from autograder.lesson.graders.ablation import SEED, Search
 from autograder.lesson.graders.effect import AVERAGING, DEFAULTS, effective_parameters, effects, is_activation
 from autograder.lesson.measure import Measurements
-from autograder.models.rebuild import LiftedModel, Step, StepKind
+from autograder.models.rebuild import RebuiltModel, Step, StepKind
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class _Found:
     open: frozenset[str]
 
 
-_FOUND: WeakKeyDictionary[LiftedModel, dict[tuple[bool, bool], _Found]] = WeakKeyDictionary()
+_FOUND: WeakKeyDictionary[RebuiltModel, dict[tuple[bool, bool], _Found]] = WeakKeyDictionary()
 
 
-def _found(model: LiftedModel, images: Tensor | None, training: bool) -> _Found:
+def _found(model: RebuiltModel, images: Tensor | None, training: bool) -> _Found:
     """Look at a model once, on these images or on noise."""
     known = _FOUND.setdefault(model, {})
     if (key := (images is None, training)) not in known:
@@ -41,12 +41,12 @@ def _found(model: LiftedModel, images: Tensor | None, training: bool) -> _Found:
     return known[key]
 
 
-def noise(model: LiftedModel) -> Tensor:
+def noise(model: RebuiltModel) -> Tensor:
     """Return one batch of random images for a model whose own images are not known."""
     return torch.randn(model.input_shape, generator=torch.Generator().manual_seed(SEED)).to(model.input_dtype)
 
 
-def visible_batch(measured: Measurements, model: LiftedModel) -> Tensor | None:
+def visible_batch(measured: Measurements, model: RebuiltModel) -> Tensor | None:
     """Return one batch of visible images as the model takes them; None where the student's transform is not known."""
     try:
         batch = measured.visible.first(model.batch_size)
@@ -62,7 +62,7 @@ class Flow:
     model is the graph taken in training mode. Raises `UndecidedError` where too many steps would have to be tried.
     """
 
-    def __init__(self, model: LiftedModel, images: Tensor | None = None, *, training: bool = False) -> None:
+    def __init__(self, model: RebuiltModel, images: Tensor | None = None, *, training: bool = False) -> None:
         found = _found(model, images, training)
         if found.open:
             raise UndecidedError(

@@ -15,7 +15,7 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.modules.dropout import _DropoutNd
 
 from autograder.lesson.graders.ablation import run
-from autograder.models.rebuild import Call, LiftedModel, Step, StepKind, in_place
+from autograder.models.rebuild import RebuiltModel, Step, StepKind, in_place
 
 SAME = 1e-3  # of the spread of what comes out: less is no change
 RARELY = 1e-3  # a dropout that falls on fewer values does nothing
@@ -55,7 +55,7 @@ class Effects:
     parts: tuple[str, ...]
 
 
-def effects(model: LiftedModel, images: Tensor, *, training: bool = False) -> Effects:
+def effects(model: RebuiltModel, images: Tensor, *, training: bool = False) -> Effects:
     """Run the model once and look at each part that a verdict may rest on.
 
     In the graph of a model in training mode (`training`) a dropout that is switched off does nothing either.
@@ -63,7 +63,7 @@ def effects(model: LiftedModel, images: Tensor, *, training: bool = False) -> Ef
     steps = {step.name: step for step in model.steps}
     idle, parts = set[str](), list[str]()
 
-    def compute(call: Call, values: Mapping[str, Any]) -> Any:
+    def compute(call: Step, values: Mapping[str, Any]) -> Any:
         step = steps[call.name]
         activates = is_activation(step, steps)
         before = _inputs(call, values) if activates or step.kind in COMPARED else []
@@ -92,7 +92,7 @@ def _is_mask(step: Step | None, steps: Mapping[str, Step]) -> bool:
     return step is not None and step.op.startswith(COMPARISONS)
 
 
-def _inputs(call: Call, values: Mapping[str, Any]) -> list[Tensor]:
+def _inputs(call: Step, values: Mapping[str, Any]) -> list[Tensor]:
     """Return the tensors of floats that a step reads and no weight; copies where it will change them."""
     read = [values[name] for name in dict.fromkeys(call.references)]
     found = [value for value in read if isinstance(value, Tensor) and value.is_floating_point()]
@@ -100,7 +100,7 @@ def _inputs(call: Call, values: Mapping[str, Any]) -> list[Tensor]:
 
 
 def _switched_off(
-    step: Step, call: Call, values: Mapping[str, Any], before: list[Tensor], training: bool
+    step: Step, call: Step, values: Mapping[str, Any], before: list[Tensor], training: bool
 ) -> bool:  # fmt: skip
     """Whether the settings of a dropout or batch norm say that it does nothing: never told by what it draws."""
     if step.kind in {StepKind.DROPOUT, StepKind.DROPOUT2D}:
@@ -111,7 +111,7 @@ def _switched_off(
     return isinstance(step.layer, _BatchNorm) and bool(before) and _untouched(step.layer, before[0])
 
 
-def _mask_is_whole(call: Call, values: Mapping[str, Any]) -> bool:
+def _mask_is_whole(call: Step, values: Mapping[str, Any]) -> bool:
     """Whether a dropout written below autograd, as a random mask, keeps everything: `bernoulli(kept)`."""
     if "bernoulli" not in call.op:
         numbers = [value for value in call.args if isinstance(value, float)]
@@ -215,7 +215,7 @@ def _channels(x: Tensor) -> Tensor:
 # Parameters of convolutions
 
 
-def effective_parameters(model: LiftedModel, images: Tensor, names: frozenset[str]) -> set[str]:
+def effective_parameters(model: RebuiltModel, images: Tensor, names: frozenset[str]) -> set[str]:
     """Return which of stride, padding and dilation make the convolutions `names` give something else than by default.
 
     What pads the map before a convolution, in a step of its own, is padding too.
@@ -224,7 +224,7 @@ def effective_parameters(model: LiftedModel, images: Tensor, names: frozenset[st
     pads = {source for name in names for source in steps[name].inputs if source in steps}
     found = set[str]()
 
-    def compute(call: Call, values: Mapping[str, Any]) -> Any:
+    def compute(call: Step, values: Mapping[str, Any]) -> Any:
         output, layer = call(values), steps[call.name].layer
         if call.name in pads and call.op.startswith(PADDING) and _is_larger(output, _inputs(call, values)):
             found.add("padding")
@@ -254,7 +254,7 @@ def _default(layer: _ConvNd, name: str) -> tuple[int, ...]:
     return (DEFAULTS[name],) * len(layer.kernel_size)
 
 
-def _matters(name: str, call: Call, layer: _ConvNd, values: Mapping[str, Any], output: Tensor) -> bool:
+def _matters(name: str, call: Step, layer: _ConvNd, values: Mapping[str, Any], output: Tensor) -> bool:
     """Whether the convolution gives another shape, or other values, with this parameter at its default."""
     plain = copy(layer)
     setattr(plain, name, _default(layer, name))
@@ -281,11 +281,11 @@ def _size(layer: _ConvNd, image: Tensor) -> tuple[int, ...]:
 # Averaging
 
 
-def averages_one_pixel(model: LiftedModel, images: Tensor, average: Step, source: Step) -> bool:
+def averages_one_pixel(model: RebuiltModel, images: Tensor, average: Step, source: Step) -> bool:
     """Whether an average over a map tells no more than one of its pixels: it has one, or all others are alike or zero."""
     seen: dict[str, Tensor] = {}
 
-    def compute(call: Call, values: Mapping[str, Any]) -> Any:
+    def compute(call: Step, values: Mapping[str, Any]) -> Any:
         output = call(values)
         if call.name in {average.name, source.name}:
             seen[call.name] = _few(output).double()

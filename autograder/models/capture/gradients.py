@@ -3,13 +3,16 @@
 `Tensor.backward`, `torch.autograd.grad`, `torch.func.grad`, checkpointing, compiled networks and libraries' trainers all
 call one Python method, which is replaced here by one that looks first. What is seen is a claim of the student's process.
 Tensors are held weakly: a network that the notebook drops is freed as without us, and only its shapes are remembered.
+
+Also seen is a warm start: first values that are, bit for bit, the weights of another trained network. A tensor is
+recognised by a sample of its elements, so that looking costs next to nothing beside a gradient step.
 """
 
 import mmap
 import os
 import tempfile
 import weakref
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,30 +24,73 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Variable
 
-from .origin import Mark, Origins, Shares, marks
-
 MAX_NODES = 20_000  # of a graph that are looked at, for each pass
 MAX_GROUPS = 1_000  # sets of parameters that are told apart
-COMPARED = 50  # of them, the latest, whose weights another set may begin from
+MAX_MARKS = 10_000
+COMPARED = 50  # sets of parameters, the latest, whose weights another set may begin from
 UNTAKEN = ""  # stands for the name of a network that is not one of `models`, or not yet
 ENOUGH = 10  # passes whose gradients were not zero; after them nobody looks at values any more
 INPUTS = 3  # position of `inputs` among what `run_backward` is given after the outputs
+SAMPLE = 64  # elements
+SMALLEST = 32  # elements of a tensor that is alike in two networks by no accident
 
 Shapes = Counter[tuple[int, ...]]
+Mark = tuple[tuple[int, ...], bytes]
+Shares = dict[str, float]
+
+
+def _mark(tensor: Tensor) -> Mark | None:
+    """Return what a tensor is recognised by, or None where it is small or holds one value only."""
+    if tensor.numel() < SMALLEST:
+        return None
+    values = tensor.detach().flatten()
+    sample = values[:: max(1, len(values) // SAMPLE)][:SAMPLE].cpu().contiguous()
+    if bool((sample == sample[0]).all()):
+        return None
+    return tuple(tensor.shape), sample.numpy().tobytes()
+
+
+def _marks(tensors: Iterable[Tensor]) -> frozenset[Mark]:
+    return frozenset(mark for tensor in tensors if (mark := _mark(tensor)) is not None)
+
+
+class _Origins:
+    """The weights of trained networks, by the network's name."""
+
+    def __init__(self) -> None:
+        self._names: defaultdict[Mark, set[str]] = defaultdict(set)
+
+    def keep(self, name: str, marks: Iterable[Mark]) -> None:
+        """Remember these as weights of the network `name`."""
+        for mark in marks:
+            if len(self._names) < MAX_MARKS:
+                self._names[mark].add(name)
+
+    def shares(self, tensors: Iterable[Tensor]) -> Shares:
+        """Return what fraction of these tensors' elements is which network's."""
+        total, found = 0, Counter[str]()
+        for tensor in tensors:
+            total += tensor.numel()
+            mark = _mark(tensor)
+            for name in self._names.get(mark, ()) if mark is not None else ():
+                found[name] += tensor.numel()
+        return {name: elements / total for name, elements in found.items()}
 
 
 @dataclass
 class _Group:
-    """Passes that reached the same leaves."""
+    """Passes that reached the same leaves.
+
+    `began` says what fraction of them was which other network's at first, `taken` what fraction of them a model of that
+    name had when it was looked at, and after how many steps.
+    """
 
     leaves: tuple["weakref.ref[Tensor]", ...]
     shapes: Shapes
     steps: int = 0
     first: frozenset[Mark] = frozenset()
     began: Shares = field(default_factory=dict)
-    taken: dict[str, tuple[float, int]] = field(
-        default_factory=dict
-    )  # as which model, in part, and after how many steps
+    taken: dict[str, tuple[float, int]] = field(default_factory=dict)
 
     @property
     def living(self) -> list[Tensor]:
@@ -89,8 +135,10 @@ class Steps:
         self._groups: dict[frozenset[int], _Group] = {}
         self._gone: Counter[frozenset[tuple[tuple[int, ...], int]]] = Counter()
         self._process = os.getpid()
-        self._elsewhere = _shared()
-        self._origins = Origins()
+        self._origins = _Origins()
+        with tempfile.TemporaryFile() as file:  # the sandbox refuses memory shared with forks that is in no file
+            file.truncate(8)
+            self._elsewhere = mmap.mmap(file.fileno(), 8)
 
     def note(self, leaves: Sequence[Tensor], gradients: Iterable[Tensor | None]) -> None:
         """Count a pass that reached these leaves and gave these gradients."""
@@ -130,17 +178,16 @@ class Steps:
             copied += steps * alike
             unclaimed += steps * (not alike and _large(Counter(dict(items)), shapes))
         unclaimed += int.from_bytes(self._elsewhere[:], "little")
+        is_copy = bool(copied and not own)
         if name != UNTAKEN:
-            self._take(
-                name, [parameter for parameter in parameters if id(parameter) in reached or (copied and not own)]
-            )
+            self._take(name, [parameter for parameter in parameters if id(parameter) in reached or is_copy])
         inherited = inherited if own else inherited_by_copies
-        return Seen(own + copied, bool(copied and not own), len(reached) / max(1, len(mine)), unclaimed, inherited)
+        return Seen(own + copied, is_copy, len(reached) / max(1, len(mine)), unclaimed, inherited)
 
     def _take(self, name: str, trained: list[Tensor]) -> None:
         """Remember weights as the model's of this name, and what has them: it may be trained on, for another model."""
         with suppress(Exception):  # a tensor of a kind that has no values to look at
-            self._origins.keep(name, marks(trained))
+            self._origins.keep(name, _marks(trained))
             for group in self._groups.values():
                 if group.steps and (share := self._origins.shares(group.living).get(name, 0.0)):
                     group.taken[name] = share, group.steps
@@ -150,36 +197,25 @@ class Steps:
         group = self._groups.get(key)
         if group is not None and len(group.alive) == len(key):
             return group
-        if group is not None or len(self._groups) >= MAX_GROUPS:
-            self._retire(key if group is not None else next(iter(self._groups)))
+        if group is not None or len(self._groups) >= MAX_GROUPS:  # forget tensors, keep the number of steps by shapes
+            old = self._groups.pop(key if group is not None else next(iter(self._groups)))
+            shapes = frozenset(old.shapes.items())
+            if shapes in self._gone or len(self._gone) < MAX_GROUPS:
+                self._gone[shapes] += old.steps
         new = _Group(tuple(map(weakref.ref, leaves)), _shapes(leaves))
         with suppress(Exception):  # see above: a step is counted, whatever it was of
-            new.first, new.began = marks(leaves), self._shares(leaves)
+            new.first, new.began = _marks(leaves), self._shares(leaves)
         self._groups[key] = new
         return new
 
     def _shares(self, leaves: Sequence[Tensor]) -> Shares:
         """Return what fraction of these leaves is another network's that was trained: one of `models`, or untaken."""
         mine = set(map(id, leaves))
-        untaken = Origins()
+        untaken = _Origins()
         for group in islice(reversed(self._groups.values()), COMPARED):
             if group.steps:
-                untaken.keep(UNTAKEN, marks(leaf for leaf in group.living if id(leaf) not in mine) - group.first)
+                untaken.keep(UNTAKEN, _marks(leaf for leaf in group.living if id(leaf) not in mine) - group.first)
         return untaken.shares(leaves) | self._origins.shares(leaves)
-
-    def _retire(self, key: frozenset[int]) -> None:
-        """Forget a group's tensors, and keep the number of its steps by shapes."""
-        group = self._groups.pop(key)
-        shapes = frozenset(group.shapes.items())
-        if shapes in self._gone or len(self._gone) < MAX_GROUPS:
-            self._gone[shapes] += group.steps
-
-
-def _shared() -> mmap.mmap:
-    """Return 8 bytes shared with forked processes, in a file: the sandbox refuses shared memory without one."""
-    with tempfile.TemporaryFile() as file:
-        file.truncate(8)
-        return mmap.mmap(file.fileno(), 8)
 
 
 def _shapes(tensors: Iterable[Tensor]) -> Shapes:
@@ -214,7 +250,8 @@ def _leaves(outputs: Any, inputs: Any) -> list[Tensor]:
     if inputs:
         given = inputs if isinstance(inputs, tuple | list) else (inputs,)
         return [_unwrapped(tensor) for tensor in given if isinstance(tensor, Tensor) and tensor.is_leaf]
-    waiting = [_node(output) for output in (outputs if isinstance(outputs, tuple | list) else (outputs,))]
+    given = outputs if isinstance(outputs, tuple | list) else (outputs,)
+    waiting: list[Any] = [each.grad_fn if isinstance(each, Tensor) else getattr(each, "node", None) for each in given]
     found: dict[int, Tensor] = {}
     seen: set[Any] = set()
     while waiting and len(seen) < MAX_NODES:
@@ -226,10 +263,6 @@ def _leaves(outputs: Any, inputs: Any) -> list[Tensor]:
             found[id(node.variable)] = node.variable
         waiting += [following for following, _ in node.next_functions]
     return list(found.values())
-
-
-def _node(output: Any) -> Any:
-    return output.grad_fn if isinstance(output, Tensor) else getattr(output, "node", None)
 
 
 def _unwrapped(tensor: Tensor) -> Tensor:
@@ -248,18 +281,15 @@ class _Watched(type(Variable._execution_engine)):  # type: ignore[misc]
     def run_backward(self, outputs: Any, *arguments: Any, **options: Any) -> Any:
         """Run the pass as asked; nothing of ours may disturb it."""
         given = options.get("inputs", arguments[INPUTS] if len(arguments) > INPUTS else ())
-        try:
+        leaves: list[Tensor] = []
+        with suppress(Exception):
             leaves = _leaves(outputs, given)
-        except Exception:  # noqa: BLE001 - see above
-            leaves = []
         gradients = super().run_backward(outputs, *arguments, **options)
         if leaves:
-            self._note(leaves, gradients if options.get("accumulate_grad") is False else None)
+            with suppress(Exception):
+                returned = options.get("accumulate_grad") is False
+                self.steps.note(leaves, gradients if returned else (leaf.grad for leaf in leaves))
         return gradients
-
-    def _note(self, leaves: list[Tensor], gradients: Iterable[Tensor | None] | None) -> None:
-        with suppress(Exception):
-            self.steps.note(leaves, (leaf.grad for leaf in leaves) if gradients is None else gradients)
 
 
 def watch() -> Steps:

@@ -1,37 +1,33 @@
 """A model as data: one list of tensor operations, and the weights beside it as plain arrays.
 
 `folder/graph.json` holds the operations of the model in evaluation mode, `folder/train.json` (where there is one) those
-in training mode, `folder/weights.npz` the arrays that either of them names. No pickle, no code.
+in training mode, `folder/weights.npz` the arrays that either of them names. No pickle, no code. What each entry must
+look like is said once, where it is checked: `models/rebuild/schema.py`.
 """
 
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-type_names = {dtype: str(dtype).removeprefix("torch.") for dtype in vars(torch).values()
-              if isinstance(dtype, torch.dtype)}  # fmt: skip
+VERSION = 1
+
+Entry = dict[str, Any]
 
 
 class ExportError(Exception):
     """The model cannot be written as a graph: one sentence that says why."""
 
 
-@dataclass(frozen=True)
-class WeightEntry:
-    """A tensor the graph reads: its name there, the model's name for it, its key in weights.npz."""
-
-    name: str
-    kind: str
-    target: str
-    key: str
-    shape: list[int]
-    dtype: str
+def type_name(dtype: torch.dtype) -> str:
+    """Return a dtype as graphs name it: float32."""
+    return str(dtype).removeprefix("torch.")
 
 
 @dataclass
@@ -54,7 +50,7 @@ class Weights:
                 for mark in _marks(tensor):
                     self.targets.setdefault(mark, (kind, target))
 
-    def entry(self, name: str, tensor: Tensor) -> WeightEntry:
+    def entry(self, name: str, tensor: Tensor) -> Entry:
         """Return the graph's entry for a tensor, its array kept under one key however often it is named."""
         marks = _marks(tensor)
         key = next((self.keys[mark] for mark in marks if mark in self.keys), None)
@@ -64,12 +60,12 @@ class Weights:
             self.kept.append(tensor)
             self.keys.update(dict.fromkeys(marks, key))
         kind, target = next((self.targets[mark] for mark in marks if mark in self.targets), ("constant", name))
-        dtype = type_names[tensor.dtype]
-        return WeightEntry(name, kind, target, key, list(tensor.shape), dtype)
+        typed = {"shape": list(tensor.shape), "dtype": type_name(tensor.dtype)}
+        return {"name": name, "kind": kind, "target": target, "key": key, **typed}
 
 
 def _marks(tensor: Tensor) -> list[object]:
-    """Give what identifies a tensor: the object, and the memory it shows (`p.data` is the same weight)."""
+    """Return what identifies a tensor: the object, and the memory it shows (`p.data` is the same weight)."""
     marks: list[object] = [id(tensor)]
     if type(tensor) in {Tensor, nn.Parameter} and tensor.layout is torch.strided and tensor.numel():
         marks.append((tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype))
@@ -85,52 +81,19 @@ def _array(tensor: Tensor) -> np.ndarray:
     return plain.numpy()
 
 
-VERSION = 1
-
-
-@dataclass(frozen=True)
-class InputEntry:
-    """The tensor that the model takes: name in the graph, shape with its fixed batch, dtype."""
-
-    name: str
-    shape: list[int]
-    dtype: str
-
-
-@dataclass(frozen=True)
-class NodeEntry:
-    """One operation; `shape` and `dtype` are null where it returns several tensors."""
-
-    name: str
-    op: str
-    args: list[object]
-    kwargs: dict[str, object]
-    shape: list[int] | None
-    dtype: str | None
-    autocast: str | None
-
-
-@dataclass(frozen=True)
-class DeclaredEntry:
-    """A parameter the model declares, used or not."""
-
-    name: str
-    shape: list[int]
-
-
 @dataclass
-class Graph:
+class TracedGraph:
     """The operations of one tracing, in the order in which they ran."""
 
     weights: Weights
-    inputs: list[InputEntry] = field(default_factory=list)
-    entries: dict[str, WeightEntry] = field(default_factory=dict)
-    nodes: list[NodeEntry] = field(default_factory=list)
+    inputs: list[Entry] = field(default_factory=list)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    nodes: list[Entry] = field(default_factory=list)
     output: str = ""
 
     def add_input(self, name: str, tensor: Tensor) -> None:
         """Note the tensor that the model takes."""
-        self.inputs.append(InputEntry(name, list(tensor.shape), type_names[tensor.dtype]))
+        self.inputs.append({"name": name, "shape": list(tensor.shape), "dtype": type_name(tensor.dtype)})
 
     def add_weight(self, name: str, tensor: Tensor) -> None:
         """Note a tensor that is not computed from the input."""
@@ -138,43 +101,53 @@ class Graph:
             raise ExportError(f"The tensor {name} holds no values.")
         self.entries[name] = self.weights.entry(name, tensor)
 
+    def add_node(
+        self, name: str, op: str, args: list[object], kwargs: Entry, result: object, autocast: str | None = None
+    ) -> None:
+        """Note an operation with its encoded arguments; shape and dtype are null where it returns several tensors."""
+        shape = [int(size) for size in result.shape] if isinstance(result, Tensor) else None
+        dtype = type_name(result.dtype) if isinstance(result, Tensor) else None
+        node = {"name": name, "op": op, "args": args, "kwargs": kwargs}
+        self.nodes.append({**node, "shape": shape, "dtype": dtype, "autocast": autocast})
+
     def close(self, output: str) -> None:
         """Name the output, drop weights nothing reads, refuse an output that is not computed from the input."""
         self.output = output
-        reached = {entry.name for entry in self.inputs}
+        reached = {entry["name"] for entry in self.inputs}
         read: set[str] = {output}
         first: dict[str, str] = {}
         for node in self.nodes:
-            references = _references([node.args, node.kwargs])
+            name, args = node["name"], node["args"]
+            references = _references([args, node["kwargs"]])
             read |= references
-            if isinstance(node.args[0] if node.args else None, dict):
-                first[node.name] = next(iter(_references(node.args[:1])))
+            if args and isinstance(args[0], dict):
+                first[name] = args[0]["node"]
             if references & reached:
-                reached.add(node.name)
-                if _in_place(node.op):
-                    reached |= _chain(node.name, first)
+                reached.add(name)
+                if node["op"].startswith("aten.") and node["op"].split(".")[1].endswith("_"):
+                    while name in first:  # what is changed in place may be a view: what it shows changes too
+                        name = first[name]
+                        reached.add(name)
         if output not in reached:
             raise ExportError("The model's output is not computed from its input by tensor operations.")
         self.entries = {name: entry for name, entry in self.entries.items() if name in read}
 
     def write(self, path: Path, method: str) -> None:
         """Write the graph as JSON."""
-        declared = [
-            DeclaredEntry(name, list(parameter.shape)) for name, parameter in self.weights.model.named_parameters()
-        ]
+        parameters = self.weights.model.named_parameters()
         document = {
             "version": VERSION,
             "method": method,
-            "inputs": [asdict(entry) for entry in self.inputs],
-            "weights": [asdict(entry) for entry in self.entries.values()],
-            "declared": [asdict(entry) for entry in declared],
-            "nodes": [vars(node) for node in self.nodes],
+            "inputs": self.inputs,
+            "weights": list(self.entries.values()),
+            "declared": [{"name": name, "shape": list(parameter.shape)} for name, parameter in parameters],
+            "nodes": self.nodes,
             "output": self.output,
         }
         path.write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
 
 
-def encode(value: object, name_of: Callable[[object], str | None]) -> object:
+def encode(value: object, name_of: Callable[[object], str | None]) -> Any:
     """Turn an operation's argument into JSON: tensors by name, dtypes and formats as text.
 
     Devices, layouts and generators become null: the judge chooses its own.
@@ -207,16 +180,3 @@ def _references(value: object) -> set[str]:
     if isinstance(value, list):
         return set().union(*(_references(item) for item in value)) if value else set()
     return set()
-
-
-def _in_place(op: str) -> bool:
-    return op.startswith("aten.") and op.split(".")[1].endswith("_")
-
-
-def _chain(name: str, first: dict[str, str]) -> set[str]:
-    """Follow first arguments up: what an in-place operation on a view may have changed."""
-    chain = set()
-    while name in first:
-        name = first[name]
-        chain.add(name)
-    return chain

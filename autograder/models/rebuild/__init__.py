@@ -1,18 +1,7 @@
 """Rebuild a student's model from data: a graph of tensor operations and arrays become a trusted `nn.Module`."""
 
-from .build import lift
-from .flow import in_place
-from .module import Call, Compute, LiftedModel, predict
-from .steps import Step, StepKind
+from .build import rebuild_model
+from .module import Compute, RebuiltModel, Step, predict
+from .operations import StepKind, in_place
 
-__all__ = [
-    "Call",
-    "Compute",
-    "LiftedModel",
-    "Step",
-    "StepKind",
-    "in_place",
-    "lift",
-    "out_of_memory",
-    "predict",
-]
+__all__ = ["Compute", "RebuiltModel", "Step", "StepKind", "in_place", "predict", "rebuild_model"]

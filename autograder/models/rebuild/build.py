@@ -1,126 +1,36 @@
-"""From a graph and arrays to a lifted model.
+"""From a graph and arrays to a rebuilt model.
 
 Every operation is looked up in our lists and tried on stand-ins that hold no memory before it is built; what depends on
-no image is computed once.
+no image is computed once. Operations that the output does not depend on are left out.
+
+In the graphs of `torch.export` `relu_(x)` changes `x`. Where no other name for that memory is read later, the operation
+is rewritten to its twin that returns a new tensor, and later readers of `x` read that: the data flow becomes visible
+and recorded feature maps stay as they were. Elsewhere it stays in place, as in `x[:, 0] = 0`.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from autograder.engine.errors import EvidenceError
 from autograder.engine.text import say
-from autograder.models import MAX_WEIGHT_BYTES, too_heavy
+from autograder.models import MAX_WEIGHT_BYTES, refusal, too_heavy
 
-from .flow import Flow, in_place, trace_flow
-from .layers import ACTIVATIONS, NORMS, SOFTMAX, WEIGHTED, Layers, NotALayerError, Operand, assign, one
-from .module import Call, LiftedModel, Signature, refusing
-from .operations import KINDS, PURE, functions, packet
+from .layers import PLAIN, WEIGHTED, FoundLayer, NotALayerError, Operand
+from .module import RebuiltModel, Step, refusing
+from .operations import KINDS, StepKind, functions, in_place, packet, returns_alias
 from .pooling import POOLING
-from .schema import WORDS, Graph, Operation, Ref, read_graph
-from .steps import Step, StepKind
+from .schema import Graph, Operation, Ref, read_graph, read_weights
 from .trial import Trial
-from .weights import read_weights
 
 NOISE = {"rand_like", "randn_like", "bernoulli", "dropout", "native_dropout"}
+LAYERS: dict[str, Callable[..., FoundLayer]] = {**PLAIN, **WEIGHTED, **POOLING}
 
 
-@dataclass
-class Known:
-    """The tensors by name, and the trial that gives their stand-ins."""
-
-    trial: Trial = field(default_factory=Trial)
-    operands: dict[str, Operand] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, graph: Graph, arrays: dict[str, Tensor]) -> "Known":
-        """Begin with the model's input and its weights; a parameter named twice stays one."""
-        known, entry = cls(), graph.input
-        images = known.trial.begin(entry.name, entry.shape, WORDS[f"torch.{entry.dtype}"])
-        known.operands[entry.name] = Operand(entry.name, images)
-        parameters: dict[str, nn.Parameter] = {}
-        for weight in graph.weights:
-            tensor = arrays[weight.key]
-            if weight.kind == "parameter" and tensor.is_floating_point():
-                tensor = parameters.setdefault(weight.key, nn.Parameter(tensor))
-            sample = known.trial.constant(weight.name, tensor)
-            known.operands[weight.name] = Operand(weight.name, sample, tensor)
-        return known
-
-    def remember(self, operation: Operation, weight: Tensor | None = None) -> None:
-        """Note the result of an operation that was tried; `weight` where no image changes it."""
-        axes = operation.args[1] if len(operation.args) > 1 else operation.kwargs.get("dim", ())
-        self.operands[operation.name] = Operand(
-            name=operation.name,
-            sample=self.trial.samples[operation.name],
-            weight=weight,
-            op=operation.op,
-            first=self.operands.get(operation.target or ""),
-            axes=axes,
-        )
-
-    def argument(self, argument: Any) -> Any:
-        """Give a tensor argument as an operand, anything else as it is."""
-        if not isinstance(argument, Ref):
-            return argument
-        if argument.name not in self.operands:
-            raise NotALayerError
-        return self.operands[argument.name]
-
-    def is_weight(self, name: str) -> bool:
-        """Whether a name stands for a tensor that no image changes."""
-        return name in self.operands and self.operands[name].weight is not None
-
-    def weights(self, read: Iterable[str]) -> dict[str, Tensor]:
-        """Return those of the names that stand for weights, each once, with their values."""
-        found = {name: self.operands[name].weight for name in read if name in self.operands}
-        return {name: weight for name, weight in found.items() if weight is not None}
-
-    def is_constant(self, operation: Operation, flow: Flow) -> bool:
-        """Whether an operation depends on weights alone, draws nothing, and nothing changes its memory later."""
-        still = flow.roots[operation.name] not in flow.changed and not in_place(operation.op)
-        drawn = packet(operation.op) in NOISE or operation.shape is None
-        return still and not drawn and all(self.is_weight(name) for name in operation.references)
-
-
-def _prelu(image: Operand, weight: Operand) -> Layers:
-    layer = nn.PReLU(weight.sample.numel(), device="meta")
-    if len(weight.shape) != 1:  # below autograd the weight comes spread over the axes: take the one it was
-        weight = weight.first or weight
-    return one(image, StepKind.ACTIVATION, assign(layer, weight=weight))
-
-
-def _plain(kind: StepKind, make: Callable[..., nn.Module]) -> Callable[..., Layers]:
-    """A layer without weights, its settings the operation's further arguments."""
-
-    def layers(image: Operand, *args: Any, **kwargs: Any) -> Layers:
-        if not image.sample.is_floating_point():
-            raise NotALayerError
-        return one(image, kind, make(*args, **kwargs))
-
-    return layers
-
-
-def _makers(kind: StepKind, table: dict[str, Callable[..., nn.Module]]) -> dict[str, Callable[..., Layers]]:
-    return {op: _plain(kind, table[packet(op)]) for op in PURE if packet(op) in table}
-
-
-LAYERS: dict[str, Callable[..., Layers]] = {
-    **_makers(StepKind.ACTIVATION, ACTIVATIONS),
-    **_makers(StepKind.SOFTMAX, SOFTMAX),
-    **POOLING,
-    **NORMS,
-    **WEIGHTED,
-    "aten.prelu.default": _prelu,
-    "aten._prelu_kernel.default": _prelu,
-}
-
-
-def lift(folder: Path, *, train: bool = False) -> LiftedModel:
+def rebuild_model(folder: Path, *, train: bool = False) -> RebuiltModel:
     """Rebuild the model written in `folder` from `graph.json` (or `train.json`) and `weights.npz`.
 
     The result holds real layers of `torch.nn`; only operations of a closed list are taken, nothing is evaluated or
@@ -130,180 +40,256 @@ def lift(folder: Path, *, train: bool = False) -> LiftedModel:
     graph = read_graph(folder, name)
     arrays = read_weights(folder, graph.weights)
     with refusing(say(pl=f"nie da się odtworzyć {name}", en=f"{name} cannot be rebuilt")), torch.no_grad():
-        flow = trace_flow(graph, functions().keys())
+        flow = trace_flow(graph)
         if changed := flow.changed & {weight.name for weight in graph.weights}:
-            raise EvidenceError(
-                say(
-                    pl=f"Model zmienia swoją wagę {min(changed)} w trakcie działania.",
-                    en=f"The model changes its own weight {min(changed)} when it runs.",
-                )
+            raise refusal(
+                pl=f"Model zmienia swoją wagę {min(changed)} w trakcie działania.",
+                en=f"The model changes its own weight {min(changed)} when it runs.",
             )
-        return _Builder(Known.of(graph, arrays), flow).build(graph)
+        return Builder(graph, flow, arrays).build()
 
 
-@dataclass
-class _Builder:
-    """Builds one model; `known` holds what is known of each tensor so far, `calls` what computes it."""
+@dataclass(frozen=True)
+class DataFlow:
+    """The live operations in order, the output's name, and the memory (by its first name) changed in place.
 
-    known: Known
-    flow: Flow
-    calls: dict[str, Call] = field(default_factory=dict)
-    layered: set[str] = field(default_factory=set)
-    shared: dict[object, nn.Module] = field(default_factory=dict)
-    folded: int = 0
+    `roots` gives the first name of the memory that each value shows.
+    """
 
-    def build(self, graph: Graph) -> LiftedModel:
+    operations: tuple[Operation, ...]
+    output: str
+    changed: frozenset[str]
+    roots: dict[str, str]
+
+
+class Builder:
+    """Builds one model of a graph and the arrays of its weights by key."""
+
+    def __init__(self, graph: Graph, flow: DataFlow, arrays: dict[str, Tensor]) -> None:
+        self._graph = graph
+        self._flow = flow
+        self._operations = {operation.name: operation for operation in flow.operations}
+        self._trial = Trial(graph.input)
+        self._weights: dict[str, Tensor] = {}  # what no image changes, by name
+        self._steps: dict[str, Step] = {}
+        self._layered: set[str] = set()  # operations that return several tensors, computed by a layer that returns one
+        self._shared: dict[object, nn.Module] = {}
+        self._folded = 0
+        parameters: dict[str, nn.Parameter] = {}
+        for weight in graph.weights:
+            tensor = arrays[weight.key]
+            if weight.kind == "parameter" and tensor.is_floating_point():  # one that is named twice stays one
+                tensor = parameters.setdefault(weight.key, nn.Parameter(tensor))
+            self._trial.add_weight(weight.name, tensor)
+            self._weights[weight.name] = tensor
+
+    def build(self) -> RebuiltModel:
         """Go through the live operations in order, then keep what the output still needs."""
-        for operation in self.flow.operations:
+        output, samples = self._flow.output, self._trial.samples
+        for operation in self._flow.operations:
             what = f"{operation.name} ({operation.op[:80]})"
             with refusing(say(pl=f"nie da się odtworzyć {what}", en=f"{what} cannot be rebuilt")):
                 self._add(operation)
-        if self.flow.output not in self.calls:
-            raise EvidenceError(
-                say(
-                    pl="Wynik modelu nie jest obliczany na podstawie obrazów.",
-                    en="The model's output is not computed from its images.",
-                )
+        if output not in self._steps:
+            raise refusal(
+                pl="Wynik modelu nie jest obliczany na podstawie obrazów.",
+                en="The model's output is not computed from its images.",
             )
-        signature = Signature(
-            input=graph.input.name,
-            input_shape=graph.input.shape,
-            input_dtype=WORDS[f"torch.{graph.input.dtype}"],
-            output=self.flow.output,
-            parameters_declared=graph.declared,
-            changes_input=graph.input.name in self.flow.changed,
-        )
-        calls = self._needed()
-        self.known.trial.check_memory(calls)
-        steps = tuple(self._step(call) for call in calls)
-        read = (name for call in calls for name in call.references)
-        return LiftedModel(signature, calls, steps, self.known.weights(read))
+        needed, steps = {output}, list[Step]()
+        for step in reversed(self._steps.values()):  # building layers may have left an operation without a reader
+            if step.name in needed or in_place(step.op):
+                needed.update(step.references)
+                computed = dict.fromkeys(name for name in step.references if name not in self._weights)
+                shape = tuple(samples[step.name].shape) if isinstance(samples[step.name], Tensor) else ()
+                steps.append(replace(step, inputs=tuple(computed), output_shape=shape))
+        steps.reverse()
+        self._trial.check_memory(steps)
+        read = (name for step in steps for name in step.references)
+        weights = {name: self._weights[name] for name in read if name in self._weights}
+        changes_input = self._graph.input.name in self._flow.changed
+        return RebuiltModel(self._graph, steps, output, weights, changes_input=changes_input)
 
     def _add(self, operation: Operation) -> None:
         if operation.op not in functions():
-            raise EvidenceError(
-                say(
-                    pl=f"{operation.name}: {operation.op[:80]!r} nie jest operacją znaną programowi oceniającemu.",
-                    en=f"{operation.name}: {operation.op[:80]!r} is not an operation the judge knows.",
-                )
+            raise refusal(
+                pl=f"{operation.name}: {operation.op[:80]!r} nie jest operacją znaną programowi oceniającemu.",
+                en=f"{operation.name}: {operation.op[:80]!r} is not an operation the judge knows.",
             )
-        if operation.op == "getitem" and operation.target in self.layered:
+        if operation.op == "getitem" and operation.target in self._layered:
             self._rename(operation, operation.target)
-        elif self.known.is_constant(operation, self.flow):
+            return
+        if self._is_constant(operation):
             self._fold(operation)
-            self.known.trial.charge(operation)
-        else:
-            if not self._add_layers(operation):
-                self._add_function(operation)
-            self.known.trial.charge(operation)
+        elif not self._add_layer(operation):
+            name = packet(operation.op)
+            kind = _mask_kind(operation) if name == "bernoulli" else KINDS.get(name, StepKind.OTHER)
+            self._append(operation, kind, functions()[operation.op])
+        self._trial.charge(operation)
+
+    def _append(self, operation: Operation, kind: StepKind, function: Callable[..., Any]) -> None:
+        step = Step(**vars(operation), kind=kind, function=function)
+        self._trial.run(step)
+        self._steps[step.name] = step
 
     def _rename(self, operation: Operation, target: str) -> None:
         """Give the layer's value the name of the first of the several tensors that the operation returned."""
         if operation.args[1:] != (0,):
-            raise EvidenceError(
-                say(
-                    pl=f"{operation.name} korzysta z innego wyniku operacji {target} niż pierwszy.",
-                    en=f"{operation.name} reads another result of {target} than its first.",
-                )
+            raise refusal(
+                pl=f"{operation.name} korzysta z innego wyniku operacji {target} niż pierwszy.",
+                en=f"{operation.name} reads another result of {target} than its first.",
             )
-        self.layered.remove(target)
-        call = replace(self.calls.pop(target), name=operation.name, shape=operation.shape, dtype=operation.dtype)
-        self.calls[operation.name] = call
-        self.known.trial.run(call)
-        self.known.remember(operation)
+        self._layered.remove(target)
+        step = replace(self._steps.pop(target), name=operation.name, shape=operation.shape, dtype=operation.dtype)
+        self._trial.run(step)
+        self._steps[step.name] = step
+
+    def _is_constant(self, operation: Operation) -> bool:
+        """Whether an operation depends on weights alone, draws nothing, and nothing changes its memory later."""
+        still = self._flow.roots[operation.name] not in self._flow.changed and not in_place(operation.op)
+        drawn = packet(operation.op) in NOISE or operation.shape is None
+        return still and not drawn and all(name in self._weights for name in operation.references)
 
     def _fold(self, operation: Operation) -> None:
         """Compute once what no image changes: a weight cast, turned or normalised stays a weight."""
-        call = _as_call(operation, functions()[operation.op])
-        self.folded += self.known.trial.run(call).nbytes
-        if self.folded > MAX_WEIGHT_BYTES:
+        step = Step(**vars(operation), function=functions()[operation.op])
+        self._folded += self._trial.run(step).nbytes
+        if self._folded > MAX_WEIGHT_BYTES:
             raise too_heavy(operation.name)
-        values = self.known.weights(operation.references)
-        result: Tensor = call(values)
+        values = {name: self._weights[name] for name in operation.references}
+        result: Tensor = step(values)
         sources = [value for value in values.values() if isinstance(value, nn.Parameter)]
         if len(sources) == 1 and sources[0].numel() == result.numel() and result.is_floating_point():
             result = nn.Parameter(result.detach())
-        self.known.remember(operation, result)
+        self._weights[operation.name] = result
 
-    def _add_layers(self, operation: Operation) -> bool:
+    def _add_layer(self, operation: Operation) -> bool:
+        """Add the layer that computes an operation; say whether there is one."""
         if operation.op not in LAYERS:
             return False
-        args = [self.known.argument(argument) for argument in operation.args]
-        kwargs = {key: self.known.argument(argument) for key, argument in operation.kwargs.items()}
         try:
+            args = [self._argument(argument) for argument in operation.args]
+            kwargs = {key: self._argument(argument) for key, argument in operation.kwargs.items()}
             found = LAYERS[operation.op](*args, **kwargs)
         except NotALayerError:
             return False
-        self._chain(operation, found)
+        applied = replace(operation, args=(Ref(found.source.name),), kwargs={})
+        kind, layer = found.kind, self._interned(found.module)
+        if found.flattens:
+            inner = replace(applied, name=f"{operation.name}.{kind}", shape=None, dtype=None)
+            self._append(inner, kind, layer)
+            applied = replace(applied, args=(Ref(inner.name),))
+            kind, layer = StepKind.FLATTEN, nn.Flatten()
+        self._append(applied, kind, layer)
         if operation.shape is None:
-            self.layered.add(operation.name)
+            self._layered.add(operation.name)
         return True
 
-    def _chain(self, operation: Operation, found: Layers) -> None:
-        """Add the layers one after another; the last bears the operation's name."""
-        source = found.source.name
-        for kind, layer in found.layers[:-1]:
-            name = f"{operation.name}.{kind}"
-            inner = replace(operation, name=name, args=(Ref(source),), kwargs={}, shape=None, dtype=None)
-            self._append(_as_call(inner, self._interned(layer), kind))
-            source = name
-        kind, layer = found.layers[-1]
-        outer = replace(operation, args=(Ref(source),), kwargs={})
-        self._append(_as_call(outer, self._interned(layer), kind))
-        self.known.remember(operation)
+    def _argument(self, argument: Any) -> Any:
+        """Return a tensor argument as an operand, anything else as it is."""
+        operand = self._operand(argument.name) if isinstance(argument, Ref) else argument
+        if isinstance(argument, Ref) and operand is None:
+            raise NotALayerError
+        return operand
+
+    def _operand(self, name: str, *, with_first: bool = True) -> Operand | None:
+        """Return what is known of a value; None where it is several tensors."""
+        sample, operation = self._trial.samples[name], self._operations.get(name)
+        if not isinstance(sample, Tensor):
+            return None
+        target = operation.target if operation and with_first else None
+        first = self._operand(target, with_first=False) if target else None
+        return Operand(name, sample, self._weights.get(name), operation, first)
 
     def _interned(self, layer: nn.Module) -> nn.Module:
-        """A layer used twice with the same weights is one layer."""
+        """Return the layer that was built before with the same weights and settings, if one was: it is the same one."""
         tensors = (*layer.parameters(), *layer.buffers())
         weights = tuple((tensor.data_ptr(), tensor.shape, tensor.dtype) for tensor in tensors)
         if not weights:
             return layer
-        return self.shared.setdefault((type(layer), layer.extra_repr(), layer.training, weights), layer)
-
-    def _add_function(self, operation: Operation) -> None:
-        name = packet(operation.op)
-        kind = _mask_kind(operation) if name == "bernoulli" else KINDS.get(name, StepKind.OTHER)
-        self._append(_as_call(operation, functions()[operation.op], kind))
-        if isinstance(self.known.trial.samples[operation.name], Tensor):
-            self.known.remember(operation)
-
-    def _append(self, call: Call) -> None:
-        self.known.trial.run(call)
-        self.calls[call.name] = call
-
-    def _needed(self) -> tuple[Call, ...]:
-        """Walk back from the output: building layers may have left an operation without a reader."""
-        needed = {self.flow.output}
-        kept = []
-        for call in reversed(self.calls.values()):
-            if call.name in needed or in_place(call.op):
-                kept.append(call)
-                needed.update(call.references)
-        return tuple(reversed(kept))
-
-    def _step(self, call: Call) -> Step:
-        sample = self.known.trial.samples[call.name]
-        shape = tuple(sample.shape) if isinstance(sample, Tensor) else ()
-        computed = (name for name in call.references if not self.known.is_weight(name))
-        layer = call.function if isinstance(call.function, nn.Module) else None
-        return Step(call.name, call.op, call.kind, tuple(dict.fromkeys(computed)), shape, layer)
-
-
-def _as_call(operation: Operation, function: Callable[..., Any], kind: StepKind = StepKind.OTHER) -> Call:
-    return Call(
-        name=operation.name,
-        op=operation.op,
-        kind=kind,
-        function=function,
-        args=operation.args,
-        kwargs=operation.kwargs,
-        shape=operation.shape,
-        dtype=operation.dtype,
-        autocast=operation.autocast,
-    )
+        return self._shared.setdefault((type(layer), layer.extra_repr(), layer.training, weights), layer)
 
 
 def _mask_kind(operation: Operation) -> StepKind:
-    """Below autograd dropout is multiplication by a random mask: one number an image's map, or one a pixel."""
+    """Below autograd dropout is multiplication by a random mask: one number per image's map, or one per pixel."""
     shape = operation.shape or ()
     return StepKind.DROPOUT2D if len(shape) == 4 and shape[2:] == (1, 1) else StepKind.DROPOUT
+
+
+def trace_flow(graph: Graph) -> DataFlow:
+    """Resolve operations in place, and leave out what the output does not depend on."""
+    given = [graph.input.name, *(weight.name for weight in graph.weights)]
+    memory = _Memory(given)
+    operations = [memory.follow(operation) for operation in graph.operations]
+    output = memory.resolve(graph.output)
+    kept = _read_through_other_names(given, operations, output, memory.roots)
+    resolved = []
+    for operation in operations:
+        namespace, name, overload = operation.op.split(".", 2) if in_place(operation.op) else ("", "", "")
+        twin = f"{namespace}.{name.rstrip('_')}.{overload}"
+        rewritten = twin in functions() and operation.name not in kept
+        resolved.append(replace(operation, op=twin) if rewritten else operation)
+    changed = frozenset(memory.roots[operation.name] for operation in resolved if in_place(operation.op))
+    return DataFlow(_live(resolved, output, memory.roots), output, changed, memory.roots)
+
+
+class _Memory:
+    """Which names share memory (`roots`), and what an in-place operation renamed."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.roots = {name: name for name in names}
+        self._renamed: dict[str, str] = {}
+
+    def follow(self, operation: Operation) -> Operation:
+        """Return the operation with renamed arguments, and note whose memory its result shows."""
+        args = self._rename(operation.args)
+        kwargs = {key: self._rename(value) for key, value in operation.kwargs.items()}
+        operation = replace(operation, args=args, kwargs=kwargs)
+        target = operation.target
+        shares = target is not None and (in_place(operation.op) or returns_alias(operation.op))
+        self.roots[operation.name] = self.roots[target] if target is not None and shares else operation.name
+        if target is not None and in_place(operation.op):
+            self._renamed[target] = operation.name
+        return operation
+
+    def resolve(self, name: str) -> str:
+        """Return the name that now stands for a value; the way there is remembered, however long."""
+        passed = []
+        while name in self._renamed:
+            passed.append(name)
+            name = self._renamed[name]
+        self._renamed.update(dict.fromkeys(passed, name))
+        return name
+
+    def _rename(self, value: Any) -> Any:
+        if isinstance(value, Ref):
+            return Ref(self.resolve(value.name))
+        return tuple(self._rename(item) for item in value) if isinstance(value, tuple) else value
+
+
+def _read_through_other_names(
+    given: list[str], operations: list[Operation], output: str, roots: dict[str, str]
+) -> set[str]:
+    """Return the operations in place whose memory is read later under a name that is older than they are, not renamed."""
+    last = {name: position for position, operation in enumerate(operations) for name in operation.references}
+    last[output] = len(operations)
+    latest = {name: [(last.get(name, -1), name)] for name in given}
+    found = set()
+    for position, operation in enumerate(operations):
+        readers = latest.setdefault(roots[operation.name], [])
+        if in_place(operation.op) and any(use > position and name != operation.target for use, name in readers):
+            found.add(operation.name)
+        # The two latest uses are enough: one of them may be the operation's own target.
+        readers[:] = sorted([*readers, (last.get(operation.name, -1), operation.name)])[-2:]
+    return found
+
+
+def _live(operations: list[Operation], output: str, roots: dict[str, str]) -> tuple[Operation, ...]:
+    """Walk back from the output; a change in place counts for every later reader of that memory."""
+    live, read = {output}, {roots[output]}
+    kept = []
+    for operation in reversed(operations):
+        if operation.name in live or (in_place(operation.op) and roots[operation.name] in read):
+            kept.append(operation)
+            live |= set(operation.references)
+            read |= {roots[name] for name in operation.references}
+    return tuple(reversed(kept))

@@ -1,16 +1,89 @@
-"""Layers with the weights and statistics the graph names: convolutions, linear, normalisation, activations."""
+"""The layer of `torch.nn` that computes an operation, with the weights that the graph names, where there is one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
-from .steps import StepKind
+from .operations import PURE, StepKind, listed, named, packet
+from .schema import Operation
+
+MAX_SIZE = 4_096  # of a kernel, stride, padding or dilation
 
 
 class NotALayerError(Exception):
     """No layer of `torch.nn` computes this operation with these arguments."""
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A tensor argument: a stand-in with its shape and dtype, its value where it is a weight, and what made it.
+
+    `first` is the first argument of the operation that made it.
+    """
+
+    name: str
+    sample: Tensor
+    weight: Tensor | None = None
+    operation: Operation | None = None
+    first: "Operand | None" = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape, batch first."""
+        return tuple(self.sample.shape)
+
+    @property
+    def op(self) -> str:
+        """The ATen name of the operation that made it; empty for weights and the model's input."""
+        return self.operation.op if self.operation else ""
+
+
+@dataclass(frozen=True)
+class FoundLayer:
+    """The layer that computes an operation from `source`; where it `flattens`, an `nn.Flatten` follows."""
+
+    source: Operand
+    kind: StepKind
+    module: nn.Module
+    flattens: bool = False
+
+
+def _assign(layer: nn.Module, **weights: Operand | Tensor | None) -> nn.Module:
+    """Give a layer made on the meta device its weights; shared tensors stay shared."""
+    for name, weight in weights.items():
+        tensor = weight.weight if isinstance(weight, Operand) else weight
+        if tensor is None and weight is not None:
+            raise NotALayerError
+        if name in dict(layer.named_buffers(recurse=False)) or tensor is None:
+            setattr(layer, name, tensor)
+        else:
+            setattr(layer, name, tensor if isinstance(tensor, nn.Parameter) else nn.Parameter(tensor, False))
+    return layer
+
+
+Given = dict[str, Any]
+"""An operation's arguments by PyTorch's names for them, its tensors as operands, what was left out by default."""
+
+
+def by_name(ops: str, make: Callable[[Any, Given], FoundLayer]) -> dict[str, Callable[..., FoundLayer]]:
+    """Return a table in which `make` finds the layer of each operation, from its first argument and all by name."""
+    return {op: partial(_found, op, make) for op in listed(ops)}
+
+
+def _found(op: str, make: Callable[[Any, Given], FoundLayer], *args: Any, **kwargs: Any) -> FoundLayer:
+    given = named(op, args, kwargs)
+    return make(next(iter(given.values())), given)
+
+
+def sizes(value: Any, rank: int, least: int) -> tuple[int, ...]:
+    """Spread a size over the map's axes and keep it within reason."""
+    sizes = (value,) * rank if isinstance(value, int) else tuple(value) * (rank if len(value) == 1 else 1)
+    if len(sizes) != rank or not all(type(size) is int and least <= size <= MAX_SIZE for size in sizes):
+        raise ValueError(f"a kernel's sizes are {str(value)[:40]}")
+    return sizes
 
 
 def _elu(alpha: float = 1, scale: float = 1, input_scale: float = 1) -> nn.Module:
@@ -39,20 +112,10 @@ def _rrelu(lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, g
     return nn.RReLU(lower, upper).train(training)
 
 
-def _gelu(approximate: str = "none") -> nn.Module:
-    return nn.GELU(approximate)
-
-
-def _softmax(dim: int, dtype: object = None) -> nn.Module:
+def _softmax(make: Callable[[int], nn.Module], dim: int, dtype: object = None) -> nn.Module:
     if dtype not in {None, False}:  # below autograd: half_to_float
         raise NotALayerError
-    return nn.Softmax(dim)
-
-
-def _log_softmax(dim: int, dtype: object = None) -> nn.Module:
-    if dtype not in {None, False}:
-        raise NotALayerError
-    return nn.LogSoftmax(dim)
+    return make(dim)
 
 
 ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
@@ -62,7 +125,7 @@ ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     "elu": _elu,
     "selu": nn.SELU,
     "celu": nn.CELU,
-    "gelu": _gelu,
+    "gelu": nn.GELU,
     "silu": nn.SiLU,
     "mish": nn.Mish,
     "hardswish": nn.Hardswish,
@@ -80,253 +143,142 @@ ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     "glu": nn.GLU,
     "rrelu": _rrelu,
 }
-
 SOFTMAX: dict[str, Callable[..., nn.Module]] = {
-    "softmax": _softmax,
-    "_softmax": _softmax,
-    "log_softmax": _log_softmax,
-    "_log_softmax": _log_softmax,
+    "softmax": partial(_softmax, nn.Softmax),
+    "_softmax": partial(_softmax, nn.Softmax),
+    "log_softmax": partial(_softmax, nn.LogSoftmax),
+    "_log_softmax": partial(_softmax, nn.LogSoftmax),
 }
 
 
-MAX_SIZE = 4_096  # of a kernel, stride, padding or dilation
-
-Sizes = int | Sequence[int]
-
-
-@dataclass(frozen=True)
-class Operand:
-    """A tensor argument: a stand-in with its shape and dtype, its value where it is a weight, and what made it."""
-
-    name: str
-    sample: Tensor
-    weight: Tensor | None = None
-    op: str = ""
-    first: "Operand | None" = None
-    axes: Any = ()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape, batch first."""
-        return tuple(self.sample.shape)
+def _plain(kind: StepKind, make: Callable[..., nn.Module], image: Operand, *args: Any, **kwargs: Any) -> FoundLayer:
+    """A layer without weights, its settings the operation's further arguments."""
+    if not image.sample.is_floating_point():
+        raise NotALayerError
+    return FoundLayer(image, kind, make(*args, **kwargs))
 
 
-@dataclass(frozen=True)
-class Layers:
-    """Layers that one after another compute the operation from the value `source`."""
-
-    source: Operand
-    layers: tuple[tuple[StepKind, nn.Module], ...]
-
-
-def one(source: Operand, kind: StepKind, layer: nn.Module) -> Layers:
-    """Return the single layer that computes the operation."""
-    return Layers(source, ((kind, layer),))
+PLAIN: dict[str, Callable[..., FoundLayer]] = {
+    op: partial(_plain, kind, table[packet(op)])
+    for kind, table in ((StepKind.ACTIVATION, ACTIVATIONS), (StepKind.SOFTMAX, SOFTMAX))
+    for op in PURE
+    if packet(op) in table
+}
 
 
-def assign(layer: nn.Module, **weights: Operand | Tensor | None) -> nn.Module:
-    """Give a layer made on the meta device its weights; shared tensors stay shared."""
-    for name, weight in weights.items():
-        tensor = weight.weight if isinstance(weight, Operand) else weight
-        if tensor is None and weight is not None:
-            raise NotALayerError
-        if name in dict(layer.named_buffers(recurse=False)) or tensor is None:
-            setattr(layer, name, tensor)
-        else:
-            setattr(layer, name, tensor if isinstance(tensor, nn.Parameter) else nn.Parameter(tensor, False))
-    return layer
+def _prelu(image: Operand, given: Given) -> FoundLayer:
+    weight: Operand = given["weight"]
+    layer = nn.PReLU(weight.sample.numel(), device="meta")
+    if len(weight.shape) != 1:  # below autograd the weight comes spread over the axes: take the one it was
+        weight = weight.first or weight
+    return FoundLayer(image, StepKind.ACTIVATION, _assign(layer, weight=weight))
 
 
-def sizes(value: Sizes, rank: int, least: int) -> tuple[int, ...]:
-    """Spread a size over the map's axes and keep it within reason."""
-    sizes = (value,) * rank if isinstance(value, int) else tuple(value) * (rank if len(value) == 1 else 1)
-    if len(sizes) != rank or not all(type(size) is int and least <= size <= MAX_SIZE for size in sizes):
-        raise ValueError(f"a kernel's sizes are {str(value)[:40]}")
-    return sizes
-
-
-def _conv(
-    rank: int, image: Operand, weight: Operand, bias: Operand | None, stride: Sizes, padding: Sizes | str,
-    dilation: Sizes, groups: int, transposed: bool = False, output_padding: Sizes = 0,
-) -> Layers:  # fmt: skip
+def _conv(rank: int | None, image: Operand, given: Given) -> FoundLayer:
+    """Find a convolution over `rank` axes, or over as many as its weight has."""
+    weight, groups, padding = given["weight"], given["groups"], given["padding"]
+    transposed = given.get("transposed", rank is None and "output_padding" in given)
+    rank = len(weight.shape) - 2 if rank is None else rank
     if weight.weight is None:
         raise NotALayerError
     if groups < 1 or len(weight.shape) != rank + 2:
         raise ValueError("a convolution's weight does not fit its kind")
     kinds: list[Any] = [nn.ConvTranspose1d, nn.ConvTranspose2d] if transposed else [nn.Conv1d, nn.Conv2d, nn.Conv3d]
-    into, out = weight.shape[1] * groups, weight.shape[0]
-    options: dict[str, Any] = {"output_padding": sizes(output_padding, rank, 0)} if transposed else {}
+    first, second = weight.shape[0], weight.shape[1] * groups
     layer = kinds[rank - 1](
-        *((out, weight.shape[1] * groups) if transposed else (into, out)),
+        *((first, second) if transposed else (second, first)),
         kernel_size=weight.shape[2:],
-        stride=sizes(stride, rank, 1),
+        stride=sizes(given["stride"], rank, 1),
         padding=padding if isinstance(padding, str) else sizes(padding, rank, 0),
-        dilation=sizes(dilation, rank, 1),
+        dilation=sizes(given["dilation"], rank, 1),
         groups=groups,
-        bias=bias is not None,
+        bias=given["bias"] is not None,
         device="meta",
-        **options,
+        **({"output_padding": sizes(given["output_padding"], rank, 0)} if transposed else {}),
     )
-    return one(image, StepKind.CONV, assign(layer, weight=weight, bias=bias))
+    return FoundLayer(image, StepKind.CONV, _assign(layer, weight=weight, bias=given["bias"]))
 
 
-def _conv_of(rank: int) -> Callable[..., Layers]:
-    def conv(
-        image: Operand, weight: Operand, bias: Operand | None = None, stride: Sizes = 1,
-        padding: Sizes | str = 0, dilation: Sizes = 1, groups: int = 1,
-    ) -> Layers:  # fmt: skip
-        return _conv(rank, image, weight, bias, stride, padding, dilation, groups)
-
-    return conv
-
-
-def _conv_transpose(
-    image: Operand, weight: Operand, bias: Operand | None = None, stride: Sizes = 1, padding: Sizes = 0,
-    output_padding: Sizes = 0, groups: int = 1, dilation: Sizes = 1,
-) -> Layers:  # fmt: skip
-    rank = len(weight.shape) - 2
-    return _conv(rank, image, weight, bias, stride, padding, dilation, groups, True, output_padding)
-
-
-def _convolution(
-    image: Operand, weight: Operand, bias: Operand | None, stride: Sizes, padding: Sizes, dilation: Sizes,
-    transposed: bool, output_padding: Sizes, groups: int, *_backend: bool,
-) -> Layers:  # fmt: skip
-    rank = len(weight.shape) - 2
-    return _conv(rank, image, weight, bias, stride, padding, dilation, groups, transposed, output_padding)
-
-
-def _convolution_mode(
-    image: Operand, weight: Operand, bias: Operand | None, stride: Sizes, padding: str, dilation: Sizes, groups: int
-) -> Layers:
-    return _conv(len(weight.shape) - 2, image, weight, bias, stride, padding, dilation, groups)
-
-
-def _linear(image: Operand, weight: Operand, bias: Operand | None = None) -> Layers:
+def _linear(image: Operand, weight: Operand, bias: Operand | None = None) -> FoundLayer:
     if weight.weight is None or len(weight.shape) != 2:
         raise NotALayerError
     layer = nn.Linear(weight.shape[1], weight.shape[0], bias is not None, device="meta")
-    return one(image, StepKind.LINEAR, assign(layer, weight=weight, bias=bias))
+    return FoundLayer(image, StepKind.LINEAR, _assign(layer, weight=weight, bias=bias))
 
 
-def _matmul(image: Operand, weight: Operand) -> Layers:
-    """`x @ W`, W of shape (in, out): a linear layer without bias, its weight the transpose."""
-    return _linear(image, _turned(image, weight))
-
-
-def _addmm(bias: Operand, image: Operand, weight: Operand, beta: float = 1, alpha: float = 1) -> Layers:
-    if (beta, alpha) != (1, 1) or len(bias.shape) != 1:
-        raise NotALayerError
-    return _linear(image, _turned(image, weight), bias)
-
-
-def _turned(image: Operand, weight: Operand) -> Operand:
-    """The weight (out, in) of which the second factor is the transpose; the model's own where there is one."""
+def _matmul(image: Operand, weight: Operand, bias: Operand | None = None) -> FoundLayer:
+    """Find the linear layer that is `x @ W`, W of shape (in, out): its weight (out, in) is the transpose."""
     if weight.weight is None or image.weight is not None or len(weight.shape) != 2:
         raise NotALayerError
     if weight.op in {"aten.t.default", "aten.numpy_T.default"} and weight.first and len(weight.first.shape) == 2:
-        return weight.first
+        return _linear(image, weight.first, bias)  # the model's own
     values = weight.weight.detach().t().contiguous()
     is_parameter = isinstance(weight.weight, nn.Parameter)
-    return Operand(weight.name, weight.sample.t(), nn.Parameter(values) if is_parameter else values)
+    turned = Operand(weight.name, weight.sample.t(), nn.Parameter(values) if is_parameter else values)
+    return _linear(image, turned, bias)
 
 
-WEIGHTED: dict[str, Callable[..., Layers]] = {
-    "aten.conv1d.default": _conv_of(1),
-    "aten.conv1d.padding": _conv_of(1),
-    "aten.conv2d.default": _conv_of(2),
-    "aten.conv2d.padding": _conv_of(2),
-    "aten.conv3d.default": _conv_of(3),
-    "aten.conv3d.padding": _conv_of(3),
-    "aten.conv_transpose1d.default": _conv_transpose,
-    "aten.conv_transpose2d.input": _conv_transpose,
-    "aten.convolution.default": _convolution,
-    "aten._convolution.default": _convolution,
-    "aten._convolution_mode.default": _convolution_mode,
-    "aten.linear.default": _linear,
-    "aten.matmul.default": _matmul,
-    "aten.mm.default": _matmul,
-    "aten.addmm.default": _addmm,
-}
+def _addmm(bias: Operand, given: Given) -> FoundLayer:
+    if (given["beta"], given["alpha"]) != (1, 1) or len(bias.shape) != 1:
+        raise NotALayerError
+    return _matmul(given["mat1"], given["mat2"], bias)
 
 
-def _batch_norm(
-    image: Operand, weight: Operand | None, bias: Operand | None, running_mean: Operand | None,
-    running_var: Operand | None, training: bool, momentum: float, eps: float, cudnn_enabled: bool = False,
-) -> Layers:  # fmt: skip
-    del cudnn_enabled
+def _batch_norm(image: Operand, given: Given) -> FoundLayer:
     kinds: dict[int, Any] = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
-    tracked = running_mean is not None and running_var is not None
+    weight, mean, var = given["weight"], given["running_mean"], given["running_var"]
+    training = given.get("training", False)
+    tracked = mean is not None and var is not None
+    momentum = given.get("momentum", given.get("exponential_average_factor"))  # as cuDNN's operation has it
+    eps = given.get("eps", given.get("epsilon"))
     layer = kinds[len(image.shape)](image.shape[1], eps, momentum, weight is not None, tracked, device="meta")
-    assign(layer, weight=weight, bias=bias)
-    if running_mean is not None and running_var is not None:
-        assign(layer, running_mean=_own(running_mean, training), running_var=_own(running_var, training))
+    _assign(layer, weight=weight, bias=given["bias"])
+    for name, statistics in (("running_mean", mean), ("running_var", var)) if tracked else ():
+        if statistics.weight is None:
+            raise NotALayerError
+        # In training mode a batch norm moves its statistics: it gets a copy of its own.
+        _assign(layer, **{name: statistics.weight.detach().clone() if training else statistics})
         layer.num_batches_tracked = None
-    return one(image, StepKind.BATCH_NORM, layer.train(training))
+    return FoundLayer(image, StepKind.BATCH_NORM, layer.train(training))
 
 
-def _own(statistics: Operand, training: bool) -> Operand | Tensor:
-    """In training mode a batch norm moves its statistics: it gets a copy of its own."""
-    if statistics.weight is None:
-        raise NotALayerError
-    return statistics.weight.detach().clone() if training else statistics
+def _layer_norm(image: Operand, given: Given) -> FoundLayer:
+    shape, weight, bias = list(given["normalized_shape"]), given["weight"], given["bias"]
+    layer = nn.LayerNorm(shape, given["eps"], weight is not None, bias is not None, device="meta")
+    return FoundLayer(image, StepKind.OTHER, _assign(layer, weight=weight, bias=bias))
 
 
-def _frozen_batch_norm(
-    image: Operand, weight: Operand | None, bias: Operand | None, running_mean: Operand, running_var: Operand,
-    momentum: float, eps: float,
-) -> Layers:  # fmt: skip
-    return _batch_norm(image, weight, bias, running_mean, running_var, False, momentum, eps)
+def _group_norm(image: Operand, given: Given) -> FoundLayer:
+    groups = given["num_groups"] if "num_groups" in given else given["group"]
+    layer = nn.GroupNorm(groups, image.shape[1], given["eps"], given["weight"] is not None, device="meta")
+    return FoundLayer(image, StepKind.OTHER, _assign(layer, weight=given["weight"], bias=given["bias"]))
 
 
-def _layer_norm(
-    image: Operand, normalized_shape: Sequence[int], weight: Operand | None = None, bias: Operand | None = None,
-    eps: float = 1e-5, cudnn_enable: bool = True,
-) -> Layers:  # fmt: skip
-    del cudnn_enable
-    affine = weight is not None
-    layer = nn.LayerNorm(list(normalized_shape), eps, affine, bias is not None, device="meta")
-    return one(image, StepKind.OTHER, assign(layer, weight=weight, bias=bias))
-
-
-def _group_norm(
-    image: Operand, num_groups: int, weight: Operand | None = None, bias: Operand | None = None,
-    eps: float = 1e-5, cudnn_enabled: bool = True,
-) -> Layers:  # fmt: skip
-    del cudnn_enabled
-    layer = nn.GroupNorm(num_groups, image.shape[1], eps, weight is not None, device="meta")
-    return one(image, StepKind.OTHER, assign(layer, weight=weight, bias=bias))
-
-
-def _native_group_norm(
-    image: Operand, weight: Operand | None, bias: Operand | None, n: int, c: int, hxw: int, group: int,
-    eps: float,
-) -> Layers:  # fmt: skip
-    del n, c, hxw
-    return _group_norm(image, group, weight, bias, eps)
-
-
-def _instance_norm(
-    image: Operand, weight: Operand | None, bias: Operand | None, running_mean: Operand | None,
-    running_var: Operand | None, use_input_stats: bool, momentum: float, eps: float, cudnn_enabled: bool,
-) -> Layers:  # fmt: skip
-    del running_var, cudnn_enabled
+def _instance_norm(image: Operand, given: Given) -> FoundLayer:
     kinds: dict[int, Any] = {3: nn.InstanceNorm1d, 4: nn.InstanceNorm2d}
-    if running_mean is not None or not use_input_stats or len(image.shape) not in kinds:
+    if given["running_mean"] is not None or not given["use_input_stats"] or len(image.shape) not in kinds:
         raise NotALayerError
-    layer = kinds[len(image.shape)](image.shape[1], eps, momentum, weight is not None, device="meta")
-    return one(image, StepKind.OTHER, assign(layer, weight=weight, bias=bias))
+    weight, settings = given["weight"], (image.shape[1], given["eps"], given["momentum"])
+    layer = kinds[len(image.shape)](*settings, weight is not None, device="meta")
+    return FoundLayer(image, StepKind.OTHER, _assign(layer, weight=weight, bias=given["bias"]))
 
 
-NORMS: dict[str, Callable[..., Layers]] = {
-    "aten.batch_norm.default": _batch_norm,
-    "aten.native_batch_norm.default": _batch_norm,
-    "aten._native_batch_norm_legit.default": _batch_norm,
-    "aten._native_batch_norm_legit_no_training.default": _frozen_batch_norm,
-    "aten.cudnn_batch_norm.default": _batch_norm,
-    "aten.layer_norm.default": _layer_norm,
-    "aten.native_layer_norm.default": _layer_norm,
-    "aten.group_norm.default": _group_norm,
-    "aten.native_group_norm.default": _native_group_norm,
-    "aten.instance_norm.default": _instance_norm,
+_BATCH_NORMS = """batch_norm.default native_batch_norm.default _native_batch_norm_legit.default cudnn_batch_norm.default
+    _native_batch_norm_legit_no_training.default"""
+_CONVOLUTIONS = """convolution.default _convolution.default _convolution_mode.default conv_transpose1d.default
+    conv_transpose2d.input"""
+
+WEIGHTED: dict[str, Callable[..., FoundLayer]] = {
+    **by_name("prelu.default _prelu_kernel.default", _prelu),
+    **by_name("conv1d.default,padding", partial(_conv, 1)),
+    **by_name("conv2d.default,padding", partial(_conv, 2)),
+    **by_name("conv3d.default,padding", partial(_conv, 3)),
+    **by_name(_CONVOLUTIONS, partial(_conv, None)),
+    "aten.linear.default": _linear,
+    **dict.fromkeys(listed("matmul.default mm.default"), _matmul),
+    **by_name("addmm.default", _addmm),
+    **by_name(_BATCH_NORMS, _batch_norm),
+    **by_name("layer_norm.default native_layer_norm.default", _layer_norm),
+    **by_name("group_norm.default native_group_norm.default", _group_norm),
+    **by_name("instance_norm.default", _instance_norm),
 }

@@ -6,6 +6,7 @@ PyTorch's own operation computes it, except where it trusts its arguments: those
 import math
 import re
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from functools import cache, partial
 from typing import Any
 
@@ -13,7 +14,26 @@ import torch
 from torch import Tensor
 
 from .schema import MAX_ELEMENTS
-from .steps import StepKind
+
+MAX_PARTS = 1_024  # that a tensor is cut into
+
+
+class StepKind(StrEnum):
+    """What an operation is, in the lesson's words."""
+
+    CONV = "conv"
+    ACTIVATION = "activation"
+    MAX_POOL = "max_pool"
+    AVG_POOL = "avg_pool"
+    GLOBAL_POOL = "global_pool"
+    BATCH_NORM = "batch_norm"
+    DROPOUT = "dropout"
+    DROPOUT2D = "dropout2d"
+    FLATTEN = "flatten"
+    LINEAR = "linear"
+    SOFTMAX = "softmax"
+    OTHER = "other"
+
 
 _PURE = """
 abs.default adaptive_avg_pool1d.default adaptive_avg_pool2d.default _adaptive_avg_pool2d.default
@@ -58,19 +78,15 @@ _weight_norm_interface.default where.ScalarOther,ScalarSelf,self zeros.default z
 # In place only: they fill memory that the model made for the purpose.
 _FILLING = "bernoulli_.float copy_.default fill_.Scalar,Tensor normal_.default uniform_.default zero_.default"
 _CASTS = "to.dtype to.device to.dtype_layout to.other _to_copy.default"
-_GUARDED = """chunk.default einsum.default numpy_T.default split.Tensor,sizes split_with_sizes.default
-    tensor_split.sections unbind.int"""
 
 
-def _listed(text: str) -> tuple[str, ...]:
+def listed(text: str) -> tuple[str, ...]:
+    """Return the operations' full names: "mean.default,dim" stands for aten.mean.default and aten.mean.dim."""
     listed = (word.split(".") for word in text.split())
     return tuple(f"aten.{name}.{overload}" for name, overloads in listed for overload in overloads.split(","))
 
 
-PURE = _listed(_PURE)
-FILLING = _listed(_FILLING)
-CASTS = _listed(_CASTS)
-GUARDED = _listed(_GUARDED)
+PURE, FILLING, CASTS = listed(_PURE), listed(_FILLING), listed(_CASTS)
 
 # Return their first argument, or a view of it, although their schema does not say so.
 ALIASES = {"dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout", "type_as", "getitem"}
@@ -93,19 +109,21 @@ _KINDS: dict[StepKind, str] = {
 KINDS: dict[str, StepKind] = {name: kind for kind, text in _KINDS.items() for name in text.split()}
 
 
-MAX_PARTS = 1_024
-
-
 def aten(op: str) -> Any:
     """PyTorch's own operation; only for names of our list."""
     _, name, overload = op.split(".")
     return getattr(getattr(torch.ops.aten, name), overload)
 
 
-def _named(op: str, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments by the names that PyTorch's schema gives them."""
-    names = [argument.name for argument in aten(op)._schema.arguments]  # noqa: SLF001 - the only place for them
-    return dict(zip(names, args, strict=False)) | kwargs
+def named(op: str, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return an operation's arguments by the names and in the order of PyTorch's schema, its defaults included."""
+    schema = aten(op)._schema.arguments  # noqa: SLF001 - the only place for them
+    names = [argument.name for argument in schema]
+    if len(args) > len(names) or not kwargs.keys() <= set(names[len(args) :]):
+        raise TypeError("it is given arguments that it does not take")
+    given = {argument.name: argument.default_value for argument in schema if argument.has_default_value()}
+    given |= dict(zip(names, args, strict=False)) | kwargs
+    return {name: given[name] for name in names}
 
 
 def _few(count: float) -> None:
@@ -135,11 +153,6 @@ def _unbind(value: Tensor, dim: int = 0) -> Sequence[Tensor]:
     return torch.unbind(value, dim)
 
 
-def _reversed(value: Tensor) -> Tensor:
-    """`x.T`: all axes the other way round."""
-    return value.permute(*reversed(range(value.dim())))
-
-
 def _einsum(equation: str, operands: Sequence[Tensor], path: None = None) -> Tensor:
     """Only with every axis named and in bounds together: whatever the order, no product in between is larger."""
     del path
@@ -167,24 +180,20 @@ def _divide(value: Any, divisor: Any, *, rounding_mode: str | None = None) -> Te
 
 def _resize(op: str, *args: Any, **kwargs: Any) -> Any:
     """Resize a map (B, C, H, W); a scale must be the one that leads to the size, or PyTorch reads beside the map."""
-    given = _named(op, args, kwargs)
+    given = named(op, args, kwargs)
     image: Tensor = args[0]
     scales = given.get("scale_factors") or (given.get("scales_h"), given.get("scales_w"))
     sizes = given.get("output_size") or (None, None)
-    for length, scale, size in zip(image.shape[2:], scales, sizes, strict=True):
-        if scale is not None and not _leads_to(length * scale, size):
+    for side, scale, size in zip(image.shape[2:], scales, sizes, strict=True):
+        length = side if scale is None else side * scale
+        if scale is not None and not (1 <= length <= MAX_ELEMENTS and size in {None, math.floor(length)}):
             raise ValueError("its scale and size do not fit each other")
     return aten(op)(*args, **kwargs)
 
 
-def _leads_to(length: float, size: int | None) -> bool:
-    """Whether a side of `length` pixels, cut to whole ones, is `size`; any from 1 up where that is None."""
-    return 1 <= length <= MAX_ELEMENTS and size in {None, math.floor(length)}
-
-
 def _normalize(op: str, *args: Any, **kwargs: Any) -> Any:
     """Batch norm below autograd: PyTorch takes it on trust that each vector has a number for every channel."""
-    given = _named(op, args, kwargs)
+    given = named(op, args, kwargs)
     for name in ("weight", "bias", "running_mean", "running_var"):
         vector = given.get(name)
         if vector is not None and tuple(vector.shape) != tuple(args[0].shape[1:2]):
@@ -212,28 +221,24 @@ def _empty_like(value: Tensor, *, dtype: torch.dtype | None = None, **_layout: A
     return torch.zeros_like(value, dtype=dtype)
 
 
-_RESIZES = [
-    f"aten.upsample_{how}2d.{form}" for how in ("nearest", "bilinear", "bicubic") for form in ("default", "vec")
-]
-_NORMS = [f"aten.{name}.default" for name in (
-    "native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training", "cudnn_batch_norm",
-)]  # fmt: skip
-_WEIGHT_NORMS = ["aten._weight_norm.default", "aten._weight_norm_interface.default"]
+_RESIZES = listed("upsample_nearest2d.default,vec upsample_bilinear2d.default,vec upsample_bicubic2d.default,vec")
+_NORMS = listed(
+    "native_batch_norm.default _native_batch_norm_legit.default _native_batch_norm_legit_no_training.default "
+    "cudnn_batch_norm.default"
+)
+_WEIGHT_NORMS = listed("_weight_norm.default _weight_norm_interface.default")
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "aten.einsum.default": _einsum,
-    "aten.numpy_T.default": _reversed,
+    "aten.numpy_T.default": lambda value: value.permute(*reversed(range(value.dim()))),
     "aten.chunk.default": _chunk,
-    "aten.split.Tensor": _split,
-    "aten.split.sizes": _split,
-    "aten.split_with_sizes.default": _split,
+    **dict.fromkeys(listed("split.Tensor,sizes split_with_sizes.default"), _split),
     "aten.tensor_split.sections": _tensor_split,
     "aten.unbind.int": _unbind,
     "aten.empty.memory_format": _empty,
     "aten.new_empty.default": _new_empty,
     "aten.empty_like.default": _empty_like,
-    "aten.div.Scalar_mode": _divide,
-    "aten.div.Tensor_mode": _divide,
+    **dict.fromkeys(listed("div.Scalar_mode,Tensor_mode"), _divide),
     "aten.floor_divide.default": partial(_divide, rounding_mode="floor"),
     **{op: partial(_resize, op) for op in _RESIZES},
     **{op: partial(_normalize, op) for op in _NORMS},
@@ -246,12 +251,17 @@ def packet(op: str) -> str:
     return op.split(".")[1].rstrip("_") if op.startswith("aten.") else op
 
 
+def in_place(op: str) -> bool:
+    """Whether an ATen operation changes its first argument: its name ends in an underscore."""
+    return op.startswith("aten.") and op.split(".")[1].endswith("_")
+
+
 @cache
 def returns_alias(op: str) -> bool:
     """Whether the result may share the first argument's memory, by PyTorch's own schema."""
     if packet(op) in ALIASES:
         return True
-    if op not in (*PURE, *FILLING, *CASTS, *GUARDED):
+    if op not in (*PURE, *FILLING, *CASTS, *FUNCTIONS):
         return False
     arguments = aten(op)._schema.arguments  # noqa: SLF001 - the only place where PyTorch keeps it
     return bool(arguments) and arguments[0].alias_info is not None
@@ -261,24 +271,18 @@ def returns_alias(op: str) -> bool:
 def functions() -> dict[str, Callable[..., Any]]:
     """The closed list: an operation's name in the graph, and what computes it."""
     table: dict[str, Callable[..., Any]] = {op: aten(op) for op in (*PURE, *FILLING)}
-    table |= dict.fromkeys(CASTS, _cast) | {"aten._to_copy.default": _copy} | FUNCTIONS
-    for op, twin in _in_place().items():
-        table[op] = partial(_into, FUNCTIONS[twin]) if twin in FUNCTIONS else aten(op)
+    table |= dict.fromkeys(CASTS, _cast) | FUNCTIONS
+    for op in PURE:
+        _, name, overload = op.split(".")
+        found = getattr(torch.ops.aten, f"{name}_", None)
+        # In place, too, but for what turns or reshapes its argument.
+        if found is not None and overload in found.overloads() and not returns_alias(op):
+            changing = f"aten.{name}_.{overload}"
+            table[changing] = partial(_into, FUNCTIONS[op]) if op in FUNCTIONS else aten(changing)
     # A view of memory that is laid out otherwise than in the sandbox would fail: reshape copies then.
     table |= dict.fromkeys(("aten.view.default", "aten._unsafe_view.default"), torch.reshape)
-    return table | {"aten.contiguous.default": _contiguous, "getitem": _getitem}
-
-
-@cache
-def _in_place() -> dict[str, str]:
-    """What changes its first argument and has a pure twin on the list, with that twin; not what turns or reshapes it."""
-    return {changing: op for op in PURE if (changing := _changing(op)) is not None and not returns_alias(op)}
-
-
-def _changing(op: str) -> str | None:
-    _, name, overload = op.split(".")
-    found = getattr(torch.ops.aten, f"{name}_", None)
-    return f"aten.{name}_.{overload}" if found is not None and overload in found.overloads() else None
+    copy = {"aten._to_copy.default": lambda value, **kwargs: _cast(value, **kwargs | {"copy": True})}
+    return table | copy | {"aten.contiguous.default": Tensor.contiguous, "getitem": _getitem}
 
 
 def _into(function: Callable[..., Tensor], target: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -291,14 +295,6 @@ def _cast(value: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     found = [item for item in (*args, *kwargs.values()) if isinstance(item, torch.dtype | Tensor)]
     dtype = next((item.dtype if isinstance(item, Tensor) else item for item in found), value.dtype)
     return value.to(dtype, copy=True) if kwargs.get("copy") is True else value.to(dtype)
-
-
-def _copy(value: Tensor, **kwargs: Any) -> Tensor:
-    return _cast(value, **kwargs | {"copy": True})
-
-
-def _contiguous(value: Tensor, memory_format: torch.memory_format = torch.contiguous_format) -> Tensor:
-    return value.contiguous(memory_format=memory_format)
 
 
 def _getitem(values: Sequence[Any], index: int) -> Any:

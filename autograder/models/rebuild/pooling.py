@@ -1,148 +1,124 @@
 """Layers that shrink the map: pooling, global average pooling however it is written, dropout's masks, flatten."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import nn
 
-from .layers import Layers, NotALayerError, Operand, Sizes, one, sizes
-from .steps import StepKind
+from .layers import FoundLayer, Given, NotALayerError, Operand, by_name, sizes
+from .operations import StepKind, listed
 
-VIEWS = {"aten.view.default", "aten.reshape.default", "aten._unsafe_view.default", "aten.flatten.using_ints"}
-
-
-def _max_pool(rank: int) -> Callable[..., Layers]:
-    layers: list[Any] = [nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d]
-
-    def pool(
-        image: Operand, kernel_size: Sizes, stride: Sizes = (), padding: Sizes = 0, dilation: Sizes = 1,
-        ceil_mode: bool = False,
-    ) -> Layers:  # fmt: skip
-        kernel = sizes(kernel_size, rank, 1)
-        step = sizes(stride, rank, 1) if stride != () else kernel
-        layer = layers[rank - 1](kernel, step, sizes(padding, rank, 0), sizes(dilation, rank, 1), ceil_mode=ceil_mode)
-        return one(image, StepKind.MAX_POOL, layer)
-
-    return pool
+VIEWS = listed("view.default reshape.default _unsafe_view.default flatten.using_ints")
 
 
-def _avg_pool2d(
-    image: Operand, kernel_size: Sizes, stride: Sizes = (), padding: Sizes = 0, ceil_mode: bool = False,
-    count_include_pad: bool = True, divisor_override: int | None = None,
-) -> Layers:  # fmt: skip
-    """Average pooling; a kernel as large as a map of more than one pixel is global pooling."""
-    kernel = sizes(kernel_size, 2, 1)
-    step = sizes(stride, 2, 1) if stride != () else kernel
-    layer = nn.AvgPool2d(
-        _pair(kernel), _pair(step), _pair(sizes(padding, 2, 0)), ceil_mode, count_include_pad, divisor_override
-    )
-    whole = kernel == image.shape[-2:] != (1, 1) and divisor_override is None
-    return one(image, StepKind.GLOBAL_POOL if whole else StepKind.AVG_POOL, layer)
+def _max_pool(rank: int, image: Operand, given: Given) -> FoundLayer:
+    kinds: dict[int, Any] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
+    kernel, step = _kernel(given, rank)
+    padding, dilation = sizes(given["padding"], rank, 0), sizes(given["dilation"], rank, 1)
+    layer = kinds[rank](kernel, step, padding, dilation, ceil_mode=given["ceil_mode"])
+    return FoundLayer(image, StepKind.MAX_POOL, layer)
 
 
-def _pair(values: tuple[int, ...]) -> tuple[int, int]:
-    return values[0], values[1]
+def _avg_pool2d(image: Operand, given: Given) -> FoundLayer:
+    """Find average pooling; with a kernel as large as a map of more than one pixel it is global pooling."""
+    kernel, step = _kernel(given, 2)
+    make: Callable[..., nn.Module] = nn.AvgPool2d
+    divisor = given["divisor_override"]
+    layer = make(kernel, step, sizes(given["padding"], 2, 0), given["ceil_mode"], given["count_include_pad"], divisor)
+    whole = kernel == image.shape[-2:] != (1, 1) and divisor is None
+    return FoundLayer(image, StepKind.GLOBAL_POOL if whole else StepKind.AVG_POOL, layer)
 
 
-def _adaptive_avg_pool2d(image: Operand, output_size: Sizes) -> Layers:
-    size = _pair(sizes(output_size, 2, 1))
-    kind = StepKind.GLOBAL_POOL if size == (1, 1) else StepKind.AVG_POOL
-    return one(image, kind, nn.AdaptiveAvgPool2d(1 if size == (1, 1) else size))
+def _kernel(given: Given, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return a pooling's kernel size and stride, which is the kernel's size by default."""
+    kernel = sizes(given["kernel_size"], rank, 1)
+    return kernel, kernel if given["stride"] in ((), []) else sizes(given["stride"], rank, 1)
 
 
-def _adaptive_max_pool2d(image: Operand, output_size: Sizes) -> Layers:
-    return one(image, StepKind.MAX_POOL, nn.AdaptiveMaxPool2d(_pair(sizes(output_size, 2, 1))))
+def _adaptive_pool2d(kind: StepKind, make: Callable[..., nn.Module], image: Operand, given: Given) -> FoundLayer:
+    """Find adaptive pooling; averaging to one pixel is global pooling."""
+    size = sizes(given["output_size"], 2, 1)
+    if kind is StepKind.AVG_POOL and size == (1, 1):
+        return FoundLayer(image, StepKind.GLOBAL_POOL, make(1))
+    return FoundLayer(image, kind, make(size))
 
 
-def _mean(image: Operand, dim: Sequence[int] | int | None, keepdim: bool = False, dtype: object = None) -> Layers:
-    """The mean over H and W, at once or one after the other, on the map or on its pixels in a row."""
-    if dtype is not None or dim is None:
+def _mean(image: Operand, given: Given) -> FoundLayer:
+    """Find global pooling: the mean over H and W, at once or one by one, on the map or on its pixels in a row."""
+    dim, keepdim = given["dim"], given["keepdim"]
+    if given["dtype"] is not None or dim is None:
         raise NotALayerError
     axes = {axis % len(image.shape) for axis in ((dim,) if isinstance(dim, int) else dim)}
     source = _map_under(image, axes)
     if source is None or (keepdim and source is not image):
         raise NotALayerError
-    pool = (StepKind.GLOBAL_POOL, nn.AdaptiveAvgPool2d(1))
-    return Layers(source, (pool,) if keepdim else (pool, (StepKind.FLATTEN, nn.Flatten())))
+    return FoundLayer(source, StepKind.GLOBAL_POOL, nn.AdaptiveAvgPool2d(1), flattens=not keepdim)
 
 
 def _map_under(image: Operand, axes: set[int]) -> Operand | None:
     """Find the map (B, C, H, W) whose mean over H and W this is, if it is one."""
-    before = image.first
+    before, operation = image.first, image.operation
     if len(image.shape) == 4 and axes == {2, 3}:
         return image
-    if before is None or len(before.shape) != 4 or len(image.shape) != 3 or axes != {2}:
+    if operation is None or before is None or len(before.shape) != 4 or len(image.shape) != 3 or axes != {2}:
         return None
-    pixels = math.prod(before.shape[2:])
-    if image.op in VIEWS and image.shape == (*before.shape[:2], pixels):
+    if image.op in VIEWS and image.shape == (*before.shape[:2], math.prod(before.shape[2:])):
         return before
-    if image.op == "aten.mean.dim" and _last_axis(image.axes):
-        return before
-    return None
+    over = operation.args[1] if len(operation.args) > 1 else operation.kwargs.get("dim", ())
+    return before if image.op == "aten.mean.dim" and over in {(2,), (3,), (-1,), (-2,)} else None
 
 
-def _last_axis(axes: object) -> bool:
-    """Whether a mean over a 4-D map went over its height or width alone."""
-    return axes in {(2,), (3,), (-1,), (-2,)}
+def _dropout(make: Callable[[float], nn.Module], image: Operand, given: Given) -> FoundLayer:
+    return FoundLayer(image, StepKind.DROPOUT, make(given["p"]).train(given["train"]))
 
 
-def _dropout(image: Operand, p: float, train: bool) -> Layers:
-    return one(image, StepKind.DROPOUT, nn.Dropout(p).train(train))
-
-
-def _feature_dropout(image: Operand, p: float, train: bool) -> Layers:
+def _feature_dropout(image: Operand, given: Given) -> FoundLayer:
     kinds: dict[int, Any] = {3: nn.Dropout1d, 4: nn.Dropout2d, 5: nn.Dropout3d}
     if len(image.shape) not in kinds:
         raise NotALayerError
-    return one(image, StepKind.DROPOUT2D, kinds[len(image.shape)](p).train(train))
+    return FoundLayer(image, StepKind.DROPOUT2D, kinds[len(image.shape)](given["p"]).train(given["train"]))
 
 
-def _alpha_dropout(image: Operand, p: float, train: bool) -> Layers:
-    return one(image, StepKind.DROPOUT, nn.AlphaDropout(p).train(train))
-
-
-def _view(image: Operand, shape: Sequence[int]) -> Layers:
+def _view(image: Operand, given: Given) -> FoundLayer:
     batch, width = image.shape[0], math.prod(image.shape[1:])
+    shape = given["shape"] if "shape" in given else given["size"]
     if len(image.shape) < 3 or tuple(shape) not in {(batch, -1), (batch, width), (-1, width)}:
         raise NotALayerError
-    return one(image, StepKind.FLATTEN, nn.Flatten())
+    return FoundLayer(image, StepKind.FLATTEN, nn.Flatten())
 
 
-def _flatten(image: Operand, start_dim: int = 0, end_dim: int = -1) -> Layers:
+def _flatten(image: Operand, given: Given) -> FoundLayer:
     axes = len(image.shape)
-    if axes < 3 or (start_dim % axes, end_dim % axes) != (1, axes - 1):
+    if axes < 3 or (given["start_dim"] % axes, given["end_dim"] % axes) != (1, axes - 1):
         raise NotALayerError
-    return one(image, StepKind.FLATTEN, nn.Flatten())
+    return FoundLayer(image, StepKind.FLATTEN, nn.Flatten())
 
 
-def _squeeze(image: Operand, dim: Sequence[int] | None = None) -> Layers:
-    """Dropping both axes of a map of one pixel flattens it."""
+def _squeeze(image: Operand, given: Given) -> FoundLayer:
+    """Find flatten: dropping both axes of a map of one pixel."""
     batch, channels, *pixels = image.shape
-    dims = None if dim is None else {axis % len(image.shape) for axis in dim}
+    dims = {axis % len(image.shape) for axis in given["dim"]} if "dim" in given else None
     if pixels != [1, 1] or (1 in {batch, channels} if dims is None else dims != {2, 3}):
         raise NotALayerError
-    return one(image, StepKind.FLATTEN, nn.Flatten())
+    return FoundLayer(image, StepKind.FLATTEN, nn.Flatten())
 
 
-POOLING: dict[str, Callable[..., Layers]] = {
-    "aten.max_pool1d.default": _max_pool(1),
-    "aten.max_pool2d.default": _max_pool(2),
-    "aten.max_pool3d.default": _max_pool(3),
-    "aten.max_pool2d_with_indices.default": _max_pool(2),
-    "aten.avg_pool2d.default": _avg_pool2d,
-    "aten.adaptive_avg_pool2d.default": _adaptive_avg_pool2d,
-    "aten._adaptive_avg_pool2d.default": _adaptive_avg_pool2d,
-    "aten.adaptive_max_pool2d.default": _adaptive_max_pool2d,
-    "aten.mean.dim": _mean,
-    "aten.dropout.default": _dropout,
-    "aten.native_dropout.default": _dropout,
-    "aten.feature_dropout.default": _feature_dropout,
-    "aten.alpha_dropout.default": _alpha_dropout,
-    "aten.view.default": _view,
-    "aten._unsafe_view.default": _view,
-    "aten.reshape.default": _view,
-    "aten.flatten.using_ints": _flatten,
-    "aten.squeeze.default": _squeeze,
-    "aten.squeeze.dims": _squeeze,
+_AVERAGE = partial(_adaptive_pool2d, StepKind.AVG_POOL, nn.AdaptiveAvgPool2d)
+
+POOLING: dict[str, Callable[..., FoundLayer]] = {
+    **by_name("max_pool1d.default", partial(_max_pool, 1)),
+    **by_name("max_pool2d.default max_pool2d_with_indices.default", partial(_max_pool, 2)),
+    **by_name("max_pool3d.default", partial(_max_pool, 3)),
+    **by_name("avg_pool2d.default", _avg_pool2d),
+    **by_name("adaptive_avg_pool2d.default _adaptive_avg_pool2d.default", _AVERAGE),
+    **by_name("adaptive_max_pool2d.default", partial(_adaptive_pool2d, StepKind.MAX_POOL, nn.AdaptiveMaxPool2d)),
+    **by_name("mean.dim", _mean),
+    **by_name("dropout.default native_dropout.default", partial(_dropout, nn.Dropout)),
+    **by_name("alpha_dropout.default", partial(_dropout, nn.AlphaDropout)),
+    **by_name("feature_dropout.default", _feature_dropout),
+    **by_name("view.default _unsafe_view.default reshape.default", _view),
+    **by_name("flatten.using_ints", _flatten),
+    **by_name("squeeze.default,dims", _squeeze),
 }

@@ -1,24 +1,30 @@
-"""Strict reading of `graph.json` and `train.json`: what does not fit these types is refused.
+"""Strict reading of `graph.json`, `train.json` and `weights.npz`: what does not fit these types is refused.
 
-Every name is defined once and before it is used, every size is in bounds.
+Every name is defined once and before it is used, every size is in bounds and checked before an array is read, and
+nothing is unpickled or unpacked.
 """
 
 import math
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, BinaryIO, Literal
 
 import msgspec
+import numpy as np
 import torch
+from torch import Tensor
 
-from autograder.engine.errors import EvidenceError
-from autograder.engine.files import read_beneath
-from autograder.engine.text import say
-from autograder.models import MAX_GRAPH_BYTES
+from autograder.engine.files import open_beneath, parse_array, read_beneath
+from autograder.models import MAX_GRAPH_BYTES, MAX_WEIGHT_BYTES, refusal, too_heavy
 
 MAX_NODES = 20_000
 MAX_ELEMENTS = 2**28
+MAX_DEPTH = 4  # of nested arguments
+MAX_ITEMS = 4_096  # of one list among them
+MAX_WORD = 64  # characters
+MAX_HEADER = 4_096  # bytes, of a .npy file
 
 Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]{0,127}\Z")]
 Text = Annotated[str, msgspec.Meta(max_length=1_000)]
@@ -28,9 +34,15 @@ Type = Literal["float32", "float64", "float16", "bfloat16", "uint8", "int8", "in
 Arguments = Annotated[list[Any], msgspec.Meta(max_length=32)]
 Named = Annotated[dict[Name, Any], msgspec.Meta(max_length=32)]
 
+WORDS: dict[str, Any] = {
+    **{f"torch.{name}": getattr(torch, name) for name in Type.__args__},  # type: ignore[attr-defined]
+    **{f"torch.{name}": getattr(torch, name) for name in ("contiguous_format", "preserve_format", "channels_last")},
+    **{word: float(word) for word in ("inf", "-inf", "nan")},
+}
+
 
 class InputEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The tensor that the model takes."""
+    """The tensor that the model takes: its shape with the fixed batch."""
 
     name: Name
     shape: Shape
@@ -38,7 +50,7 @@ class InputEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WeightEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A tensor of weights.npz that the graph reads under `name`."""
+    """A tensor of weights.npz, there under `key`, that the graph reads under `name` and the model calls `target`."""
 
     name: Name
     kind: Literal["parameter", "buffer", "constant"]
@@ -46,6 +58,12 @@ class WeightEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: Annotated[str, msgspec.Meta(pattern=r"\Aw[0-9]{1,6}\Z")]
     shape: Shape
     dtype: Type
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory it takes."""
+        dtype: torch.dtype = WORDS[f"torch.{self.dtype}"]
+        return math.prod(self.shape) * dtype.itemsize
 
 
 class DeclaredEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,7 +74,7 @@ class DeclaredEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NodeEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One operation as written."""
+    """One operation as written; `shape` and `dtype` are null where it returns several tensors."""
 
     name: Name
     op: Text
@@ -79,11 +97,6 @@ class GraphEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     output: Name
 
 
-MAX_DEPTH = 4
-MAX_ITEMS = 4_096
-MAX_WORD = 64
-
-
 @dataclass(frozen=True)
 class Ref:
     """An argument that names an earlier value."""
@@ -99,14 +112,14 @@ class Operation:
     op: str
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
-    shape: tuple[int, ...] | None
-    dtype: torch.dtype | None
-    autocast: torch.dtype | None
+    shape: tuple[int, ...] | None = None
+    dtype: torch.dtype | None = None
+    autocast: torch.dtype | None = None
 
     @property
     def references(self) -> tuple[str, ...]:
         """The names it reads, in order."""
-        return tuple(names((self.args, tuple(self.kwargs.values()))))
+        return tuple(_names((self.args, tuple(self.kwargs.values()))))
 
     @property
     def target(self) -> str | None:
@@ -117,7 +130,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class Graph:
-    """A model as read: every name defined once, before it is used."""
+    """A model as read; `declared` is how many numbers the student's model declares as parameters, used or not."""
 
     input: InputEntry
     weights: tuple[WeightEntry, ...]
@@ -126,11 +139,8 @@ class Graph:
     output: str
 
 
-WORDS: dict[str, Any] = {
-    **{f"torch.{name}": getattr(torch, name) for name in Type.__args__},  # type: ignore[attr-defined]
-    **{f"torch.{name}": getattr(torch, name) for name in ("contiguous_format", "preserve_format", "channels_last")},
-    **{word: float(word) for word in ("inf", "-inf", "nan")},
-}  # fmt: skip
+class _MalformedError(Exception):
+    """Part of a sentence: what is wrong with the graph."""
 
 
 def read_graph(folder: Path, name: str) -> Graph:
@@ -139,32 +149,21 @@ def read_graph(folder: Path, name: str) -> Graph:
     try:
         entry = msgspec.json.decode(raw, type=GraphEntry)
         operations = tuple(_operation(node) for node in entry.nodes)
-        graph = Graph(entry.inputs[0], entry.weights, _declared(entry), operations, entry.output)
+        declared = sum(math.prod(parameter.shape) for parameter in entry.declared)
+        graph = Graph(entry.inputs[0], entry.weights, declared, operations, entry.output)
         _check_names(graph)
         _check_sizes(graph)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, _MalformedError) as error:
-        raise EvidenceError(
-            say(pl=f"{name} nie jest grafem modelu: {error}.", en=f"{name} is not a model's graph: {error}.")
+        raise refusal(
+            pl=f"{name} nie jest grafem modelu: {error}.",
+            en=f"{name} is not a model's graph: {error}.",
         ) from error
     return graph
 
 
-def names(value: object) -> Iterator[str]:
-    """Yield the names that an argument refers to, in order."""
-    if isinstance(value, Ref):
-        yield value.name
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from names(item)
-
-
-class _MalformedError(Exception):
-    """Part of a sentence: what is wrong with the graph."""
-
-
 def _operation(node: NodeEntry) -> Operation:
-    kwargs = {key: _argument(item, 0) for key, item in node.kwargs.items()}
     args = tuple(_argument(item, 0) for item in node.args)
+    kwargs = {key: _argument(item, 0) for key, item in node.kwargs.items()}
     dtype = WORDS[f"torch.{node.dtype}"] if node.dtype else None
     autocast = WORDS[f"torch.{node.autocast}"] if node.autocast else None
     return Operation(node.name, node.op, args, kwargs, node.shape, dtype, autocast)
@@ -188,27 +187,27 @@ def _argument(value: object, depth: int) -> object:
     return value
 
 
-def _declared(entry: GraphEntry) -> int:
-    return sum(math.prod(declared.shape) for declared in entry.declared)
+def _names(value: object) -> Iterator[str]:
+    """Yield the names that an argument refers to, in order."""
+    if isinstance(value, Ref):
+        yield value.name
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _names(item)
 
 
 def _check_names(graph: Graph) -> None:
-    known = {graph.input.name}
-    for name in (weight.name for weight in graph.weights):
-        _define(name, known)
-    for operation in graph.operations:
-        for reference in operation.references:
+    known: set[str] = set()
+    definitions: list[InputEntry | WeightEntry | Operation] = [graph.input, *graph.weights, *graph.operations]
+    for defined in definitions:
+        for reference in defined.references if isinstance(defined, Operation) else ():
             if reference not in known:
-                raise _MalformedError(f"{operation.name} reads {reference[:64]!r} before it is there")
-        _define(operation.name, known)
+                raise _MalformedError(f"{defined.name} reads {reference[:64]!r} before it is there")
+        if defined.name in known:
+            raise _MalformedError(f"the name {defined.name} is given twice")
+        known.add(defined.name)
     if graph.output not in known:
         raise _MalformedError("its output is never computed")
-
-
-def _define(name: str, known: set[str]) -> None:
-    if name in known:
-        raise _MalformedError(f"the name {name} is given twice")
-    known.add(name)
 
 
 def _check_sizes(graph: Graph) -> None:
@@ -218,3 +217,65 @@ def _check_sizes(graph: Graph) -> None:
         raise _MalformedError(f"it holds a tensor of more than {MAX_ELEMENTS} elements")
     if not graph.input.shape or graph.input.shape[0] < 1:
         raise _MalformedError("it takes no batch of images")
+
+
+def read_weights(folder: Path, entries: tuple[WeightEntry, ...]) -> dict[str, Tensor]:
+    """Read the arrays that the graph names, by key; raises `EvidenceError` unless each is exactly as declared."""
+    wanted: dict[str, WeightEntry] = {}
+    for entry in entries:
+        first = wanted.setdefault(entry.key, entry)
+        if (first.shape, first.dtype) != (entry.shape, entry.dtype):
+            raise refusal(
+                pl=f"Graf opisuje tensor {entry.key} z weights.npz na dwa sposoby.",
+                en=f"The graph declares {entry.key} of weights.npz in two ways.",
+            )
+    if sum(entry.nbytes for entry in wanted.values()) > MAX_WEIGHT_BYTES:
+        raise too_heavy("weights.npz")
+    with open_beneath(folder, "weights.npz", limit=MAX_WEIGHT_BYTES) as file:
+        try:
+            return _read_archive(file, wanted)
+        except (zipfile.BadZipFile, OSError, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError,
+                OverflowError) as error:  # fmt: skip
+            raise refusal(
+                pl=f"weights.npz nie jest czytelnym archiwum: {error}.",
+                en=f"weights.npz is not a readable archive: {error}.",
+            ) from error
+
+
+def _read_archive(file: BinaryIO, wanted: dict[str, WeightEntry]) -> dict[str, Tensor]:
+    with zipfile.ZipFile(file) as archive:
+        members = {member.filename: member for member in archive.infolist()}
+        if len(members) != len(archive.infolist()) or len(members) > MAX_NODES:
+            raise refusal(
+                pl="weights.npz zawiera za dużo plików albo któryś dwa razy.",
+                en="weights.npz holds too many members, or one twice.",
+            )
+        tensors = {}
+        for key, entry in wanted.items():
+            member = members.get(f"{key}.npy")
+            if member is None:
+                raise refusal(
+                    pl=f"W weights.npz brakuje tensora {key}, z którego korzysta graf.",
+                    en=f"weights.npz lacks {key}, which the graph reads.",
+                )
+            tensors[key] = _read_tensor(archive, member, entry)
+    return tensors
+
+
+def _read_tensor(archive: zipfile.ZipFile, member: zipfile.ZipInfo, entry: WeightEntry) -> Tensor:
+    if member.compress_type != zipfile.ZIP_STORED or member.file_size > entry.nbytes + MAX_HEADER:
+        raise refusal(
+            pl=f"Tensor {entry.key} w weights.npz jest spakowany albo większy, niż podaje graf.",
+            en=f"{entry.key} of weights.npz is packed, or larger than the graph says.",
+        )
+    with archive.open(member) as stream:
+        raw = stream.read(entry.nbytes + MAX_HEADER + 1)
+    array = parse_array(raw, f"weights.npz/{entry.key}")
+    # NumPy has no bfloat16: its bits travel as uint16.
+    if array.shape != entry.shape or array.dtype != np.dtype(entry.dtype.replace("bfloat16", "uint16")):
+        raise refusal(
+            pl=f"Tensor {entry.key} w weights.npz ma inny kształt lub typ, niż podaje graf.",
+            en=f"{entry.key} of weights.npz has not the shape and type that the graph says.",
+        )
+    tensor = torch.from_numpy(np.array(array, order="C"))
+    return tensor.view(torch.bfloat16) if entry.dtype == "bfloat16" else tensor

@@ -1,10 +1,9 @@
-"""Each call is first tried on stand-ins without memory: shapes and dtypes must be as declared, sizes within bounds."""
+"""Each step is first tried on stand-ins without memory: shapes and dtypes must be as declared, sizes within bounds."""
 
 import logging
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -12,13 +11,11 @@ from torch import Tensor
 from torch._subclasses import fake_tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from autograder.engine.errors import EvidenceError
-from autograder.engine.text import say
+from autograder.models import refusal
 
-from .module import Call, last_uses
-from .operations import KINDS, packet
-from .schema import MAX_ELEMENTS, Operation, Ref
-from .steps import StepKind
+from .module import Step, last_uses
+from .operations import KINDS, StepKind, packet
+from .schema import MAX_ELEMENTS, WORDS, InputEntry, Operation, Ref
 
 MAX_LIVE = 2**29  # elements that the values of one batch hold at one time
 MAX_TOTAL = 2**35  # elements that are computed for one batch
@@ -26,78 +23,62 @@ MAX_WORK = 2**42  # multiplications of one batch, roughly
 PRODUCTS = {"matmul", "bmm", "baddbmm", "scaled_dot_product_attention"}
 
 
-def stand_ins() -> FakeTensorMode:
-    """PyTorch's own fake tensors; an operation they do not know is refused, not run."""
-    return FakeTensorMode(allow_fallback_kernels=False, allow_non_fake_inputs=True)
-
-
-@dataclass
 class Trial:
-    """The stand-ins of all values so far, and what running them for real will cost."""
+    """The stand-ins of all values so far, by name, and what running them for real will cost."""
 
-    fake: FakeTensorMode = field(default_factory=stand_ins)
-    samples: dict[str, Any] = field(default_factory=dict)
-    elements: int = 0
-    work: float = 0
+    def __init__(self, images: InputEntry) -> None:
+        # PyTorch's own fake tensors; an operation they do not know is refused, not run.
+        self._fake = FakeTensorMode(allow_fallback_kernels=False, allow_non_fake_inputs=True)
+        self._elements = 0
+        self._work = 0.0
+        with self._fake:
+            self.samples: dict[str, Any] = {
+                images.name: torch.empty(images.shape, dtype=WORDS[f"torch.{images.dtype}"])
+            }
 
-    def begin(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """Note the stand-in of the model's input."""
-        with self.fake:
-            self.samples[name] = torch.empty(shape, dtype=dtype)
-        images: Tensor = self.samples[name]
-        return images
-
-    def constant(self, name: str, tensor: Tensor) -> Tensor:
+    def add_weight(self, name: str, tensor: Tensor) -> None:
         """Note the stand-in of a weight."""
-        self.samples[name] = self.fake.from_tensor(tensor)
-        sample: Tensor = self.samples[name]
-        return sample
+        self.samples[name] = self._fake.from_tensor(tensor)
 
-    def run(self, call: Call) -> Any:
-        """Try a call and note its result; raises `EvidenceError` when it fails or costs too much."""
-        with _silent(), self.fake:
-            result = call(self.samples)
-        self.samples[call.name] = result
+    def run(self, step: Step) -> Any:
+        """Try a step and note its result; raises `EvidenceError` when it fails or costs too much."""
+        with _silent(), self._fake:
+            result = step(self.samples)
+        self.samples[step.name] = result
         for tensor in _tensors(result):
-            self.elements += tensor.numel()
-            if tensor.numel() > MAX_ELEMENTS or self.elements > MAX_TOTAL:
-                raise EvidenceError(
-                    say(
-                        pl=f"Wartości obliczane w modelu aż do kroku {call.name} zajmują za dużo pamięci.",
-                        en=f"The model's values up to {call.name} take too much memory.",
-                    )
+            self._elements += tensor.numel()
+            if tensor.numel() > MAX_ELEMENTS or self._elements > MAX_TOTAL:
+                raise refusal(
+                    pl=f"Wartości obliczane w modelu aż do kroku {step.name} zajmują za dużo pamięci.",
+                    en=f"The model's values up to {step.name} take too much memory.",
                 )
         return result
 
-    def check_memory(self, calls: Sequence[Call]) -> None:
+    def check_memory(self, steps: Sequence[Step]) -> None:
         """Refuse a model whose values, each let go after its last use, together take too much memory."""
         live = 0
-        for call, spent in zip(calls, last_uses(calls), strict=True):
-            live += self._size(call.name)
+        for step, spent in zip(steps, last_uses(steps), strict=True):
+            live += self._size(step.name)
             if live > MAX_LIVE:
-                raise EvidenceError(
-                    say(
-                        pl=f"Wartości trzymane w modelu przy kroku {call.name} zajmują razem za dużo pamięci.",
-                        en=f"The model's values at {call.name} take too much memory together.",
-                    )
+                raise refusal(
+                    pl=f"Wartości trzymane w modelu przy kroku {step.name} zajmują razem za dużo pamięci.",
+                    en=f"The model's values at {step.name} take too much memory together.",
                 )
             live -= sum(self._size(name) for name in spent)
+
+    def charge(self, operation: Operation) -> None:
+        """Count the multiplications of an operation that was tried."""
+        self._work += self._size(operation.name) * self._work_per_output(operation)
+        if self._work > MAX_WORK:
+            raise refusal(
+                pl=f"Obliczenia w modelu aż do kroku {operation.name} są zbyt kosztowne.",
+                en=f"The model's work up to {operation.name} is too much.",
+            )
 
     def _size(self, name: str) -> int:
         return sum(tensor.numel() for tensor in _tensors(self.samples[name]))
 
-    def charge(self, operation: Operation) -> None:
-        """Count the multiplications of an operation that was tried."""
-        self.work += self._size(operation.name) * self._work_an_output(operation)
-        if self.work > MAX_WORK:
-            raise EvidenceError(
-                say(
-                    pl=f"Obliczenia w modelu aż do kroku {operation.name} są zbyt kosztowne.",
-                    en=f"The model's work up to {operation.name} is too much.",
-                )
-            )
-
-    def _work_an_output(self, operation: Operation) -> float:
+    def _work_per_output(self, operation: Operation) -> float:
         name = packet(operation.op)
         kind = KINDS.get(name)
         samples = [self.samples[ref.name] for ref in operation.args[:3] if isinstance(ref, Ref)]
@@ -124,9 +105,6 @@ def _silent() -> Iterator[None]:
         logger.disabled = disabled
 
 
-def _tensors(value: object) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, tuple | list):
-        for item in value:
-            yield from _tensors(item)
+def _tensors(value: object) -> list[Tensor]:
+    """Return the tensors of an operation's result, one or several."""
+    return [item for item in (value if isinstance(value, tuple | list) else (value,)) if isinstance(item, Tensor)]

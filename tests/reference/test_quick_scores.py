@@ -6,9 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from reference import lean
-from reference.experiments import EXPERIMENTS, Experiment
-from reference.zoo import Architecture, Block, Head, Pooling, build
+from reference.evaluation import quick_scores
+from reference.zoo import EXPERIMENTS, Architecture, Block, Experiment, Head, Pooling, build
 
 IMAGES = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(8)
@@ -28,7 +27,7 @@ def _same(architecture: Architecture) -> None:
     plain, short = build(architecture).double(), build(architecture).double()
     images = IMAGES[:, : architecture.shape[0]].double()
     expected = _step(plain, lambda model: model(images))
-    actual = _step(short, lambda model: lean.scores(model, images))
+    actual = _step(short, lambda model: quick_scores(model, images))
     assert len(actual) == len(expected) > len(list(plain.parameters()))
     torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-12)
 
@@ -53,7 +52,7 @@ def test_equal_values_in_a_window_give_the_first_the_gradient() -> None:
     models = [build(architecture), build(architecture)]
     flat = torch.ones_like(IMAGES)
     expected = _step(models[0], lambda model: model(flat))
-    actual = _step(models[1], lambda model: lean.scores(model, flat))
+    actual = _step(models[1], lambda model: quick_scores(model, flat))
     convolved = next(iter(models[0].blocks[0].children()))(flat)
     assert (convolved[:, :, 0, 0] < 0).any()
     assert (convolved[:, :, 0, 0] > 0).any()
@@ -64,4 +63,4 @@ def test_equal_values_in_a_window_give_the_first_the_gradient() -> None:
 def test_another_network_runs_as_it_is() -> None:
     """A network that is none of the zoo's gives its own scores, to the last bit."""
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(900, 10))
-    assert torch.equal(lean.scores(model, IMAGES), model(IMAGES))
+    assert torch.equal(quick_scores(model, IMAGES), model(IMAGES))
