@@ -20,8 +20,7 @@ from autograder.engine.text import Lang, speaking
 from autograder.lesson.data import load_split
 from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.findings import CNNFindings
-from autograder.lesson.graders.convolutions import arguments
-from autograder.lesson.graders.task1 import RANDOM, SHAPES, SHEET
+from autograder.lesson.graders.convolutions import RANDOM, SHAPES, SHEET, arguments
 from autograder.lesson.measure import Measurements
 from autograder.lesson.pictures import look
 from autograder.lesson.pictures.comparisons import comparisons

@@ -28,37 +28,37 @@ from tests.unsandboxed import DATA, IMPORTS, SEED
 
 
 @dataclass(frozen=True)
-class Bench:
+class StagedNotebook:
     """The notebook's names, and the folder that holds the evidence taken of them."""
 
     folder: Path
     namespace: dict[str, Any]
 
     @classmethod
-    def of(cls, folder: Path, *sources: str, cells: tuple[str, ...]) -> "Bench":
+    def run(cls, folder: Path, *sources: str, cells: tuple[str, ...]) -> "StagedNotebook":
         """Run a notebook on the `quick` profile and take evidence at these test cells."""
         watch()
-        bench = cls(folder, {"DATA_FOLDER": str(data_folder(Profile.QUICK))})
+        notebook = cls(folder, {"DATA_FOLDER": str(data_folder(Profile.QUICK))})
         file = EvidenceFile(
-            submission="bench.ipynb", student="bench", assignment="cnn", digest="", seed=SEED,
+            submission="staged.ipynb", student="staged", assignment="cnn", digest="", seed=SEED,
             profile=Profile.QUICK, dataset="FashionMNIST", sandbox="none",
         )  # fmt: skip
-        bench._write(file)
+        notebook._write(file)
         (folder / "notebook.ipynb").write_text('{"cells": []}')
-        bench._run(IMPORTS, DATA, *sources)
-        bench._take(cells)
-        return bench
+        notebook._run(IMPORTS, DATA, *sources)
+        notebook._take(cells)
+        return notebook
 
-    def then(self, folder: Path, source: str, *cells: str) -> "Bench":
+    def then(self, folder: Path, source: str, *cells: str) -> "StagedNotebook":
         """Run more code on copies of the names and of `models`, and take evidence at these cells again.
 
         A function of the notebook's own still writes where it was defined.
         """
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
-        bench = replace(self, folder=folder, namespace=self.namespace | {"models": dict(self.namespace["models"])})
-        bench._run(source)
-        bench._take(cells)
-        return bench
+        notebook = replace(self, folder=folder, namespace=self.namespace | {"models": dict(self.namespace["models"])})
+        notebook._run(source)
+        notebook._take(cells)
+        return notebook
 
     @property
     def evidence(self) -> LessonEvidence:
@@ -67,7 +67,7 @@ class Bench:
 
     def _run(self, *sources: str) -> None:
         for source in sources:
-            exec(compile(source, "bench", "exec"), self.namespace)  # noqa: S102 - our own tests' code
+            exec(compile(source, "staged", "exec"), self.namespace)  # noqa: S102 - our own tests' code
 
     def _take(self, cells: tuple[str, ...]) -> None:
         inbox, outbox = self.folder / "inbox", self.folder / "outbox"
@@ -83,7 +83,7 @@ class Bench:
         (self.folder / "evidence.json").write_bytes(msgspec.json.encode(file))
 
 
-def said(check: Callable[..., None], *arguments: LessonEvidence | Measurements | object) -> str:
+def message_of(check: Callable[..., None], *arguments: LessonEvidence | Measurements | object) -> str:
     """Run one check and return its message in English; empty where it passed, "? …" where it is undecided."""
     with speaking(Lang.EN):
         try:

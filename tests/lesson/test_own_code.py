@@ -9,8 +9,8 @@ import pytest
 from autograder.engine.evidence.records import CellRun, EvidenceFile, Failure, Fault
 from autograder.engine.report import Profile
 from autograder.lesson.evidence import LessonEvidence
+from autograder.lesson.graders.convolutions import CELL
 from autograder.lesson.graders.own_code import library_convolutions
-from autograder.lesson.graders.task1 import CELL
 
 TORCH = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nimport numpy as np"
 OWN = "def convolution(X, K, q):\n    return np.einsum('ijdab,abdq->ijq', windows(X), K)"

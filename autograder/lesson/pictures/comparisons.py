@@ -12,8 +12,20 @@ from autograder.engine.errors import EvidenceError
 from autograder.engine.outcomes import AbsentError, UndecidedError
 from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.findings import Comparison
-from autograder.lesson.graders.convolutions import Answer, Answers, Expected, Float, close, tolerance
-from autograder.lesson.graders.task1 import MATRIX_LARGE, MATRIX_SMALL, RANDOM, SAME_ODD, SHAPES, SHEET
+from autograder.lesson.graders.convolutions import (
+    MATRIX_LARGE,
+    MATRIX_SMALL,
+    RANDOM,
+    SAME_ODD,
+    SHAPES,
+    SHEET,
+    Answers,
+    CallAnswer,
+    Expected,
+    Float,
+    close,
+    tolerance,
+)
 from autograder.lesson.probes import CallProbe
 from reference.convolution import convolution, convolution_same
 
@@ -59,7 +71,7 @@ def _of(evidence: LessonEvidence, function: Function) -> list[Comparison]:
     return wrong[: function.shown] or right[:1]
 
 
-def _compare(probe: CallProbe, answer: Answer, returned: NDArray[np.generic], expected: Float) -> Comparison:
+def _compare(probe: CallProbe, answer: CallAnswer, returned: NDArray[np.generic], expected: Float) -> Comparison:
     given = returned.astype(np.float64)
     return Comparison(
         cell=probe.cell,

@@ -11,7 +11,7 @@ from autograder.engine.errors import EvidenceError
 from autograder.engine.outcomes import AbsentError, UndecidedError
 from autograder.lesson.evidence import LessonEvidence
 from autograder.lesson.findings import Overlay
-from autograder.lesson.graders.task5 import CELL, judged_model
+from autograder.lesson.graders.activations import CELL, judged_model
 from autograder.lesson.measure import Measurements
 from autograder.lesson.records import MapRecord, map_array
 
