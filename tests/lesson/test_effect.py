@@ -92,7 +92,7 @@ IDLE: dict[str, tuple[Way, StepKind, int]] = {
     "permuted": (filled(nn.Conv2d(4, 4, 1), *((c, (c + 1) % 4, 0, 0) for c in range(4))), CONV, 6),
     "one pixel aside": (filled(nn.Conv2d(4, 4, 3, padding=1), *((c, c, 0, 2) for c in range(4))), CONV, 6),
     "more copies": (filled(nn.Conv2d(4, 8, 1), *((c, c // 2, 0, 0) for c in range(8))), CONV, 6),
-    "a number a channel": (nn.Conv2d(4, 4, 1, groups=4), CONV, 6),
+    "one number per channel": (nn.Conv2d(4, 4, 1, groups=4), CONV, 6),
     "identity that the image decides": (lambda x: F.conv2d(x, ONES + 0 * x.mean()), CONV, 6),
     "zeros": (filled(nn.Conv2d(4, 4, 3, padding=1)), CONV, 6),
     "batch norm untouched": (nn.BatchNorm2d(4), NORM, 6),

@@ -83,7 +83,7 @@ def test_no_plot_and_no_printed_count_fail_alone(tmp_path: Path) -> None:
     assert sorted(wrong) == ["Learning curves plotted", "Parameter count printed"]
 
 
-STRANGE = {
+NO_MODELS = {
     "a tuple": ("models['baseline'] = nn.Identity()\nmodels['baseline'].forward = lambda x: (x, x)", "tuple"),
     "a number": ("models['baseline'] = 3", "int"),
     "raises": ("models['baseline'] = nn.Linear(3, 10)", "RuntimeError"),
@@ -92,10 +92,10 @@ STRANGE = {
 }
 
 
-@pytest.mark.parametrize("what", STRANGE)
+@pytest.mark.parametrize("what", NO_MODELS)
 def test_a_strange_model_is_told_apart(what: str, tmp_path: Path) -> None:
     """What is no model, or does not compute, gets no points and a message that names it."""
-    source, message = STRANGE[what]
+    source, message = NO_MODELS[what]
     cell = cell_of(report_of(source, tmp_path), ARCHITECTURE)
     assert cell.score == 0
     assert message in cell.checks[0].message

@@ -82,7 +82,7 @@ NOT_PRINTED = {"11234567": False, "12345670": False, "9,1,234,567": False, "1,23
 
 
 @pytest.mark.parametrize(("text", "there"), (PRINTED | NOT_PRINTED).items())
-def test_a_count_is_found_however_it_is_spelt(text: str, there: bool) -> None:
+def test_a_count_is_found_however_it_is_written(text: str, there: bool) -> None:
     """Thousands may be separated, other numbers may stand beside it; it must not be part of a longer one."""
     assert appears(1_234_567, text) == there
 

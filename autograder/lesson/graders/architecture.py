@@ -253,7 +253,7 @@ def excuses(steps: Iterable[Step]) -> str:
 
 
 def _excuse(step: Step) -> str:
-    name = _spelt(step)
+    name = _layer_name(step)
     if step.kind is StepKind.BATCH_NORM:
         return say(
             pl=f"{name} nie liczy się, bo jej statystyki mają wciąż wartości początkowe (średnia 0, wariancja 1): "
@@ -279,7 +279,7 @@ def _excuse(step: Step) -> str:
     )
 
 
-def _spelt(step: Step) -> str:
+def _layer_name(step: Step) -> str:
     """Name a layer as a student would, with what decides whether it does anything."""
     layer = step.layer
     if isinstance(layer, _ConvNd):
