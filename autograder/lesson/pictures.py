@@ -20,9 +20,21 @@ from torch import Tensor
 from autograder.engine.errors import EvidenceError
 from autograder.engine.outcomes import AbsentError, UndecidedError
 from autograder.lesson.findings import Best, CNNFindings, Comparison, Layer, Misread, ModelFinding, Overlay
-from autograder.lesson.graders.convolutions import Answer, Answers, Expected, Float, close, tolerance
-from autograder.lesson.graders.task1 import MATRIX_LARGE, MATRIX_SMALL, RANDOM, SAME_ODD, SHAPES, SHEET
-from autograder.lesson.graders.task5 import CELL, judged_model
+from autograder.lesson.graders.activations import CELL, judged_model
+from autograder.lesson.graders.convolutions import (
+    MATRIX_LARGE,
+    MATRIX_SMALL,
+    RANDOM,
+    SAME_ODD,
+    SHAPES,
+    SHEET,
+    Answers,
+    CallAnswer,
+    Expected,
+    Float,
+    close,
+    tolerance,
+)
 from autograder.lesson.measure import MeasuredModel, Measurements
 from autograder.lesson.observations import CallProbe, History, LessonEvidence, MapRecord, ModelRecord, map_array
 from reference.convolution import convolution, convolution_same
@@ -97,7 +109,7 @@ def comparisons(measurements: Measurements) -> tuple[Comparison, ...]:
     return tuple(found)
 
 
-def _compare(probe: CallProbe, answer: Answer, returned: NDArray[np.generic], expected: Float) -> Comparison:
+def _compare(probe: CallProbe, answer: CallAnswer, returned: NDArray[np.generic], expected: Float) -> Comparison:
     given = returned.astype(np.float64)
     return Comparison(
         cell=probe.cell,

@@ -19,8 +19,7 @@ from autograder.engine.report import Outcome, Profile, Report, Status, read_repo
 from autograder.engine.text import Lang, speaking
 from autograder.lesson.datasets import load_split
 from autograder.lesson.findings import CNNFindings
-from autograder.lesson.graders.convolutions import arguments
-from autograder.lesson.graders.task1 import RANDOM, SHAPES, SHEET
+from autograder.lesson.graders.convolutions import RANDOM, SHAPES, SHEET, arguments
 from autograder.lesson.measure import Measurements
 from autograder.lesson.observations import Flavour, LessonEvidence
 from autograder.lesson.pictures import comparisons, draw_findings

@@ -35,7 +35,7 @@ class StagedNotebook:
     namespace: dict[str, Any]
 
     @classmethod
-    def of(cls, folder: Path, *sources: str, cells: tuple[str, ...]) -> "StagedNotebook":
+    def run(cls, folder: Path, *sources: str, cells: tuple[str, ...]) -> "StagedNotebook":
         """Run a notebook on the `quick` profile and take evidence at these test cells."""
         watch()
         notebook = cls(folder, {"DATA_FOLDER": str(data_folder(Profile.QUICK))})
@@ -63,7 +63,7 @@ class StagedNotebook:
 
     def _run(self, *sources: str) -> None:
         for source in sources:
-            exec(compile(source, "notebook", "exec"), self.namespace)  # noqa: S102 - our own tests' code
+            exec(compile(source, "staged", "exec"), self.namespace)  # noqa: S102 - our own tests' code
 
     def _take(self, cells: tuple[str, ...]) -> None:
         inbox, outbox = self.folder / "inbox", self.folder / "outbox"

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from autograder.engine.outcomes import UndecidedError
 from autograder.lesson.graders.ablation import MOST
-from autograder.lesson.graders.architecture import Flow, changed_parameters, convolutions, regularizers
+from autograder.lesson.graders.architecture import LayerFlow, changed_parameters, convolutions, regularizers
 from autograder.lesson.graders.effect import averages_one_pixel
 from autograder.models.rebuild import Compute, StepKind, rebuild_model
 from tests.models.rebuilding import images, roundtrip, vary
@@ -43,9 +43,9 @@ class Net(nn.Module):
         return scores
 
 
-def flow_of(net: Net, folder: Path) -> Flow:
+def flow_of(net: Net, folder: Path) -> LayerFlow:
     """Write a net as data, read it back, and look at it on images it did not see."""
-    return Flow(roundtrip(net, net.example, folder), images(*net.example.shape, seed=9) - 0.5)
+    return LayerFlow(roundtrip(net, net.example, folder), images(*net.example.shape, seed=9) - 0.5)
 
 
 def filled(layer: nn.Conv2d, *taps: tuple[int, int, int, int], value: float = 1, bias: float = 0) -> nn.Conv2d:
@@ -92,7 +92,7 @@ IDLE: dict[str, tuple[Way, StepKind, int]] = {
     "permuted": (filled(nn.Conv2d(4, 4, 1), *((c, (c + 1) % 4, 0, 0) for c in range(4))), CONV, 6),
     "one pixel aside": (filled(nn.Conv2d(4, 4, 3, padding=1), *((c, c, 0, 2) for c in range(4))), CONV, 6),
     "more copies": (filled(nn.Conv2d(4, 8, 1), *((c, c // 2, 0, 0) for c in range(8))), CONV, 6),
-    "a number a channel": (nn.Conv2d(4, 4, 1, groups=4), CONV, 6),
+    "one number per channel": (nn.Conv2d(4, 4, 1, groups=4), CONV, 6),
     "identity that the image decides": (lambda x: F.conv2d(x, ONES + 0 * x.mean()), CONV, 6),
     "zeros": (filled(nn.Conv2d(4, 4, 3, padding=1)), CONV, 6),
     "batch norm untouched": (nn.BatchNorm2d(4), NORM, 6),
@@ -132,7 +132,7 @@ def test_what_gives_back_what_it_reads_is_idle(name: str, tmp_path: Path) -> Non
     flow = flow_of(Net(part, side), tmp_path)
     own = [step for step in flow.idle(kind) if getattr(step.layer, "in_channels", 4) == 4]
     assert len(own) == 1
-    assert len(flow.of(kind)) == (1 if kind is CONV else 0)
+    assert len(flow.working(kind)) == (1 if kind is CONV else 0)
 
 
 @pytest.mark.parametrize("name", WORKING)
@@ -141,7 +141,7 @@ def test_what_changes_its_input_works(name: str, tmp_path: Path) -> None:
     part, kind, side = WORKING[name]
     flow = flow_of(Net(part, side), tmp_path)
     assert flow.idle(kind) == []
-    assert len(flow.of(kind)) == (2 if kind is CONV else 1)
+    assert len(flow.working(kind)) == (2 if kind is CONV else 1)
 
 
 BY_HAND: dict[str, tuple[Way, int]] = {
@@ -177,7 +177,7 @@ def test_convolutions_of_single_images_are_compared_too(tmp_path: Path) -> None:
     copying = nn.Sequential(*(filled(nn.Conv2d(4, 4, 1), *ONE) for _ in range(2)))
     for name, part, working in (("mixing", nn.Conv2d(4, 4, 3, padding=1), 5), ("copying", copying, 1)):
         flow = flow_of(Net(EachImage(part)), tmp_path / name)
-        assert len(flow.of(CONV)) == working, name
+        assert len(flow.working(CONV)) == working, name
 
 
 PARAMETERS: dict[str, tuple[nn.Module, int, list[str]]] = {
@@ -219,7 +219,7 @@ def test_dropout_counts_on_the_way_that_training_takes(tmp_path: Path) -> None:
     }
     for name, (net, expected) in ways.items():
         roundtrip(net, net.example, tmp_path / name)
-        flow = Flow(rebuild_model(tmp_path / name, train=True), net.example, training=True)
+        flow = LayerFlow(rebuild_model(tmp_path / name, train=True), net.example, training=True)
         assert regularizers(flow) == expected, name
 
 
@@ -274,7 +274,7 @@ class Branched(nn.Module):
         return scores
 
 
-def runs(model: nn.Module, folder: Path) -> tuple[Flow, int]:
+def runs(model: nn.Module, folder: Path) -> tuple[LayerFlow, int]:
     """Look at a model, and count how often it runs."""
     lifted = roundtrip(model, images(4, 1, 6, 6), folder)
     counted: list[None] = []
@@ -285,7 +285,7 @@ def runs(model: nn.Module, folder: Path) -> tuple[Flow, int]:
         return plain(images, compute)
 
     lifted.run = run  # type: ignore[method-assign]
-    return Flow(lifted, images(4, 1, 6, 6, seed=4)), len(counted)
+    return LayerFlow(lifted, images(4, 1, 6, 6, seed=4)), len(counted)
 
 
 @pytest.mark.parametrize(

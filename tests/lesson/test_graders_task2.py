@@ -55,13 +55,13 @@ def test_any_admissible_layer_passes(case: int, text: str, reports: dict[tuple[i
     assert reports[case, text] == {}
 
 
-@pytest.mark.parametrize(("case", "text", "said"), WRONG)
+@pytest.mark.parametrize(("case", "text", "shown"), WRONG)
 def test_a_wrong_size_is_shown_with_the_students_numbers(
-    case: int, text: str, said: str, reports: dict[tuple[int, str], dict[str, str]]
+    case: int, text: str, shown: str, reports: dict[tuple[int, str], dict[str, str]]
 ) -> None:
     """The message puts the student's own numbers into the formula."""
     (message,) = reports[case, text].values()
-    assert said in message
+    assert shown in message
 
 
 def test_the_right_size_by_other_means_names_the_requirement(tmp_path: Path) -> None:
@@ -75,9 +75,9 @@ def test_the_right_size_by_other_means_names_the_requirement(tmp_path: Path) -> 
         tmp_path,
     )
     wanted = {1: "padding = (0, 0)", 2: "out_channels = 2", 3: "kernel_size = (5, 5)"}
-    for case, said in wanted.items():
+    for case, named in wanted.items():
         (message,) = failed(report, f"task2_case_{case}_tests").values()
-        assert said in message
+        assert named in message
 
 
 def test_what_is_no_layer_is_told_so(tmp_path: Path) -> None:

@@ -9,19 +9,19 @@ import torch
 
 from autograder.engine.evidence.records import Probed
 from autograder.lesson.graders import task5
-from autograder.lesson.graders.activations import correlation, flat
+from autograder.lesson.graders.activations import CELL, SOLUTION, correlation, flat
 from autograder.lesson.measure import Measurements
 from autograder.lesson.observations import MapRecord
 from tests.lesson.staged_notebook import StagedNotebook, message_of
 from tests.submissions.maps import HOOKS, MODELS, NETWORKS, RIGHT_WAYS, UNFIT_MODELS, WRONG_WAYS, resized
 
-EVERY = ("task3_architecture_tests", *(f"task4_exp{number}_tests" for number in (2, 4)), task5.CELL)
+EVERY = ("task3_architecture_tests", *(f"task4_exp{number}_tests" for number in (2, 4)), CELL)
 
 
 @pytest.fixture(scope="module")
 def notebook(tmp_path_factory: pytest.TempPathFactory) -> StagedNotebook:
     """One network with global average pooling, and no `cam` yet."""
-    return StagedNotebook.of(tmp_path_factory.mktemp("notebook"), NETWORKS, cells=EVERY)
+    return StagedNotebook.run(tmp_path_factory.mktemp("notebook"), NETWORKS, cells=EVERY)
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +30,15 @@ def measured(notebook: StagedNotebook) -> Measurements:
     return Measurements(notebook.evidence)
 
 
-def judged(notebook: StagedNotebook, measured: Measurements | None = None) -> str:
+def judged(bench: StagedNotebook, measured: Measurements | None = None) -> str:
     """What the grader says; nothing where the map is right."""
-    return message_of(task5.test_cam, notebook.evidence, measured or Measurements(notebook.evidence))
+    return message_of(task5.test_cam, bench.evidence, measured or Measurements(bench.evidence))
 
 
 @pytest.mark.parametrize("way", RIGHT_WAYS)
 def test_a_right_map_passes(way: str, notebook: StagedNotebook, measured: Measurements, tmp_path: Path) -> None:
     """By hooks, by cutting, by gradients; any size, any scale, with or without ReLU; NumPy or torch."""
-    assert judged(notebook.then(tmp_path, RIGHT_WAYS[way], task5.CELL), measured) == ""
+    assert judged(notebook.then(tmp_path, RIGHT_WAYS[way], CELL), measured) == ""
 
 
 @pytest.mark.parametrize("way", WRONG_WAYS)
@@ -47,7 +47,7 @@ def test_a_wrong_map_fails_with_its_reason(
 ) -> None:
     """What is not Σ_k w_ck f_k(x, y) of the class asked for fails, and a known mistake is named."""
     code, message = WRONG_WAYS[way]
-    assert message in judged(notebook.then(tmp_path, code, task5.CELL), measured)
+    assert message in judged(notebook.then(tmp_path, code, CELL), measured)
 
 
 @pytest.mark.parametrize("models", MODELS)
@@ -118,17 +118,17 @@ def test_an_untouched_cam_beside_a_model_without_maps_fails(
 def test_an_untouched_cam_fails_where_the_right_map_is_negative(notebook: StagedNotebook, tmp_path: Path) -> None:
     """A `cam` that reads neither the model nor the class is no answer, even where zeros happen to be right."""
     negative = "import copy\nmodels = copy.deepcopy(models)\nw = models['gap'].fc.weight.data\nw -= w.max() + 0.1\n"
-    changed = notebook.then(tmp_path, negative + ZEROS, *EVERY)
-    cell = {"cell_type": "code", "source": ZEROS, "metadata": {"grade_id": task5.SOLUTION}}
+    bench = notebook.then(tmp_path, negative + ZEROS, *EVERY)
+    cell = {"cell_type": "code", "source": ZEROS, "metadata": {"grade_id": SOLUTION}}
     (tmp_path / "notebook.ipynb").write_text(json.dumps({"cells": [cell]}))
-    assert "constant map" in judged(changed)
+    assert "constant map" in judged(bench)
 
 
 def test_a_huge_map_is_written_down_smaller(notebook: StagedNotebook, tmp_path: Path) -> None:
     """4000×4000 passes as any other size; what is kept of it is 1024×1024."""
-    changed = notebook.then(tmp_path, resized("mode='bilinear'").replace("(28, 28)", "(4000, 4000)"), task5.CELL)
-    assert judged(changed) == ""
-    assert changed.evidence.array("arrays", "map-gap-0.npy").shape == (1024, 1024)
+    bench = notebook.then(tmp_path, resized("mode='bilinear'").replace("(28, 28)", "(4000, 4000)"), CELL)
+    assert judged(bench) == ""
+    assert bench.evidence.array("arrays", "map-gap-0.npy").shape == (1024, 1024)
 
 
 def test_a_slow_cam_is_left_undecided_not_lost(
@@ -145,12 +145,12 @@ def test_a_slow_cam_is_left_undecided_not_lost(
 @pytest.mark.parametrize("forged", [{"class_index": 10}, {"class_index": -1}, {"class_index": 0}])
 def test_forged_records_never_pass(forged: dict[str, int], notebook: StagedNotebook, tmp_path: Path) -> None:
     """A record of a class that there is not, or is not the predicted one: undecided, neither a pass nor a crash."""
-    changed = notebook.then(tmp_path, HOOKS, task5.CELL)
-    file, taken = changed.evidence.file, changed.evidence.taken[task5.CELL]
+    bench = notebook.then(tmp_path, HOOKS, CELL)
+    file, taken = bench.evidence.file, bench.evidence.taken[CELL]
     maps = (msgspec.structs.replace(r, **forged) for r in taken if isinstance(r, MapRecord))
-    probed = (*(p for p in file.probed if p.cell != task5.CELL), Probed.from_records(task5.CELL, *maps))
+    probed = (*(p for p in file.probed if p.cell != CELL), Probed.from_records(CELL, *maps))
     (tmp_path / "evidence.json").write_bytes(msgspec.json.encode(msgspec.structs.replace(file, probed=probed)))
-    assert judged(changed)[0] == "?"
+    assert judged(bench)[0] == "?"
 
 
 def test_correlation_is_pearsons() -> None:

@@ -6,8 +6,8 @@ import nbformat
 import pytest
 
 from autograder.engine.evidence.records import CellRun, Failure, Fault
+from autograder.lesson.graders.convolutions import CELL
 from autograder.lesson.graders.own_code import library_convolutions
-from autograder.lesson.graders.task1 import CELL
 from autograder.lesson.observations import LessonEvidence
 from tests.evidence import evidence_file, write_evidence_file
 

@@ -18,8 +18,7 @@ from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.pages.feedback import feedback
 from autograder.engine.text import Lang
 from autograder.lesson.findings import CNNFindings
-from autograder.lesson.graders.convolutions import Answer
-from autograder.lesson.graders.task1 import RANDOM
+from autograder.lesson.graders.convolutions import RANDOM, CallAnswer
 from autograder.lesson.measure import Measurements
 from autograder.lesson.observations import CallRecord, Flavour
 from autograder.lesson.pictures import ENLARGED, _compare, _misread, enlarged_png, image_png, overlay_png
@@ -52,7 +51,7 @@ ODD = {
 @pytest.mark.parametrize("name", ODD)
 def test_any_array_can_be_compared_and_shown(name: str, tmp_path: Path) -> None:
     """Whatever a function returns, its comparison is well-formed, and the page draws it."""
-    answer = Answer(CallRecord("real", Flavour.NUMPY), X, K, 2, returned=ODD[name])
+    answer = CallAnswer(CallRecord("real", Flavour.NUMPY), X, K, 2, returned=ODD[name])
     compared = _compare(RANDOM[0], answer, ODD[name], RIGHT)
     kept = msgspec.json.decode(msgspec.json.encode(CNNFindings(comparisons=(compared,))), type=CNNFindings)
     assert bool(kept.comparisons[0].errors) == (ODD[name].shape == RIGHT.shape)
@@ -66,7 +65,7 @@ def test_the_levels_are_of_the_largest_value() -> None:
     given = RIGHT.copy()
     given[0, :, 0] += np.array([0, 0.005, 0.05]) * largest
     given[1, :2, 1] += np.array([0.5, 5]) * largest
-    answer = Answer(CallRecord("real", Flavour.NUMPY), X, K, 2, returned=given)
+    answer = CallAnswer(CallRecord("real", Flavour.NUMPY), X, K, 2, returned=given)
     assert _compare(RANDOM[0], answer, given, RIGHT).errors == ((0, 1, 2), (3, 4, 0), (0, 0, 0))
 
 

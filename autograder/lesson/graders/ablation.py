@@ -3,12 +3,11 @@
 A layer that is on the way from input to output by name may still be worth nothing, its result multiplied by zero.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from autograder.models.rebuild import Compute, RebuiltModel, Step, in_place
 
@@ -18,15 +17,31 @@ HEARD = 1e-3  # of the scores' standard deviation over images
 MOST = 100  # disturbed runs of one model: a chain of layers takes one, each branch of a network one more
 
 
+def run(model: RebuiltModel, images: Tensor, compute: Compute = Step.__call__) -> Tensor:
+    """Return the scores (B, n) float64, each step's value as `compute` gives it; what is not finite counts as zero.
+
+    Dropout falls the same way each time.
+    """
+    with torch.inference_mode(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        scores = model.run(images, compute)
+    return scores.double().nan_to_num(0, 0, 0).reshape(len(images), -1)
+
+
 def dependence(model: RebuiltModel, steps: Sequence[Step], images: Tensor) -> float:
     """Return which part of the outputs' variance over images, 0…1, is gone when the steps' layers give zeros.
 
     1 where the model's answer comes through them alone, 0 where it does not need them. A model whose answer is the same
     for every image depends on them fully, as far as anybody can tell.
     """
-    whole = _spread(scores_of(model, images))
-    with _silenced([step.layer for step in steps if step.layer is not None]):
-        left = _spread(scores_of(model, images))
+    layers = {id(step.layer) for step in steps if step.layer is not None}
+    silenced = {step.name for step in model.steps if id(step.layer) in layers}
+
+    def compute(call: Step, values: Mapping[str, Any]) -> Any:
+        output = call(values)
+        return torch.zeros_like(output) if call.name in silenced else output
+
+    whole, left = _spread(run(model, images)), _spread(run(model, images, compute))
     return 1.0 if whole <= 0 else max(0.0, 1.0 - left / whole)
 
 
@@ -42,7 +57,7 @@ class Search:
         self._model, self._images, self._scores = model, images, scores
         self._level = HEARD * _spread(scores) ** 0.5
         self._position = {step.name: index for index, step in enumerate(model.steps)}
-        self._passed = _passed_by_all(model)
+        self._passed = _passed_by_all(model, self._position)
         self._used = 0  # a bit for each step
         self._runs = 0
         self.unused: set[str] = set()
@@ -52,29 +67,21 @@ class Search:
         """Look at these steps, in the model's order; all count as used where the scores are the same for all images."""
         groups = [list(names)] if self._level > 0 else []
         while groups:
-            group = [name for name in groups.pop() if not self._known(name)]
-            if not group:
-                continue
+            group = [n for n in groups.pop() if n not in self.unused and not self._used >> self._position[n] & 1]
+            first, rest = group[:1], group[1:]
             if self._runs >= MOST:
                 self.open.update(group)
-            elif self._hears(group[:1]):
+            elif first and self._hears(first):
                 self._used |= self._passed[self._position[group[0]]]
-                groups.append(group[1:])
+                groups.append(rest)
             else:
-                self.unused.add(group[0])
-                groups += self._halves(group[1:])
+                self.unused.update(first)
+                if rest and self._hears(rest):
+                    middle = len(rest) // 2
+                    groups += [rest[middle:], rest[:middle]]
+                else:
+                    self.unused.update(rest)
         return self
-
-    def _halves(self, group: list[str]) -> list[list[str]]:
-        """Split what has not been disturbed alone; nothing is left of a group that changes nothing together."""
-        if group and not self._hears(group):
-            self.unused.update(group)
-            return []
-        middle = len(group) // 2
-        return [group[middle:], group[:middle]]
-
-    def _known(self, name: str) -> bool:
-        return name in self.unused or bool(self._used >> self._position[name] & 1)
 
     def _hears(self, names: Sequence[str]) -> bool:
         """Whether noise in these steps' outputs, other noise in each, changes the scores of some image."""
@@ -85,31 +92,19 @@ class Search:
             output = call(values)
             if call.name not in wanted:
                 return output
-            loud = _disturbed(output, SEED + self._position[call.name])
+            generator = torch.Generator().manual_seed(SEED + self._position[call.name])
+            noise = torch.randn(output.shape, generator=generator).to(output.dtype)
+            loud = output + LOUD * (output.abs().max() + 1) * noise
             return output.copy_(loud) if in_place(call.op) else loud
 
         return bool((run(self._model, self._images, compute) - self._scores).abs().max() >= self._level)
 
 
-def scores_of(model: RebuiltModel, images: Tensor) -> Tensor:
-    """Return the scores (B, n) float64; what is not finite counts nothing. Dropout falls the same way each time."""
-    return run(model, images, lambda call, values: call(values))
-
-
-def run(model: RebuiltModel, images: Tensor, compute: Compute) -> Tensor:
-    """Return the scores as `scores_of` does, each step's value as `compute` gives it."""
-    with torch.inference_mode(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(SEED)
-        scores = model.run(images, compute)
-    return scores.double().nan_to_num(0, 0, 0).reshape(len(images), -1)
-
-
-def _passed_by_all(model: RebuiltModel) -> list[int]:
+def _passed_by_all(model: RebuiltModel, position: Mapping[str, int]) -> list[int]:
     """Return for each step, as bits, itself and the steps that every way from it to the output passes through.
 
     Where a step changes memory in place, its readers are not all known by name: it vouches for itself alone.
     """
-    position = {step.name: index for index, step in enumerate(model.steps)}
     passed = [0] * len(position)
     ahead: list[int | None] = [None] * len(position)
     for index in reversed(range(len(position))):
@@ -121,24 +116,6 @@ def _passed_by_all(model: RebuiltModel) -> list[int]:
     return passed
 
 
-def _disturbed(output: Tensor, seed: int) -> Tensor:
-    """Add noise, the same each time."""
-    noise = torch.randn(output.shape, generator=torch.Generator().manual_seed(seed)).to(output.dtype)
-    return output + LOUD * (output.abs().max() + 1) * noise
-
-
 def _spread(scores: Tensor) -> float:
     """Return the variance over the images of a batch, summed over classes."""
     return float(scores.var(0).sum())
-
-
-@contextmanager
-def _silenced(layers: Sequence[nn.Module]) -> Iterator[None]:
-    """Let these layers give zeros while the block runs."""
-    distinct = {id(layer): layer for layer in layers}.values()
-    hooks = [layer.register_forward_hook(lambda _m, _i, output: torch.zeros_like(output)) for layer in distinct]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()

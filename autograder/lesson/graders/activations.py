@@ -1,4 +1,4 @@
-"""The feature maps and last weights of a model that a class activation map is made of, read from the lifted model.
+"""The model whose class activation maps are judged, and what these are made of, read from the lifted model.
 
 Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016, section 2: the map of class c is
 Σ_k w_ck f_k(x, y), f the maps before global average pooling, w the last layer's weights.
@@ -13,10 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from autograder.engine.errors import EvidenceError
+from autograder.engine.outcomes import AbsentError, SettledError, UndecidedError
 from autograder.engine.text import say
-from autograder.lesson.graders.architecture import Flow
-from autograder.lesson.measure import MeasuredModel
-from autograder.models.rebuild import RebuiltModel, Step, StepKind
+from autograder.lesson.graders.architecture import MAP_AXES, LayerFlow
+from autograder.lesson.graders.training import really_trained
+from autograder.lesson.measure import MeasuredModel, Measurements
+from autograder.lesson.observations import LessonEvidence
+from autograder.models.rebuild import StepKind
 
 AGREEMENT = 0.98
 FLAT = 1e-6  # relative to the map's own size: what float32 leaves of a constant
@@ -90,8 +94,10 @@ def flat(a: Tensor) -> bool:
     return bool((a - a.mean()).norm() <= FLAT * torch.linalg.vector_norm(a))
 
 
+CELL = "task5_cam_tests"
+SOLUTION = "task5_cam"
+OWN = "cam"
 SMALLEST = 3  # pixels a side: on fewer, any map resembles any other
-MAP_AXES = 4  # (B, C, h, w)
 COPIES = 1e-4  # of the first singular value: where the second is smaller, the maps are copies of one
 TOLERANCE = 1e-3  # relative, of what is averaged to what the mean of the maps is
 REARRANGING = (
@@ -117,7 +123,7 @@ class Activations:
     scores: Tensor
     weights: Tensor
 
-    def of(self, image: int) -> Tensor:
+    def class_maps(self, image: int) -> Tensor:
         """Compute the maps (classes, h, w) of one image."""
         return torch.einsum("ck,khw->chw", self.weights, self.maps[image])
 
@@ -132,84 +138,62 @@ class Activations:
 def activations(measured: MeasuredModel) -> Activations:
     """Return what a model's class activation maps are made of; raises `UnfitError` where it has none."""
     images = measured.visible_batch()
-    flow = Flow(measured.model, images)
+    flow = LayerFlow(measured.model, images)
     classifiers = flow.classifiers()
     average = flow.averaging(classifiers[0]) if len(classifiers) == 1 else None
-    source = None if average is None else _averaged(measured.model, average)
+    steps = {step.name: step for step in measured.model.steps}
+    source = steps.get(average.inputs[0]) if average else None
+    # An average of single pixels is none, and what only moves numbers about is looked through; None at the image itself.
+    while source is not None and (
+        source.kind is StepKind.GLOBAL_POOL or len(source.output_shape) != MAP_AXES or source.op.startswith(REARRANGING)
+    ):
+        source = steps.get(source.inputs[0]) if source.inputs else None
     if average is None or source is None or not isinstance(linear := classifiers[0].layer, nn.Linear):
-        raise UnfitError(
-            say(
-                pl="nie kończy się Global Average Poolingiem i jedną warstwą liniową",
-                en="does not end in global average pooling and a single linear layer",
-            )
+        ends_otherwise = say(
+            pl="nie kończy się Global Average Poolingiem i jedną warstwą liniową",
+            en="does not end in global average pooling and a single linear layer",
         )
+        raise UnfitError(ends_otherwise)
     with torch.inference_mode():
         scores, means, maps = (
             value.double() for value in measured.model.values(images, measured.model.output, average.name, source.name)
         )
     _require_several(maps)
     if maps.shape[1] != linear.in_features or not _proportional(means, maps.mean((2, 3))):
-        raise UnfitError(
-            say(
-                pl="nie podaje warstwie liniowej zwykłych średnich map",
-                en="does not give its linear layer the plain means of its maps",
-            )
+        no_means = say(
+            pl="nie podaje warstwie liniowej zwykłych średnich map",
+            en="does not give its linear layer the plain means of its maps",
         )
+        raise UnfitError(no_means)
     return Activations(images.double(), maps, scores, linear.weight.detach().double())
-
-
-def _averaged(model: RebuiltModel, average: Step) -> Step | None:
-    """Return the step that gives the map (B, C, h, w) of which `average` leaves a number a channel.
-
-    An average of single pixels is none, and what only moves numbers about is looked through. None where the image itself
-    is averaged.
-    """
-    steps = {step.name: step for step in model.steps}
-    source = steps.get(average.inputs[0])
-    while source is not None and _passed_through(source):
-        source = steps.get(source.inputs[0]) if source.inputs else None
-    return source
-
-
-def _passed_through(step: Step) -> bool:
-    pixel = step.kind is StepKind.GLOBAL_POOL
-    return pixel or len(step.output_shape) != MAP_AXES or step.op.startswith(REARRANGING)
 
 
 def _require_several(maps: Tensor) -> None:
     """Raise `UnfitError` unless the maps (B, C, h, w) are large enough, of several channels, and say where."""
     _, channels, h, w = maps.shape
     if min(h, w) < SMALLEST:
-        raise UnfitError(
-            say(
-                pl=f"ma przed uśrednianiem mapę {h}×{w}, a potrzebna jest co najmniej {SMALLEST}×{SMALLEST}: dodaj "
-                "padding albo usuń ostatni pooling",
-                en=f"has a map of {h}×{w} before averaging, and at least {SMALLEST}×{SMALLEST} is needed: add padding or "
-                "leave out the last pooling",
-            )
+        too_small = say(
+            pl=f"ma przed uśrednianiem mapę {h}×{w}, a potrzebna jest co najmniej {SMALLEST}×{SMALLEST}: dodaj "
+            "padding albo usuń ostatni pooling",
+            en=f"has a map of {h}×{w} before averaging, and at least {SMALLEST}×{SMALLEST} is needed: add padding or "
+            "leave out the last pooling",
         )
+        raise UnfitError(too_small)
     if all(flat(plane) for plane in maps.flatten(0, 1)):
-        raise UnfitError(
-            say(
-                pl="ma przed uśrednianiem mapy, które w każdym miejscu mają tę samą wartość",
-                en="has maps before averaging that are the same everywhere",
-            )
+        constant = say(
+            pl="ma przed uśrednianiem mapy, które w każdym miejscu mają tę samą wartość",
+            en="has maps before averaging that are the same everywhere",
         )
-    if not _independent(maps):
-        raise UnfitError(
-            say(
-                pl=f"ma przed uśrednianiem tylko jedną mapę (kanałów: {channels}) albo jej kopie, a potrzeba kilku różnych",
-                en=f"has only one map before averaging (channels: {channels}), or copies of it; several are needed",
-            )
+        raise UnfitError(constant)
+    # The channels are to be more than one map times a number each, offsets aside.
+    rows = (maps - maps.mean((2, 3), keepdim=True)).transpose(0, 1).flatten(1)
+    singular = torch.linalg.eigvalsh(rows @ rows.T).clamp(min=0).sqrt()  # values, ascending
+    if not (len(singular) > 1 and singular[-2] > COPIES * singular[-1]):  # nor with NaN
+        copies = say(
+            pl=f"ma przed uśrednianiem tylko jedną mapę (kanałów: {channels}) albo jej kopie, a potrzeba kilku różnych",
+            en=f"has only one map before averaging (channels: {channels}), or copies of it; several are needed",
         )
-
-
-def _independent(maps: Tensor) -> bool:
-    """Whether the channels are more than one map times a number each; offsets aside."""
-    centred = maps - maps.mean((2, 3), keepdim=True)
-    channels = centred.transpose(0, 1).flatten(1)
-    values = torch.linalg.eigvalsh(channels @ channels.T).clamp(min=0).sqrt()  # singular values, ascending
-    return len(values) > 1 and bool(values[-2] > COPIES * values[-1])
+        raise UnfitError(copies)
 
 
 def _proportional(given: Tensor, means: Tensor) -> bool:
@@ -219,3 +203,68 @@ def _proportional(given: Tensor, means: Tensor) -> bool:
     given = given.reshape(means.shape)
     factor = (given * means).sum() / means.square().sum().clamp(min=1e-30)
     return bool(factor > 0 and (given - factor * means).norm() <= TOLERANCE * given.norm())
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The model whose maps are judged."""
+
+    name: str
+    right: Activations
+
+
+def judged_model(evidence: LessonEvidence, measured: Measurements) -> Judged:
+    """Return the model whose maps are judged.
+
+    It is `models["cam"]` where there is one, else the first of Task 3's and Task 4's models, in the order of `models`,
+    that fits: it is really trained (as Task 4 asks), ends in global average pooling and a single linear layer, and what
+    is averaged are maps of at least 3×3 pixels, of several channels that are not copies of one. A `models["cam"]` that
+    does not fit fails with its reason; of the others, those that do not fit are passed over.
+    """
+    names = list(dict.fromkeys(record.model for record in evidence.maps(CELL)))
+    unmeasured: list[Exception] = []
+    untrained: list[AssertionError] = []
+    unfit: list[str] = []
+    for name in [OWN] if OWN in names else names:
+        try:
+            model = measured.model(name, SOLUTION)
+            right = activations(model)
+            really_trained(measured, name, SOLUTION)
+        except UnfitError as reason:
+            unfit.append(f'models["{name}"] {reason}')
+        except AssertionError as reason:
+            untrained.append(reason)
+        except UndecidedError as reason:
+            unmeasured.append(reason)
+        except (AbsentError, EvidenceError) as reason:
+            if name == OWN:
+                raise
+            unfit.append(str(reason))
+        else:
+            return Judged(name, right)
+    raise _refusal(unmeasured, untrained, unfit)
+
+
+def _refusal(unmeasured: list[Exception], untrained: list[AssertionError], unfit: list[str]) -> Exception:
+    """Say why no model's maps can be judged; open on `quick` only where more training may make one fit."""
+    if unmeasured:
+        return unmeasured[0]
+    if untrained:
+        reason = min(untrained, key=lambda error: isinstance(error, SettledError))
+        return type(reason)(
+            say(
+                pl=f"CAM ma sens tylko dla wytrenowanej sieci. {reason}",
+                en=f"Only a trained network has a CAM. {reason}",
+            )
+        )
+    reasons = "; ".join(reason for reason in unfit if reason.startswith("models["))
+    return SettledError(
+        say(
+            pl="Żadna sieć nie nadaje się do CAM: potrzebne są wytrenowana sieć z Global Average Poolingiem i jedną warstwą "
+            f"liniową oraz mapy co najmniej {SMALLEST}×{SMALLEST} o kilku kanałach. {reasons or 'models: brak'}. "
+            'Możesz dodać taką sieć jako models["cam"].',
+            en="No network has a CAM: it takes a trained network with global average pooling and a single linear layer, and "
+            f"maps of at least {SMALLEST}×{SMALLEST}, of several channels. {reasons or 'models: none'}. "
+            'You may add one as models["cam"].',
+        )
+    )

@@ -12,38 +12,22 @@ from torch.nn.modules.conv import _ConvNd
 
 from autograder.engine.outcomes import AbsentError, UndecidedError
 from autograder.engine.text import say
-from autograder.lesson.graders.ablation import SEED, Search
-from autograder.lesson.graders.effect import AVERAGING, DEFAULTS, effective_parameters, effects, is_activation
+from autograder.lesson.graders.ablation import SEED
+from autograder.lesson.graders.effect import (
+    AVERAGING,
+    DEFAULTS,
+    Effects,
+    effective_parameters,
+    effects,
+    is_activation,
+    per_axis,
+)
 from autograder.lesson.measure import Measurements
 from autograder.models.rebuild import RebuiltModel, Step, StepKind
 
-
-@dataclass(frozen=True)
-class _Found:
-    """The names of a model's steps that its scores do not rest on, that change nothing, that it was too much to tell."""
-
-    unused: frozenset[str]
-    idle: frozenset[str]
-    open: frozenset[str]
-
-
-_FOUND: WeakKeyDictionary[RebuiltModel, dict[tuple[bool, bool], _Found]] = WeakKeyDictionary()
-
-
-def _found(model: RebuiltModel, images: Tensor | None, training: bool) -> _Found:
-    """Look at a model once, on these images or on noise."""
-    known = _FOUND.setdefault(model, {})
-    if (key := (images is None, training)) not in known:
-        batch = noise(model) if images is None else images
-        seen = effects(model, batch, training=training)
-        search = Search(model, batch, seen.scores).among(seen.parts)
-        known[key] = _Found(frozenset(search.unused), seen.idle, frozenset(search.open))
-    return known[key]
-
-
-def noise(model: RebuiltModel) -> Tensor:
-    """Return one batch of random images for a model whose own images are not known."""
-    return torch.randn(model.input_shape, generator=torch.Generator().manual_seed(SEED)).to(model.input_dtype)
+MAP_AXES = 4  # (B, C, H, W)
+_EFFECTS: WeakKeyDictionary[RebuiltModel, dict[tuple[bool, bool], Effects]] = WeakKeyDictionary()
+"""By model, and by whether it was looked at on noise and in training mode: it runs once for all checks."""
 
 
 def visible_batch(measured: Measurements, model: RebuiltModel) -> Tensor | None:
@@ -55,7 +39,7 @@ def visible_batch(measured: Measurements, model: RebuiltModel) -> Tensor | None:
     return batch if tuple(batch.shape) == model.input_shape else None
 
 
-class Flow:
+class LayerFlow:
     """The steps of a model that its output depends on, in deed and not by name only, walked backwards.
 
     `images` is one batch as the model takes it; without it the model is looked at on noise. `training` says that the
@@ -63,8 +47,13 @@ class Flow:
     """
 
     def __init__(self, model: RebuiltModel, images: Tensor | None = None, *, training: bool = False) -> None:
-        found = _found(model, images, training)
-        if found.open:
+        noise = torch.randn(model.input_shape, generator=torch.Generator().manual_seed(SEED)).to(model.input_dtype)
+        self.model = model
+        self.images = noise if images is None else images
+        known, key = _EFFECTS.setdefault(model, {}), (images is None, training)
+        if key not in known:
+            known[key] = effects(model, self.images, training=training)
+        if known[key].open:
             raise UndecidedError(
                 say(
                     pl="Sieć ma tyle rozgałęzień, że nie sprawdzono, które z jej warstw wpływają na wynik; oceni ją osoba "
@@ -73,13 +62,11 @@ class Flow:
                     "a person will judge it.",
                 )
             )
-        self.model = model
-        self.images = noise(model) if images is None else images
-        self.steps = tuple(step for step in model.steps if step.name not in found.unused)
+        self.steps = tuple(step for step in model.steps if step.name not in known[key].unused)
         self.by_name = {step.name: step for step in self.steps}
-        self._idle = found.idle
+        self._idle = known[key].idle
 
-    def of(self, *kinds: StepKind) -> list[Step]:
+    def working(self, *kinds: StepKind) -> list[Step]:
         """Return the steps of these kinds that do something to the values they read, in order."""
         return [step for step in self.steps if step.kind in kinds and self.works(step)]
 
@@ -110,57 +97,47 @@ class Flow:
 
     def groups(self) -> int:
         """Count groups of convolutions, each ended by an activation; two activations of one group are one end."""
-        activations = self.activations()
-        ends = {*(step.name for step in activations), *(step.name for step in self.of(StepKind.LINEAR))}
-        groups = {
-            frozenset(
-                inner.name for inner in self.behind(step, stop=lambda s: s.name in ends) if self._convolves(inner)
-            )
-            for step in activations
-        }
+        activations, convolutions = self.activations(), {step.name for step in self.working(StepKind.CONV)}
+        ends = {step.name for step in (*activations, *self.working(StepKind.LINEAR))}
+        read = (self.behind(step, stop=lambda inner: inner.name in ends) for step in activations)
+        groups = {frozenset(step.name for step in steps) & convolutions for steps in read}
         return len(groups - {frozenset()})
 
     def classifiers(self) -> list[Step]:
         """Return the linear layers that read a spatial map, flattened or not, and that no convolution follows."""
-        inside = {inner.name for inner in self.behind(*self.of(StepKind.CONV))}
+        inside = {inner.name for inner in self.behind(*self.working(StepKind.CONV))}
         return [step for step in self.after_convolutions(StepKind.LINEAR) if step.name not in inside]
 
     def after_convolutions(self, kind: StepKind) -> list[Step]:
         """Return the steps of this kind that read what a convolution gave."""
-        return [step for step in self.of(kind) if any(map(self._convolves, self.behind(step)))]
-
-    def _convolves(self, step: Step) -> bool:
-        return step.kind is StepKind.CONV and self.works(step)
-
-    def averaged(self, step: Step) -> bool:
-        """Whether a map is averaged over its height and width just before it reaches `step`."""
-        return self.averaging(step) is not None
+        convolutions = {step.name for step in self.working(StepKind.CONV)}
+        return [step for step in self.working(kind) if any(inner.name in convolutions for inner in self.behind(step))]
 
     def averaging(self, step: Step) -> Step | None:
-        """Return the step that averages the map over height and width before `step` reads it, if one does."""
-        return next((inner for inner in self.behind(step, stop=_is_map) if self._averages(inner)), None)
+        """Return the step that averages the map over height and width just before `step` reads it, if one does."""
+        between = self.behind(step, stop=lambda inner: inner.kind is StepKind.CONV or _pixels(inner) > 1)
+        return next((inner for inner in between if self._averages(inner)), None)
 
     def mapped(self, average: Step) -> Step | None:
         """Return the step whose map (B, C, H, W) `average` reads; None where that is the image itself."""
         if average.kind in {StepKind.GLOBAL_POOL, StepKind.AVG_POOL} and average.layer is not None:
             return self.by_name.get(average.inputs[0])
         maps = (inner for inner in self.behind(average) if inner.kind is not StepKind.OTHER)
-        return next((inner for inner in maps if len(inner.output_shape) == 4), None)
+        return next((inner for inner in maps if _pixels(inner)), None)
 
     def _averages(self, step: Step) -> bool:
-        """Whether a step leaves a number a channel, the sum or mean over the pixels, whichever way it is written."""
-        if step.kind is StepKind.GLOBAL_POOL or (step.kind is StepKind.AVG_POOL and _is_pixel(self.mapped(step))):
-            return True  # of a map of one pixel too: that it averages nothing is experiment 2's matter alone
-        source = self.mapped(step) if step.layer is None and step.op.startswith(AVERAGING) else None
-        shape = step.output_shape[1:]
-        return source is not None and shape[:1] == spatial(source)[:1] and prod(shape) == shape[0]
+        """Whether a step leaves one number per channel, the sum or mean over the pixels, whichever way it is written."""
+        if step.kind is StepKind.GLOBAL_POOL:
+            return True  # of a map of one pixel too: only experiment 2 asks whether that averages anything
+        source, shape = self.mapped(step), step.output_shape[1:]
+        if source is None or (step.kind is StepKind.AVG_POOL and _pixels(source) == 1):
+            return source is not None
+        written = step.layer is None and step.op.startswith(AVERAGING)
+        return written and shape[:1] == spatial(source)[:1] and prod(shape) == shape[0]
 
     def flattened(self, step: Step) -> Step | None:
         """Return the spatial map (B, C, H, W) that reaches `step` flattened, if one does."""
-        for inner in self.behind(step, stop=lambda s: len(s.output_shape) == 4):
-            if len(inner.output_shape) == 4:
-                return inner
-        return None
+        return next((inner for inner in self.behind(step, stop=lambda s: _pixels(s) > 0) if _pixels(inner)), None)
 
 
 def spatial(step: Step) -> tuple[int, int, int]:
@@ -169,17 +146,11 @@ def spatial(step: Step) -> tuple[int, int, int]:
     return c, h, w
 
 
-def _is_map(step: Step) -> bool:
-    """Whether a step ends what stands between a linear layer and the map it reads."""
-    return step.kind is StepKind.CONV or (len(step.output_shape) == 4 and prod(spatial(step)[1:]) > 1)
+def _pixels(step: Step) -> int:
+    """Return H·W of a map (B, C, H, W), 0 of what is no map."""
+    return prod(step.output_shape[2:]) if len(step.output_shape) == MAP_AXES else 0
 
 
-def _is_pixel(step: Step | None) -> bool:
-    return step is not None and len(step.output_shape) == 4 and prod(spatial(step)[1:]) == 1
-
-
-Pair = tuple[int, ...]
-MAP_AXES = 4
 SHOWN = ("kernel_size", "output_size", "num_features", "p", "negative_slope")  # what a layer is told by
 REGULAR = (StepKind.BATCH_NORM, StepKind.DROPOUT2D)
 COUNTED = (StepKind.ACTIVATION, StepKind.DROPOUT, *REGULAR)
@@ -191,66 +162,53 @@ class Convolution:
 
     in_channels: int
     out_channels: int
-    kernel_size: Pair
-    stride: Pair
-    padding: Pair
-    dilation: Pair
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
     groups: int
+
+    @classmethod
+    def from_layer(cls, layer: _ConvNd) -> "Convolution":
+        """Read the parameters of a layer."""
+        kernel_size, stride, padding, dilation = (
+            per_axis(layer, name) for name in ("kernel_size", "stride", "padding", "dilation")
+        )
+        return cls(layer.in_channels, layer.out_channels, kernel_size, stride, padding, dilation, layer.groups)
 
     def __str__(self) -> str:
         """As a student would say it: 1→16, 3×3."""
         return f"{self.in_channels}→{self.out_channels}, {'×'.join(map(str, self.kernel_size))}"
 
 
-def convolutions(flow: Flow, *, idle: bool = False) -> list[Convolution]:
+def convolutions(flow: LayerFlow, *, idle: bool = False) -> list[Convolution]:
     """Return the convolutions between input and output, in order; not those whose weights the image decides.
 
     Those that only copy what they read are left out unless `idle`.
     """
     steps = [step for step in flow.steps if step.kind is StepKind.CONV and (idle or flow.works(step))]
-    return [_convolution(step.layer) for step in steps if isinstance(step.layer, _ConvNd)]
+    return [Convolution.from_layer(step.layer) for step in steps if isinstance(step.layer, _ConvNd)]
 
 
-def _convolution(layer: _ConvNd) -> Convolution:
-    padding = layer.padding
-    if padding == "valid":
-        padding = (0,) * len(layer.kernel_size)
-    elif isinstance(padding, str):
-        padding = tuple(-(d * (1 - k) // 2) for d, k in zip(layer.dilation, layer.kernel_size, strict=True))
-    return Convolution(
-        layer.in_channels,
-        layer.out_channels,
-        tuple(layer.kernel_size),
-        tuple(layer.stride),
-        tuple(padding),
-        tuple(layer.dilation),
-        layer.groups,
-    )
-
-
-def changed_parameters(flow: Flow) -> list[str]:
+def changed_parameters(flow: LayerFlow) -> list[str]:
     """Return which of stride, padding, dilation are away from `nn.Conv2d`'s default in some convolution, with effect."""
-    names = frozenset(step.name for step in flow.of(StepKind.CONV))
+    names = frozenset(step.name for step in flow.working(StepKind.CONV))
     found = effective_parameters(flow.model, flow.images, names)
     return [name for name in DEFAULTS if name in found]
 
 
-def written_parameters(flow: Flow) -> list[str]:
+def written_parameters(flow: LayerFlow) -> list[str]:
     """Return which of stride, padding, dilation some convolution has away from `nn.Conv2d`'s default, whatever it does."""
     layers = convolutions(flow, idle=True)
-    return [
-        name
-        for name, default in DEFAULTS.items()
-        if any(value != default for layer in layers for value in getattr(layer, name))
-    ]
+    return [name for name, plain in DEFAULTS.items() if any({*getattr(layer, name)} != {plain} for layer in layers)]
 
 
-def regularizers(flow: Flow) -> set[StepKind]:
+def regularizers(flow: LayerFlow) -> set[StepKind]:
     """Return which of batch normalisation and dropout of whole channels work on maps (B, C, H, W) in a model."""
-    return {step.kind for step in flow.of(*REGULAR) if len(step.output_shape) == MAP_AXES}
+    return {step.kind for step in flow.working(*REGULAR) if len(step.output_shape) == MAP_AXES}
 
 
-def differences(flow: Flow, other: Flow) -> list[str]:
+def differences(flow: LayerFlow, other: LayerFlow) -> list[str]:
     """Return what differs between two models besides pooling: the layers' names, empty where nothing does.
 
     The first linear layer's input width follows the map's size and is no difference. Neither is a layer that does
@@ -261,14 +219,15 @@ def differences(flow: Flow, other: Flow) -> list[str]:
         found.append("Conv2d")
     if _widths(flow) != _widths(other):
         found.append("Linear")
-    working, written = (_changed(flow, other, idle=idle) for idle in (False, True))
+    counts = [(_counted(flow, idle=idle), _counted(other, idle=idle)) for idle in (False, True)]
+    working, written = (set((ours - theirs) + (theirs - ours)) for ours, theirs in counts)
     return found + sorted(working & written)
 
 
-def _widths(flow: Flow) -> list[tuple[int, ...]]:
+def _widths(flow: LayerFlow) -> list[tuple[int, ...]]:
     """Return the linear layers' widths, the input of the one that reads the flattened map left out."""
     first = flow.classifiers()[:1]
-    layers = [(step in first, step.layer) for step in flow.of(StepKind.LINEAR)]
+    layers = [(step in first, step.layer) for step in flow.working(StepKind.LINEAR)]
     return [
         (layer.out_features,) if is_first else (layer.in_features, layer.out_features)
         for is_first, layer in layers
@@ -276,19 +235,13 @@ def _widths(flow: Flow) -> list[tuple[int, ...]]:
     ]
 
 
-def _changed(flow: Flow, other: Flow, *, idle: bool) -> set[str]:
-    """Return the names of the layers that one of two models has more often; those that do nothing only if `idle`."""
-    ours, theirs = _counted(flow, idle=idle), _counted(other, idle=idle)
-    return set((ours - theirs) + (theirs - ours))
-
-
-def _counted(flow: Flow, *, idle: bool) -> Counter[str]:
-    """Count layers by class name; what no layer of PyTorch computes goes by its operation."""
+def _counted(flow: LayerFlow, *, idle: bool) -> Counter[str]:
+    """Count layers by class name, those that do nothing only if `idle`; what no layer computes goes by its operation."""
     steps = [step for step in flow.steps if step.kind in COUNTED and (idle or flow.works(step))]
     return Counter(type(step.layer).__name__ if step.layer else step.op.split(".")[1] for step in steps)
 
 
-def idle_layers(flow: Flow, *kinds: StepKind) -> str:
+def idle_layers(flow: LayerFlow, *kinds: StepKind) -> str:
     """Say of the layers of these kinds that change nothing why they do not count; empty where there are none."""
     return excuses(flow.idle(*kinds))
 
@@ -300,7 +253,7 @@ def excuses(steps: Iterable[Step]) -> str:
 
 
 def _excuse(step: Step) -> str:
-    name = _spelt(step)
+    name = _layer_name(step)
     if step.kind is StepKind.BATCH_NORM:
         return say(
             pl=f"{name} nie liczy się, bo jej statystyki mają wciąż wartości początkowe (średnia 0, wariancja 1): "
@@ -326,11 +279,11 @@ def _excuse(step: Step) -> str:
     )
 
 
-def _spelt(step: Step) -> str:
+def _layer_name(step: Step) -> str:
     """Name a layer as a student would, with what decides whether it does anything."""
     layer = step.layer
     if isinstance(layer, _ConvNd):
-        return f"nn.{type(layer).__name__}({_convolution(layer)})"
+        return f"nn.{type(layer).__name__}({Convolution.from_layer(layer)})"
     if layer is None:
         return step.op.split(".")[1]
     value = next((getattr(layer, name) for name in SHOWN if hasattr(layer, name)), "")

@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.modules.dropout import _DropoutNd
 
-from autograder.lesson.graders.ablation import run
+from autograder.lesson.graders.ablation import Search, run
 from autograder.models.rebuild import RebuiltModel, Step, StepKind, in_place
 
 SAME = 1e-3  # of the spread of what comes out: less is no change
@@ -45,18 +45,15 @@ COMPARED = (StepKind.CONV, StepKind.MAX_POOL, StepKind.AVG_POOL, StepKind.BATCH_
 
 @dataclass(frozen=True)
 class Effects:
-    """What one run of a model showed: its scores, the parts that change nothing, all parts that give floats, in order.
+    """The names of a model's steps that change nothing, that its scores do not rest on, that it was too much to tell."""
 
-    A part is a step that a verdict may rest on: a layer, or what is written as arithmetic for one.
-    """
-
-    scores: Tensor
     idle: frozenset[str]
-    parts: tuple[str, ...]
+    unused: frozenset[str]
+    open: frozenset[str]
 
 
 def effects(model: RebuiltModel, images: Tensor, *, training: bool = False) -> Effects:
-    """Run the model once and look at each part that a verdict may rest on.
+    """Run the model and look at each part that a verdict may rest on: a layer, or what is written as arithmetic for one.
 
     In the graph of a model in training mode (`training`) a dropout that is switched off does nothing either.
     """
@@ -76,20 +73,21 @@ def effects(model: RebuiltModel, images: Tensor, *, training: bool = False) -> E
                 idle.add(step.name)
         return output
 
-    return Effects(run(model, images, compute), frozenset(idle), tuple(parts))
+    search = Search(model, images, run(model, images, compute)).among(parts)
+    return Effects(frozenset(idle), frozenset(search.unused), frozenset(search.open))
 
 
 def is_activation(step: Step, steps: Mapping[str, Step]) -> bool:
     """Whether a step applies an elementwise nonlinearity, by name; `steps` are all of the model, by name."""
     if step.kind is StepKind.ACTIVATION or step.op.startswith(NONLINEAR):
         return True
-    return step.op.startswith(PRODUCT) and any(_is_mask(steps.get(name), steps) for name in step.inputs)
-
-
-def _is_mask(step: Step | None, steps: Mapping[str, Step]) -> bool:
-    while step is not None and step.op.startswith(CASTS):
-        step = steps.get(step.inputs[0]) if step.inputs else None
-    return step is not None and step.op.startswith(COMPARISONS)
+    for name in step.inputs if step.op.startswith(PRODUCT) else ():
+        factor = steps.get(name)
+        while factor is not None and factor.op.startswith(CASTS):
+            factor = steps.get(factor.inputs[0]) if factor.inputs else None
+        if factor is not None and factor.op.startswith(COMPARISONS):
+            return True
+    return False
 
 
 def _inputs(call: Step, values: Mapping[str, Any]) -> list[Tensor]:
@@ -103,24 +101,21 @@ def _switched_off(
     step: Step, call: Step, values: Mapping[str, Any], before: list[Tensor], training: bool
 ) -> bool:  # fmt: skip
     """Whether the settings of a dropout or batch norm say that it does nothing: never told by what it draws."""
-    if step.kind in {StepKind.DROPOUT, StepKind.DROPOUT2D}:
-        layer = step.layer
-        if isinstance(layer, _DropoutNd):
-            return layer.p < RARELY or (training and not layer.training)
-        return _mask_is_whole(call, values) or (training and False in call.args)
-    return isinstance(step.layer, _BatchNorm) and bool(before) and _untouched(step.layer, before[0])
-
-
-def _mask_is_whole(call: Step, values: Mapping[str, Any]) -> bool:
-    """Whether a dropout written below autograd, as a random mask, keeps everything: `bernoulli(kept)`."""
+    if step.kind not in {StepKind.DROPOUT, StepKind.DROPOUT2D}:
+        return isinstance(step.layer, _BatchNorm) and bool(before) and _untouched(step.layer, before[0])
+    if isinstance(step.layer, _DropoutNd):
+        return step.layer.p < RARELY or (training and not step.layer.training)
+    if training and False in call.args:
+        return True
     if "bernoulli" not in call.op:
-        numbers = [value for value in call.args if isinstance(value, float)]
-        return bool(numbers) and numbers[0] < RARELY
-    numbers = [value for value in (*call.args, *call.kwargs.values()) if type(value) in {float, int}]
-    if numbers:
-        return bool(numbers[0] > 1 - RARELY)
-    kept = _inputs(call, values)
-    return bool(kept) and bool((kept[0] > 1 - RARELY).all())
+        dropped = [value for value in call.args if isinstance(value, float)]
+        return bool(dropped) and dropped[0] < RARELY
+    # Written below autograd, as a random mask: `bernoulli(kept)`, where `kept` is a number or a tensor.
+    kept = [value for value in (*call.args, *call.kwargs.values()) if type(value) in {float, int}]
+    if kept:
+        return bool(kept[0] > 1 - RARELY)
+    masks = _inputs(call, values)
+    return bool(masks) and bool((masks[0] > 1 - RARELY).all())
 
 
 def _untouched(norm: _BatchNorm, x: Tensor) -> bool:
@@ -138,9 +133,12 @@ def _is_idle(step: Step, before: list[Tensor], output: Tensor) -> bool:
     """Whether a convolution, pooling or activation gives nothing but what it read, scaled and shifted at most."""
     if step.kind is StepKind.BATCH_NORM:
         return False
-    if step.kind is StepKind.CONV:
-        return _copies(step.layer, before[0], output) if isinstance(step.layer, _ConvNd) else _repeats(before, output)
-    return any(value.shape == output.shape and _same(_few(value), _few(output)) for value in before)
+    if step.kind is not StepKind.CONV:
+        return any(value.shape == output.shape and _same(_few(value), _few(output)) for value in before)
+    if isinstance(step.layer, _ConvNd):
+        return _copies(step.layer, before[0], output)
+    x, axes = before[0], before[-1].dim() - 2  # the image decides the weights, which are read after it
+    return axes > 0 and x.shape[-axes:] == output.shape[-axes:] and x.shape[-axes - 1] > 1 and _copied(x, output, axes)
 
 
 def _same(x: Tensor, y: Tensor) -> bool:
@@ -167,12 +165,6 @@ def _copies(layer: _ConvNd, x: Tensor, y: Tensor) -> bool:
     if any(step != 1 for step in layer.stride) or layer.in_channels == 1 < layer.out_channels:
         return False
     return _single_taps(layer) or (_map_size(layer, x) == _map_size(layer, y) and _copied(x, y, len(layer.kernel_size)))
-
-
-def _repeats(before: list[Tensor], y: Tensor) -> bool:
-    """Whether a convolution whose weights the image decides, read after it, gives copies all the same."""
-    x, axes = before[0], before[-1].dim() - 2
-    return axes > 0 and x.shape[-axes:] == y.shape[-axes:] and x.shape[-axes - 1] > 1 and _copied(x, y, axes)
 
 
 def _single_taps(layer: _ConvNd) -> bool:
@@ -212,9 +204,6 @@ def _channels(x: Tensor) -> Tensor:
     return pixels - pixels.mean(1, keepdim=True)
 
 
-# Parameters of convolutions
-
-
 def effective_parameters(model: RebuiltModel, images: Tensor, names: frozenset[str]) -> set[str]:
     """Return which of stride, padding and dilation make the convolutions `names` give something else than by default.
 
@@ -226,40 +215,35 @@ def effective_parameters(model: RebuiltModel, images: Tensor, names: frozenset[s
 
     def compute(call: Step, values: Mapping[str, Any]) -> Any:
         output, layer = call(values), steps[call.name].layer
-        if call.name in pads and call.op.startswith(PADDING) and _is_larger(output, _inputs(call, values)):
+        before = _inputs(call, values) if call.name in pads and call.op.startswith(PADDING) else []
+        if before and any(a > b for a, b in zip(output.shape[-2:], before[0].shape[-2:], strict=True)):
             found.add("padding")
         if call.name in names and isinstance(layer, _ConvNd):
-            wanted = {name for name in DEFAULTS if name not in found and _pairs(layer, name) != _default(layer, name)}
-            found.update(name for name in wanted if _matters(name, call, layer, values, output))
+            left = (name for name in DEFAULTS if name not in found)
+            found.update([name for name in left if _matters(name, call, layer, values, output)])
         return output
 
     run(model, images, compute)
     return found
 
 
-def _is_larger(output: Any, before: list[Tensor]) -> bool:
-    return bool(before) and any(a > b for a, b in zip(output.shape[-2:], before[0].shape[-2:], strict=True))
-
-
-def _pairs(layer: _ConvNd, name: str) -> tuple[int, ...]:
-    """Return a parameter as numbers, one an axis; "same" padding as what it adds before the map."""
+def per_axis(layer: _ConvNd, name: str) -> tuple[int, ...]:
+    """Return a convolution's parameter, one number per axis; "same" padding as what it adds before the map."""
     value = getattr(layer, name)
-    if isinstance(value, str):
-        total = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
-        return tuple(-(-pad // 2) if value == "same" else 0 for pad in total)
-    return tuple(value)
-
-
-def _default(layer: _ConvNd, name: str) -> tuple[int, ...]:
-    return (DEFAULTS[name],) * len(layer.kernel_size)
+    if not isinstance(value, str):
+        return tuple(value)
+    total = (d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True))
+    return tuple(-(-pad // 2) if value == "same" else 0 for pad in total)
 
 
 def _matters(name: str, call: Step, layer: _ConvNd, values: Mapping[str, Any], output: Tensor) -> bool:
     """Whether the convolution gives another shape, or other values, with this parameter at its default."""
+    default = (DEFAULTS[name],) * len(layer.kernel_size)
+    if per_axis(layer, name) == default:
+        return False
     plain = copy(layer)
-    setattr(plain, name, _default(layer, name))
-    (image, *_) = _inputs(call, values)
-    if _size(plain, image) != _map_size(plain, output):
+    setattr(plain, name, default)
+    if _size(plain, _inputs(call, values)[0]) != _map_size(plain, output):
         return True
     other = replace(call, function=plain, shape=None, dtype=None)(values)
     return not bool((_few(other).double() - _few(output).double()).norm() <= SAME * _few(output).double().norm())
@@ -268,7 +252,7 @@ def _matters(name: str, call: Step, layer: _ConvNd, values: Mapping[str, Any], o
 def _size(layer: _ConvNd, image: Tensor) -> tuple[int, ...]:
     """Return the output's height and width by the formula of the lesson's section 5."""
     axes = zip(
-        _map_size(layer, image), layer.kernel_size, layer.stride, _pairs(layer, "padding"), layer.dilation,
+        _map_size(layer, image), layer.kernel_size, layer.stride, per_axis(layer, "padding"), layer.dilation,
         layer.output_padding, strict=True,
     )  # fmt: skip
     if isinstance(layer, _ConvTransposeNd):
@@ -276,9 +260,6 @@ def _size(layer: _ConvNd, image: Tensor) -> tuple[int, ...]:
     if layer.padding == "same":
         return _map_size(layer, image)
     return tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d, _ in axes)
-
-
-# Averaging
 
 
 def averages_one_pixel(model: RebuiltModel, images: Tensor, average: Step, source: Step) -> bool:

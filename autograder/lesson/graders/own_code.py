@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from autograder.engine.notebook import parse_cell, plain_statements
 from autograder.lesson.observations import LessonEvidence
 
-NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def training_loops(cells: Iterable[tuple[int, str]]) -> list[str]:
@@ -25,20 +25,17 @@ def training_loops(cells: Iterable[tuple[int, str]]) -> list[str]:
     seen: set[str] = set()
     for number, source in cells:
         for statement in plain_statements(parse_cell(source).body):
-            if isinstance(statement, NAMED):
+            calls = (inner.func for inner in ast.walk(statement) if isinstance(inner, ast.Call))
+            trains = any(isinstance(call, ast.Attribute) and call.attr == "backward" for call in calls)
+            if isinstance(statement, Definition):
                 named.pop(statement.name, None)
-                if _calls_backward(statement):
+                if trains:
                     brackets = "" if isinstance(statement, ast.ClassDef) else "()"
                     named[statement.name] = f"{statement.name}{brackets} [{number}]"
-            elif source not in seen and _calls_backward(statement):
+            elif trains and source not in seen:
                 loose.append(f"[{number}:{statement.lineno}]")
         seen.add(source)
     return [*named.values(), *loose]
-
-
-def _calls_backward(node: ast.AST) -> bool:
-    calls = (inner.func for inner in ast.walk(node) if isinstance(inner, ast.Call))
-    return any(isinstance(call, ast.Attribute) and call.attr == "backward" for call in calls)
 
 
 ALL = re.compile("")
@@ -54,7 +51,6 @@ LIBRARY = {
 USUAL = {"F": "torch.nn.functional", "nn": "torch.nn", "torch": "torch"}
 """What names mean that no cell was seen to bind."""
 LONGEST = 20  # aliases of aliases
-Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def library_convolutions(evidence: LessonEvidence, cell: str, function: str) -> set[str]:
@@ -62,7 +58,7 @@ def library_convolutions(evidence: LessonEvidence, cell: str, function: str) -> 
     names = _Names(USUAL)
     for _, executed in evidence.ran_before(cell):
         names.read(plain_statements(parse_cell(executed.text).body))
-    return {path for node in _reachable(function, names) for path in _Body(node, names).paths() if is_library(path)}
+    return {path for body in _reachable(function, names) for path in body.paths() if is_library(path)}
 
 
 def is_library(path: str) -> bool:
@@ -86,18 +82,17 @@ class _Names:
     def read(self, statements: Iterable[ast.stmt]) -> None:
         """Take in what the statements bind; what binds a name later holds."""
         for statement in statements:
+            bound: dict[str, ast.AST] = {}
             if isinstance(statement, Definition):
-                self._bind(statement.name, statement)
+                bound = {statement.name: statement}
             elif isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
                 targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-                for name in _stored(targets):
-                    self._bind(name, statement.value)
+                bound = dict.fromkeys(_stored(targets), statement.value)
             elif isinstance(statement, ast.Import | ast.ImportFrom):
                 self._import(statement)
-
-    def _bind(self, name: str, node: ast.AST) -> None:
-        self.imports.pop(name, None)
-        self.definitions[name] = node
+            self.definitions |= bound
+            for name in bound:
+                self.imports.pop(name, None)
 
     def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
         package = f"{statement.module}." if isinstance(statement, ast.ImportFrom) else ""
@@ -134,10 +129,6 @@ class _Body:
         self.local |= {inner.arg for inner in self.nodes if isinstance(inner, ast.arg)}
         self.local -= {name for inner in self.nodes if isinstance(inner, ast.Global) for name in inner.names}
 
-    def global_names(self) -> set[str]:
-        """Return the names it reads that are not its own variables."""
-        return {inner.id for inner in self.nodes if isinstance(inner, ast.Name)} - self.local
-
     def paths(self) -> Iterator[str]:
         """Yield the full names of what it reads from libraries."""
         within = {id(inner.value) for inner in self.nodes if isinstance(inner, ast.Attribute)}
@@ -145,31 +136,25 @@ class _Body:
             root, parts = _unchained(inner)
             if root is None or id(inner) in within:
                 continue
-            for path in self._meaning(root):
+            found = (self.own if root in self.local else self.names).paths(root)
+            if not found and root in self.local and root in self.own.definitions:  # `f = F`, and then `f.conv2d`
+                beyond, between = _unchained(self.own.definitions[root])
+                if beyond is not None and beyond not in self.local:
+                    found, parts = self.names.paths(beyond), between + parts
+            for path in found:
                 yield ".".join([path, *parts])
 
-    def _meaning(self, root: str) -> list[str]:
-        if root not in self.local:
-            return self.names.paths(root)
-        found = self.own.paths(root)
-        if not found and root in self.own.definitions:  # `f = F`, and then `f.conv2d`
-            beyond, parts = _unchained(self.own.definitions[root])
-            if beyond is not None and beyond not in self.local:
-                return [".".join([path, *parts]) for path in self.names.paths(beyond)]
-        return found
 
-
-def _reachable(function: str, names: _Names) -> Iterator[ast.AST]:
+def _reachable(function: str, names: _Names) -> Iterator[_Body]:
     """Yield the definitions that `function` can reach, itself first."""
     waiting, seen = [function], set[str]()
     while waiting:
         name = waiting.pop()
-        if name in seen or name not in names.definitions:
-            continue
-        seen.add(name)
-        node = names.definitions[name]
-        yield node
-        waiting += sorted(_Body(node, names).global_names())
+        if name not in seen and name in names.definitions:
+            seen.add(name)
+            body = _Body(names.definitions[name], names)
+            yield body
+            waiting += sorted({inner.id for inner in body.nodes if isinstance(inner, ast.Name)} - body.local)
 
 
 def _stored(nodes: Iterable[ast.AST]) -> Iterator[str]:

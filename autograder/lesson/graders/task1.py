@@ -4,39 +4,26 @@ import pytest
 
 from autograder.engine.outcomes import UndecidedError
 from autograder.engine.text import say
-from autograder.lesson.graders.convolutions import Answers, close, inputs, sheet
-from autograder.lesson.graders.mistakes import mistake
+from autograder.lesson.graders.convolutions import (
+    CELL,
+    MATRIX,
+    MATRIX_LARGE,
+    MATRIX_SMALL,
+    RANDOM,
+    SAME,
+    SAME_ODD,
+    SHAPES,
+    SHEET,
+    Answers,
+    close,
+    mistake,
+)
 from autograder.lesson.graders.own_code import library_convolutions
 from autograder.lesson.observations import CallProbe, LessonEvidence
 from reference.convolution import convolution, convolution_same
 
-CELL = "task1_convolution_tests"
-MATRIX = "task1_matrix_tests"
-SAME = "task1_same_tests"
-
-UNWATCHING = {"sys.setprofile", "sys.settrace"}
-
-SHEET = tuple(
-    CallProbe(CELL, name, "convolution", sheet(h, k, q))
-    for name, h, k, q in (("sheet_1", 6, 3, 5), ("sheet_2", 12, 3, 5), ("sheet_3", 24, 1, 10))
-)
-RANDOM = (
-    CallProbe(CELL, "real", "convolution", inputs(9, 9, 3, 3, 4)),
-    CallProbe(CELL, "double", "convolution", inputs(8, 8, 3, 3, 2, "float64")),
-)
-SHAPES = (
-    CallProbe(CELL, "not_square", "convolution", inputs(7, 11, 3, 3, 4)),
-    CallProbe(CELL, "one_channel", "convolution", inputs(8, 8, 1, 3, 4)),
-    CallProbe(CELL, "one_filter", "convolution", inputs(8, 8, 3, 3, 1)),
-    CallProbe(CELL, "even_2", "convolution", inputs(6, 7, 2, 2, 3)),
-    CallProbe(CELL, "even_4", "convolution", inputs(8, 7, 3, 4, 2)),
-    CallProbe(CELL, "whole_image", "convolution", inputs(5, 5, 2, 5, 3)),
-)
-MATRIX_SMALL = CallProbe(MATRIX, "matrix_small", "convolution_matrix", inputs(8, 10, 3, 3, 4), steps=True)
-MATRIX_LARGE = CallProbe(MATRIX, "matrix_large", "convolution_matrix", inputs(16, 18, 3, 3, 4), steps=True)
-SAME_ODD = tuple(CallProbe(SAME, f"same_{k}", "convolution_same", inputs(7, 9, 3, k, 4)) for k in (1, 3, 5))
-
 PROBES = (*SHEET, *RANDOM, *SHAPES, MATRIX_SMALL, MATRIX_LARGE, *SAME_ODD)
+UNWATCHING = {"sys.setprofile", "sys.settrace"}
 
 
 @pytest.fixture(scope="module")

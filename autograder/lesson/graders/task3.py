@@ -4,8 +4,9 @@ import pytest
 
 from autograder.engine.text import number, say
 from autograder.lesson.graders.ablation import dependence
-from autograder.lesson.graders.architecture import Flow, idle_layers, spatial, visible_batch
-from autograder.lesson.graders.training import agree, complete, curves_shown, fell, parameters_printed, steps_taken
+from autograder.lesson.graders.architecture import LayerFlow, idle_layers, spatial
+from autograder.lesson.graders.student_models import BASELINE, network
+from autograder.lesson.graders.training import agree, complete, parameters_printed, steps_taken
 from autograder.lesson.measure import Measurements
 from autograder.lesson.observations import DataProbe, LessonEvidence, ModelProbe, ModelRecord
 from autograder.lesson.thresholds import threshold
@@ -16,22 +17,20 @@ TRAINING = "task3_training_tests"
 ACCURACY = "task3_accuracy_tests"
 NAME = "baseline"
 ESSENTIAL = 0.5  # of the variance of the scores must come through the convolutions
-SOLUTIONS = ("task3_model", "task3_training", "task3_baseline")
 
 PROBES = (DataProbe(ARCHITECTURE, "testset"), ModelProbe(ARCHITECTURE, NAME))
 
 
 @pytest.fixture(scope="module")
-def flow(measured: Measurements) -> Flow:
+def flow(measured: Measurements) -> LayerFlow:
     """The baseline's data flow."""
-    model = measured.rebuilt(NAME, *SOLUTIONS)
-    return Flow(model, visible_batch(measured, model))
+    return network(measured, NAME)
 
 
 @pytest.fixture(scope="module")
 def record(measured: Measurements) -> ModelRecord:
     """What the notebook says of the baseline."""
-    return measured.record(NAME, *SOLUTIONS)
+    return measured.record(NAME, *BASELINE)
 
 
 @pytest.mark.cell(
@@ -40,7 +39,7 @@ def record(measured: Measurements) -> ModelRecord:
     pl="Co najmniej dwa bloki: konwolucje i funkcja aktywacji",
     en="At least two blocks of convolutions, each ended by an activation",
 )
-def test_groups(flow: Flow) -> None:
+def test_groups(flow: LayerFlow) -> None:
     groups, idle = flow.groups(), idle_layers(flow, StepKind.CONV, StepKind.ACTIVATION)
     assert groups >= 2, say(
         pl=f"Liczba bloków „konwolucje + aktywacja” na drodze od wejścia do wyjścia: {groups}, a potrzebne są co najmniej "
@@ -48,7 +47,7 @@ def test_groups(flow: Flow) -> None:
         en=f"On the way from input to output there are {groups} blocks of convolutions with an activation; at least "
         "two are needed. Only layers used in forward() count, and an activation such as ReLU must follow." + idle,
     )
-    assert dependence(flow.model, flow.of(StepKind.CONV), flow.images) >= ESSENTIAL, say(
+    assert dependence(flow.model, flow.working(StepKind.CONV), flow.images) >= ESSENTIAL, say(
         pl="Wynik sieci prawie nie zależy od konwolucji: bez nich zwraca niemal to samo. Klasyfikator ma czytać mapę, "
         "którą one policzyły.",
         en="The network's answer hardly depends on its convolutions: without them it returns almost the same. "
@@ -62,13 +61,13 @@ def test_groups(flow: Flow) -> None:
     pl="Mapa spłaszczona (Flatten) na wejściu warstwy liniowej",
     en="The map flattened into a linear layer",
 )
-def test_flatten(flow: Flow) -> None:
+def test_flatten(flow: LayerFlow) -> None:
     classifiers = flow.classifiers()
     assert classifiers, say(
         pl="Po konwolucjach nie ma warstwy liniowej, która dostaje ich mapę: dodaj nn.Flatten i nn.Linear.",
         en="No linear layer reads the convolutions' map: add nn.Flatten and nn.Linear.",
     )
-    assert not flow.averaged(classifiers[0]), say(
+    assert flow.averaging(classifiers[0]) is None, say(
         pl="Mapa jest uśredniana (Global Average Pooling), a na tym etapie ma być spłaszczona: użyj Flatten. "
         "Uśrednianie przyda się w zadaniu 4, w eksperymencie 2.",
         en="The map is averaged (global average pooling); at this stage it should be flattened: use Flatten. "
@@ -91,7 +90,7 @@ def test_flatten(flow: Flow) -> None:
 
 @pytest.mark.cell(ARCHITECTURE, weight=1, pl="Dziesięć wyników dla każdego obrazu", en="Ten scores for each image")
 def test_ten_outputs(measured: Measurements) -> None:
-    model = measured.rebuilt(NAME, *SOLUTIONS)
+    model = measured.rebuilt(NAME, *BASELINE)
     shape = next(step.output_shape for step in model.steps if step.name == model.output)
     assert len(shape) == 2 and shape[1] == 10, say(  # noqa: PT018
         pl=f"Model zwraca tensor o kształcie {shape}, a powinien zwracać (B, 10): po jednej liczbie na klasę.",
@@ -106,30 +105,43 @@ def test_history(record: ModelRecord) -> None:
 
 @pytest.mark.cell(TRAINING, weight=1, data=True, pl="Strata na zbiorze uczącym zmalała", en="The loss fell")
 def test_loss_fell(record: ModelRecord) -> None:
-    fell(record)
+    complete(record)
+    losses = [value for value in (record.history.train_loss if record.history else None) or () if value is not None]
+    assert losses[-1] < losses[0], say(
+        pl=f"train_loss nie zmalała: od {number(losses[0])} do {number(losses[-1])}. Sprawdź optimizer.zero_grad(), "
+        "loss.backward(), optimizer.step() i szybkość uczenia.",
+        en=f"train_loss did not fall: from {number(losses[0])} to {number(losses[-1])}. Check optimizer.zero_grad(), "
+        "loss.backward(), optimizer.step() and the learning rate.",
+    )
     steps_taken(record)
 
 
 @pytest.mark.cell(TRAINING, weight=1, pl="Narysowane krzywe uczenia", en="Learning curves plotted")
 def test_curves(record: ModelRecord, evidence: LessonEvidence) -> None:
-    curves_shown(record, evidence, *SOLUTIONS)
+    complete(record)
+    runs = [run for cell in BASELINE if (run := evidence.run(cell)) is not None]
+    first = min((run.index for run in runs), default=0)  # a cell of the student's own after them will do as well
+    assert any(run.images for run in evidence.file.runs if run.index >= first), say(
+        pl="Nie znaleziono żadnego wykresu: narysuj krzywe uczenia (plt.plot, plt.show()) w komórce tego zadania.",
+        en="No plot was found: draw the learning curves (plt.plot, plt.show()) in the task's cell.",
+    )
 
 
 @pytest.mark.cell(TRAINING, weight=1, pl="Wypisana liczba parametrów", en="Parameter count printed")
-def test_parameters(record: ModelRecord, measured: Measurements, evidence: LessonEvidence) -> None:
-    parameters_printed(record, measured, evidence, *SOLUTIONS)
+def test_parameters(measured: Measurements) -> None:
+    parameters_printed(measured, NAME, *BASELINE)
 
 
 @pytest.mark.cell(TRAINING, weight=1, data=True, pl="Wyniki zgodne z pomiarem", en="Results agree with the measurement")
 def test_results(record: ModelRecord, measured: Measurements) -> None:
-    agree(record, measured.model(NAME, *SOLUTIONS))
+    agree(record, measured.model(NAME, *BASELINE))
 
 
 @pytest.mark.cell(
     ACCURACY, data=True, pl="Dokładność na obrazach, których sieć nie widziała", en="Accuracy on unseen images"
 )
 def test_accuracy(evidence: LessonEvidence, measured: Measurements) -> None:
-    reached = measured.model(NAME, *SOLUTIONS).held_out.accuracy
+    reached = measured.model(NAME, *BASELINE).held_out.accuracy
     wanted = threshold(measured.dataset, evidence.file.profile)
     assert reached >= wanted, say(
         pl=f"Na obrazach, których model nie widział, dokładność wynosi {number(reached)}, a próg to {number(wanted)}. "

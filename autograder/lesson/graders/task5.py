@@ -5,52 +5,36 @@ right one by correlation, at its own resolution, under the usual ways of resizin
 """
 
 import ast
-from dataclasses import dataclass
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autograder.engine.errors import EvidenceError
 from autograder.engine.evidence import Fault
 from autograder.engine.notebook import parse_cell
 from autograder.engine.outcomes import AbsentError, SettledError, UndecidedError, absent, settled
 from autograder.engine.text import number, say
 from autograder.lesson.graders.activations import (
     AGREEMENT,
+    CELL,
+    OWN,
     SMALLEST,
+    SOLUTION,
     Activations,
-    UnfitError,
-    activations,
     alike,
     correlation,
     flat,
+    judged_model,
     likeness,
 )
-from autograder.lesson.graders.experiments import CELLS
-from autograder.lesson.graders.training import really_trained
+from autograder.lesson.graders.student_models import CELLS
 from autograder.lesson.measure import Measurements
 from autograder.lesson.observations import LessonEvidence, MapProbe, MapRecord, ModelProbe, map_array
 
-CELL = "task5_cam_tests"
-SOLUTION = "task5_cam"
 FUNCTION = "cam(model, image, class_index)"
-OWN = "cam"
 FLATTENED = ("baseline", "max_pool", "avg_pool")  # which the sheet gives no global average pooling
 PROBES = (ModelProbe(CELL, OWN), MapProbe(CELL, "maps", ("baseline", *CELLS, OWN)))
-
-
-@dataclass(frozen=True)
-class Judged:
-    """The model whose maps are judged."""
-
-    name: str
-    right: Activations
-
-    def place(self, record: MapRecord) -> str:
-        """Say which model and image a message is about."""
-        return f'models["{self.name}"], testset[{record.image}]'
 
 
 @pytest.mark.cell(CELL, data=True, pl="Mapa aktywacji przewidzianej klasy", en="Activation map of the predicted class")
@@ -68,68 +52,10 @@ def test_cam(evidence: LessonEvidence, measured: Measurements) -> None:
         if not isinstance(refused, SettledError):
             require_any_map(evidence, records)
         raise
-    of_it = [record for record in records if record.model == judged.name]
-    shown = [(record, agreeing(evidence, record, judged)) for record in of_it]
+    shown = [(record, agreeing(evidence, record, judged.right)) for record in records if record.model == judged.name]
     if not any(tells(record, judged.right) and not flat(returned) for record, returned in shown):
         all_flat = all(flat(returned) for _, returned in shown)
-        if all_flat and is_stub(evidence):
-            raise constant()
-        raise indistinct(judged, all_flat=all_flat)
-
-
-def judged_model(evidence: LessonEvidence, measured: Measurements) -> Judged:
-    """Return the model whose maps are judged.
-
-    It is `models["cam"]` where there is one, else the first of Task 3's and Task 4's models, in the order of `models`,
-    that fits: it is really trained (as Task 4 asks), ends in global average pooling and a single linear layer, and what
-    is averaged are maps of at least 3×3 pixels, of several channels that are not copies of one. A `models["cam"]` that
-    does not fit fails with its reason; of the others, those that do not fit are passed over.
-    """
-    names = list(dict.fromkeys(record.model for record in evidence.maps(CELL)))
-    unmeasured: list[Exception] = []
-    untrained: list[AssertionError] = []
-    unfit: list[str] = []
-    for name in [OWN] if OWN in names else names:
-        try:
-            model = measured.model(name, SOLUTION)
-            right = activations(model)
-            really_trained(measured, name, SOLUTION)
-        except UnfitError as reason:
-            unfit.append(f'models["{name}"] {reason}')
-        except AssertionError as reason:
-            untrained.append(reason)
-        except UndecidedError as reason:
-            unmeasured.append(reason)
-        except (AbsentError, EvidenceError) as reason:
-            if name == OWN:
-                raise
-            unfit.append(str(reason))
-        else:
-            return Judged(name, right)
-    raise refusal(unmeasured, untrained, unfit)
-
-
-def refusal(unmeasured: list[Exception], untrained: list[AssertionError], unfit: list[str]) -> Exception:
-    """Say why no model's maps can be judged; open on `quick` only where more training may make one fit."""
-    if unmeasured:
-        return unmeasured[0]
-    if untrained:
-        reason = min(untrained, key=lambda error: isinstance(error, SettledError))
-        said = say(
-            pl=f"CAM ma sens tylko dla wytrenowanej sieci. {reason}", en=f"Only a trained network has a CAM. {reason}"
-        )
-        return type(reason)(said)
-    reasons = "; ".join(reason for reason in unfit if reason.startswith("models["))
-    return SettledError(
-        say(
-            pl="Żadna sieć nie nadaje się do CAM: potrzebne są wytrenowana sieć z Global Average Poolingiem i jedną warstwą "
-            f"liniową oraz mapy co najmniej {SMALLEST}×{SMALLEST} o kilku kanałach. {reasons or 'models: brak'}. "
-            'Możesz dodać taką sieć jako models["cam"].',
-            en="No network has a CAM: it takes a trained network with global average pooling and a single linear layer, and "
-            f"maps of at least {SMALLEST}×{SMALLEST}, of several channels. {reasons or 'models: none'}. "
-            'You may add one as models["cam"].',
-        )
-    )
+        raise constant() if all_flat and is_stub(evidence) else indistinct(judged.name, all_flat=all_flat)
 
 
 def require_any_map(evidence: LessonEvidence, records: list[MapRecord]) -> None:
@@ -137,7 +63,7 @@ def require_any_map(evidence: LessonEvidence, records: list[MapRecord]) -> None:
     useless: list[Exception] = []
     for record in sorted(records, key=lambda record: record.model in FLATTENED):
         try:
-            returned = returned_map(evidence, record, f'models["{record.model}"], testset[{record.image}]')
+            returned = returned_map(evidence, record)
         except UndecidedError:
             return
         except (AbsentError, AssertionError) as reason:
@@ -150,63 +76,63 @@ def require_any_map(evidence: LessonEvidence, records: list[MapRecord]) -> None:
         raise useless[0]
 
 
-def returned_map(evidence: LessonEvidence, record: MapRecord, place: str) -> Tensor:
+def place(record: MapRecord) -> str:
+    """Say which model and image a message is about."""
+    return f'models["{record.model}"], testset[{record.image}]'
+
+
+def returned_map(evidence: LessonEvidence, record: MapRecord) -> Tensor:
     """Return the map (h, w) float64 that `cam` gave; fail where it is none."""
-    if record.failure is not None and record.failure.type == "NotAsked":
-        raise UndecidedError(
-            say(
-                pl=f"cam liczyła mapy tak długo ({record.failure.message}), że nie starczyło czasu na {place}; "
-                "oceni ją osoba prowadząca.",
-                en=f"cam took so long ({record.failure.message}) that no time was left for {place}; a person will judge it.",
-            )
+    where, failure = place(record), record.failure
+    if failure is not None and failure.type == "NotAsked":
+        too_slow = say(
+            pl=f"cam liczyła mapy tak długo ({failure.message}), że nie starczyło czasu na {where}; "
+            "oceni ją osoba prowadząca.",
+            en=f"cam took so long ({failure.message}) that no time was left for {where}; a person will judge it.",
         )
-    if record.failure is not None:
-        raise absent(evidence, record.failure, f"{FUNCTION}, {place}", SOLUTION)
+        raise UndecidedError(too_slow)
+    if failure is not None:
+        raise absent(evidence, failure, f"{FUNCTION}, {where}", SOLUTION)
     returned = torch.from_numpy(evidence.array("arrays", map_array(record)).astype("float64")) if record.array else None
     form = say(
-        pl=f"{place}: cam zwraca {record.returned}, a powinna zwrócić mapę dwuwymiarową (bez osi batcha i kanału).",
-        en=f"{place}: cam returns {record.returned}; it should return a two-dimensional map (no batch or channel axis).",
+        pl=f"{where}: cam zwraca {record.returned}, a powinna zwrócić mapę dwuwymiarową (bez osi batcha i kanału).",
+        en=f"{where}: cam returns {record.returned}; it should return a two-dimensional map (no batch or channel axis).",
     )
     settled(returned is not None and returned.dim() == 2 and returned.numel(), form)
     assert returned is not None
     broken = say(
-        pl=f"{place}: mapa zawiera NaN lub nieskończoność: przy normalizacji uważaj na dzielenie przez zero.",
-        en=f"{place}: the map holds NaN or infinity: mind division by zero when normalising.",
+        pl=f"{where}: mapa zawiera NaN lub nieskończoność: przy normalizacji uważaj na dzielenie przez zero.",
+        en=f"{where}: the map holds NaN or infinity: mind division by zero when normalising.",
     )
     settled(torch.isfinite(returned).all(), broken)
     return returned / returned.abs().max().clamp(min=torch.finfo(torch.float64).tiny)
 
 
-def agreeing(evidence: LessonEvidence, record: MapRecord, judged: Judged) -> Tensor:
+def agreeing(evidence: LessonEvidence, record: MapRecord, right: Activations) -> Tensor:
     """Return the map that `cam` gave; fail unless it shows what the right one shows."""
-    place = judged.place(record)
-    returned = returned_map(evidence, record, place)
-    if not judged.right.predicts(record.image, record.class_index):
-        raise UndecidedError(
-            say(
-                pl=f"{place}: zapis wywołań cam nie zgadza się z modelem; oceni je osoba prowadząca.",
-                en=f"{place}: the record of cam's calls does not fit the model; a person will judge them.",
-            )
+    where, returned = place(record), returned_map(evidence, record)
+    if not right.predicts(record.image, record.class_index):
+        no_fit = say(
+            pl=f"{where}: zapis wywołań cam nie zgadza się z modelem; oceni je osoba prowadząca.",
+            en=f"{where}: the record of cam's calls does not fit the model; a person will judge them.",
         )
-    expected = judged.right.of(record.image)[record.class_index]
+        raise UndecidedError(no_fit)
+    expected = right.class_maps(record.image)[record.class_index]
     size, given = ("×".join(map(str, shape)) for shape in (expected.shape, returned.shape))
     small = say(
-        pl=f"{place}: rozmiar mapy to tylko {given}, a map przed uśrednianiem {size}: zwróć mapę tej wielkości "
+        pl=f"{where}: rozmiar mapy to tylko {given}, a map przed uśrednianiem {size}: zwróć mapę tej wielkości "
         "albo powiększoną do wielkości obrazu.",
-        en=f"{place}: the map has only {given} pixels, the maps before averaging {size}: return a map of that size "
+        en=f"{where}: the map has only {given} pixels, the maps before averaging {size}: return a map of that size "
         "or enlarged to the image's.",
     )
     settled(min(returned.shape) >= SMALLEST, small)
     if not alike(returned, expected):
-        reached = likeness(returned, expected)
-        raise SettledError(
-            say(
-                pl=f"{place}: mapa nie odpowiada sumie Σ_k w_ck·f_k(x, y) (korelacja {number(reached, 2)}). "
-                f"{hint(returned, record, judged.right)}",
-                en=f"{place}: the map is not the sum Σ_k w_ck·f_k(x, y) (correlation {number(reached, 2)}). "
-                f"{hint(returned, record, judged.right)}",
-            )
+        reached, known = number(likeness(returned, expected), 2), hint(returned, record, right)
+        other = say(
+            pl=f"{where}: mapa nie odpowiada sumie Σ_k w_ck·f_k(x, y) (korelacja {reached}). {known}",
+            en=f"{where}: the map is not the sum Σ_k w_ck·f_k(x, y) (correlation {reached}). {known}",
         )
+        raise SettledError(other)
     return returned
 
 
@@ -216,7 +142,7 @@ def tells(record: MapRecord, right: Activations) -> bool:
     Measured on the judge's own maps, before any ReLU: it varies, most other classes' maps are others (up to scale and
     sign), and it is not the image itself.
     """
-    maps = right.of(record.image)
+    maps = right.class_maps(record.image)
     own = maps[record.class_index]
     if flat(own):
         return False
@@ -239,40 +165,35 @@ def is_stub(evidence: LessonEvidence) -> bool:
 
 def constant() -> SettledError:
     """Say that nothing can be seen on a map."""
-    return SettledError(
-        say(
-            pl="cam zwraca mapę stałą: wszystkie jej wartości są równe.",
-            en="cam returns a constant map: all its values are equal.",
-        )
+    message = say(
+        pl="cam zwraca mapę stałą: wszystkie jej wartości są równe.",
+        en="cam returns a constant map: all its values are equal.",
     )
+    return SettledError(message)
 
 
-def indistinct(judged: Judged, *, all_flat: bool) -> UndecidedError:
+def indistinct(model: str, *, all_flat: bool) -> UndecidedError:
     """Say why right maps prove nothing: a person decides."""
-    name = f'models["{judged.name}"]'
-    if all_flat:
-        return UndecidedError(
-            say(
-                pl=f"{name}: na wszystkich sprawdzonych obrazach prawidłowa mapa nie ma dodatnich wartości, więc po ReLU "
-                "nie da się jej odróżnić od stałej; oceni ją osoba prowadząca.",
-                en=f"{name}: on all images looked at the right map has no positive values, so after a ReLU it cannot be "
-                "told from a constant; a person will judge it.",
-            )
-        )
-    return UndecidedError(
-        say(
-            pl=f"{name}: na wszystkich sprawdzonych obrazach prawidłowa mapa jest prawie taka sama jak mapy innych klas albo "
-            "jak sam obraz, więc nie da się jej od nich odróżnić; oceni ją osoba prowadząca. Inną sieć możesz dodać jako "
-            'models["cam"].',
-            en=f"{name}: on all images looked at the right map is almost the same as other classes' maps or as the image "
-            'itself, so it cannot be told from them; a person will judge it. You may add another network as models["cam"].',
-        )
+    name = f'models["{model}"]'
+    negative = say(
+        pl=f"{name}: na wszystkich sprawdzonych obrazach prawidłowa mapa nie ma dodatnich wartości, więc po ReLU "
+        "nie da się jej odróżnić od stałej; oceni ją osoba prowadząca.",
+        en=f"{name}: on all images looked at the right map has no positive values, so after a ReLU it cannot be "
+        "told from a constant; a person will judge it.",
     )
+    common = say(
+        pl=f"{name}: na wszystkich sprawdzonych obrazach prawidłowa mapa jest prawie taka sama jak mapy innych klas albo "
+        "jak sam obraz, więc nie da się jej od nich odróżnić; oceni ją osoba prowadząca. Inną sieć możesz dodać jako "
+        'models["cam"].',
+        en=f"{name}: on all images looked at the right map is almost the same as other classes' maps or as the image "
+        'itself, so it cannot be told from them; a person will judge it. You may add another network as models["cam"].',
+    )
+    return UndecidedError(negative if all_flat else common)
 
 
 def hint(returned: Tensor, record: MapRecord, right: Activations) -> str:
     """Name the mistake where it is a known one."""
-    maps, classes = right.maps[record.image], right.of(record.image)
+    maps, classes = right.maps[record.image], right.class_maps(record.image)
     expected = classes[record.class_index]
     if flat(returned):
         return say(pl="Wszystkie jej wartości są równe.", en="All its values are equal.")

@@ -6,7 +6,7 @@ from autograder.engine.errors import EvidenceError
 from autograder.engine.outcomes import AbsentError, UndecidedError, settled
 from autograder.engine.text import number, say
 from autograder.lesson.measure import REALLY_TRAINED, REQUIRED, MeasuredModel, Measurements
-from autograder.lesson.observations import Epochs, LessonEvidence, ModelRecord
+from autograder.lesson.observations import Epochs, ModelRecord
 
 CURVES = ("train_loss", "val_loss", "val_accuracy")
 EPOCHS = 2
@@ -17,77 +17,44 @@ SEPARATORS = " ,._'\u00a0\u202f"  # between thousands
 
 def complete(record: ModelRecord) -> None:
     """Fail unless the history has its three curves, alike in length, finite, of two epochs at least."""
-    history = record.history
     missing_history = say(
         pl=f'Brakuje histories["{record.name}"]: zapisz w nim słownik z listami train_loss, val_loss i val_accuracy.',
         en=f'histories["{record.name}"] is missing: store a dict with the lists train_loss, val_loss, val_accuracy.',
     )
-    settled(history is not None, missing_history)
-    assert history is not None
-    curves: dict[str, Epochs | None] = {name: getattr(history, name) for name in CURVES}
-    missing = [name for name, values in curves.items() if not values]
-    settled(
-        not missing,
-        say(
-            pl=f'W histories["{record.name}"] brakuje: {", ".join(missing)}.',
-            en=f'histories["{record.name}"] lacks {", ".join(missing)}.',
-        ),
+    settled(record.history is not None, missing_history)
+    curves: dict[str, Epochs] = {name: getattr(record.history, name) or () for name in CURVES}
+    missing = ", ".join(name for name, values in curves.items() if not values)
+    missing_curves = say(
+        pl=f'W histories["{record.name}"] brakuje: {missing}.', en=f'histories["{record.name}"] lacks {missing}.'
     )
-    lengths = {name: len(values or ()) for name, values in curves.items()}
-    said = ", ".join(f"{name}: {length}" for name, length in lengths.items())
-    settled(
-        len(set(lengths.values())) == 1 and min(lengths.values()) >= EPOCHS,
-        say(
-            pl=f"Każda lista powinna mieć po jednej wartości na epokę, dla co najmniej {EPOCHS} epok; teraz długości to {said}.",
-            en=f"Each list should have a value an epoch, {EPOCHS} epochs at least; their lengths are {said}.",
-        ),
+    settled(not missing, missing_curves)
+    lengths = {len(values) for values in curves.values()}
+    listed = ", ".join(f"{name}: {len(values)}" for name, values in curves.items())
+    wrong_lengths = say(
+        pl=f"Każda lista powinna mieć po jednej wartości na epokę, dla co najmniej {EPOCHS} epok; teraz długości to {listed}.",
+        en=f"Each list should have a value an epoch, {EPOCHS} epochs at least; their lengths are {listed}.",
     )
-    broken = [name for name, values in curves.items() if any(value is None for value in values or ())]
+    settled(len(lengths) == 1 and min(lengths) >= EPOCHS, wrong_lengths)
+    broken = [name for name, values in curves.items() if None in values]
     assert not broken, say(
         pl=f"W {', '.join(broken)} są wartości, które nie są skończonymi liczbami (NaN?): zmniejsz szybkość uczenia.",
         en=f"{', '.join(broken)} hold values that are not finite numbers (NaN?): lower the learning rate.",
     )
-    accuracies = [value for value in history.val_accuracy or () if value is not None]
-    settled(
-        all(0 <= value <= 1 for value in accuracies),
-        say(
-            pl=f"val_accuracy ma wartość {max(accuracies):g}: podaj ułamek od 0 do 1, nie procenty.",
-            en=f"val_accuracy holds {max(accuracies):g}: give a fraction from 0 to 1, not percent.",
-        ),
+    accuracies = [value for value in curves["val_accuracy"] if value is not None]
+    percent = say(
+        pl=f"val_accuracy ma wartość {max(accuracies):g}: podaj ułamek od 0 do 1, nie procenty.",
+        en=f"val_accuracy holds {max(accuracies):g}: give a fraction from 0 to 1, not percent.",
     )
+    settled(all(0 <= value <= 1 for value in accuracies), percent)
 
 
-def fell(record: ModelRecord) -> None:
-    """Fail unless the training loss ended lower than it began."""
-    complete(record)
-    losses = [value for value in (record.history.train_loss if record.history else None) or () if value is not None]
-    assert losses[-1] < losses[0], say(
-        pl=f"train_loss nie zmalała: od {number(losses[0])} do {number(losses[-1])}. Sprawdź optimizer.zero_grad(), "
-        "loss.backward(), optimizer.step() i szybkość uczenia.",
-        en=f"train_loss did not fall: from {number(losses[0])} to {number(losses[-1])}. Check optimizer.zero_grad(), "
-        "loss.backward(), optimizer.step() and the learning rate.",
-    )
-
-
-def curves_shown(record: ModelRecord, evidence: LessonEvidence, *cells: str) -> None:
-    """Fail unless an image came out of one of the solution cells, or of a cell of the student's own after them."""
-    complete(record)
-    runs = [evidence.run(cell) for cell in cells]
-    first = min((run.index for run in runs if run), default=0)
-    shown = any(run.images for run in evidence.file.runs if run.index >= first)
-    assert shown, say(
-        pl="Nie znaleziono żadnego wykresu: narysuj krzywe uczenia (plt.plot, plt.show()) w komórce tego zadania.",
-        en="No plot was found: draw the learning curves (plt.plot, plt.show()) in the task's cell.",
-    )
-
-
-def parameters_printed(record: ModelRecord, measured: Measurements, evidence: LessonEvidence, *cells: str) -> None:
+def parameters_printed(measured: Measurements, name: str, *cells: str) -> None:
     """Fail unless the count the model really has appears among what the notebook printed."""
-    count = measured.parameters(record.name, *cells)
-    assert appears(count, evidence.notebook.printed), say(
-        pl=f"Wśród wypisanych tekstów nie ma liczby parametrów sieci {record.name} ({count}): użyj "
+    count = measured.parameters(name, *cells)
+    assert appears(count, measured.evidence.notebook.printed), say(
+        pl=f"Wśród wypisanych tekstów nie ma liczby parametrów sieci {name} ({count}): użyj "
         "print(summary(model, ...)) z torchinfo po utworzeniu sieci.",
-        en=f"The printed text does not hold the parameter count of {record.name} ({count}): use torchinfo's "
+        en=f"The printed text does not hold the parameter count of {name} ({count}): use torchinfo's "
         "print(summary(model, ...)) after creating the network.",
     )
 
@@ -108,16 +75,23 @@ def really_trained(measured: Measurements, name: str, *cells: str) -> None:
         f"{number(REALLY_TRAINED, 2)}.",
     )
     steps_taken(measured.record(name, *cells))
-    twin = _twin(measured, name)
-    settled(
-        twin is None,
-        say(
-            pl=f"Sieci {twin} i {name} dają na wszystkich obrazach te same wyniki, więc {name} nie jest osobno "
-            'wytrenowaną siecią: utwórz ją i wytrenuj, zanim zapiszesz ją w models["' + name + '"].',
-            en=f"The networks {twin} and {name} give the same scores on all images, so {name} was not trained by itself: "
-            'create it and train it before you store it in models["' + name + '"].',
-        ),
+    before = REQUIRED[: REQUIRED.index(name)] if name in REQUIRED else ()
+    twin = next((other for other in before if _is_twin(measured, name, other)), None)
+    same = say(
+        pl=f"Sieci {twin} i {name} dają na wszystkich obrazach te same wyniki, więc {name} nie jest osobno "
+        'wytrenowaną siecią: utwórz ją i wytrenuj, zanim zapiszesz ją w models["' + name + '"].',
+        en=f"The networks {twin} and {name} give the same scores on all images, so {name} was not trained by itself: "
+        'create it and train it before you store it in models["' + name + '"].',
     )
+    settled(twin is None, same)
+
+
+def _is_twin(measured: Measurements, name: str, other: str) -> bool:
+    """Whether another model gives the same scores, to rounding, on the images that the notebook saw."""
+    try:
+        return measured.model(other).agrees(measured.model(name).visible.scores)
+    except (AbsentError, UndecidedError, EvidenceError):
+        return False
 
 
 def steps_taken(record: ModelRecord) -> None:
@@ -141,17 +115,6 @@ def steps_taken(record: ModelRecord) -> None:
         pl=f"Liczba kroków gradientowych sieci {name} to {seen.steps}: to za mało na dwie epoki. Trenuj ją dłużej.",
         en=f"The number of gradient steps of {name} is {seen.steps}: too few for two epochs. Train it longer.",
     )
-
-
-def _twin(measured: Measurements, name: str) -> str | None:
-    """Return an earlier model that gives the same scores, to rounding, on the images that the notebook saw."""
-    for other in REQUIRED[: REQUIRED.index(name)] if name in REQUIRED else ():
-        try:
-            if measured.model(other).agrees(measured.model(name).visible.scores):
-                return other
-        except (AbsentError, UndecidedError, EvidenceError):
-            continue
-    return None
 
 
 def agree(record: ModelRecord, measured: MeasuredModel) -> None:
@@ -184,12 +147,10 @@ def agree(record: ModelRecord, measured: MeasuredModel) -> None:
         )
     count = measured.model.parameters_declared
     given = "–" if results.parameters is None else f"{results.parameters:.0f}"
-    settled(
-        results.parameters == count,
-        say(
-            pl=f'results["{record.name}"]["parameters"] to {given}, a liczba parametrów sieci to {count} '
-            "(suma numel() po model.parameters()).",
-            en=f'results["{record.name}"]["parameters"] is {given}; the model has {count} '
-            "(the sum of numel() over model.parameters()).",
-        ),
+    wrong_count = say(
+        pl=f'results["{record.name}"]["parameters"] to {given}, a liczba parametrów sieci to {count} '
+        "(suma numel() po model.parameters()).",
+        en=f'results["{record.name}"]["parameters"] is {given}; the model has {count} '
+        "(the sum of numel() over model.parameters()).",
     )
+    settled(results.parameters == count, wrong_count)

@@ -24,7 +24,7 @@ class SumsRecord(Record, frozen=True, tag_field="kind", tag="sums"):
 
 @dataclass(frozen=True)
 class SumsProbe(Probe):
-    """Call the function with a matrix that nobody can foresee."""
+    """Step the function with a matrix that nobody can foresee."""
 
     kind = "sums"
 

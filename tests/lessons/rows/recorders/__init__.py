@@ -16,7 +16,7 @@ def recorders() -> dict[str, Any]:
 def record_sums(
     namespace: dict[str, Any], request: dict[str, Any], source: Path, _target: Path
 ) -> list[dict[str, Any]]:
-    """Call the notebook's function of this name and write down what it returns."""
+    """Step the notebook's function of this name and write down what it returns."""
     import numpy as np  # noqa: PLC0415 - the notebook's import of it comes first
 
     record: dict[str, Any] = {"kind": "sums", "name": request["name"]}
