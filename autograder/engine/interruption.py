@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request that is noted, and looked at where work can be let go of in good order.
+"""Takes note of Ctrl-C and SIGTERM, so that work can end in good order where it checks for them.
 
 An exception raised out of a signal handler gets lost where Python cannot pass it on (in `__del__`, in a callback of C
 code), and where a library takes it for its own: asyncio cancels, and nbclient takes a cancelled cell for a dead kernel.
@@ -13,7 +13,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """Whether somebody asked to stop: call it; `number` is the signal that did."""
+    """Whether a signal asked to stop: call it; `number` is that signal."""
 
     number: int | None = None
 

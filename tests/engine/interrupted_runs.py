@@ -42,7 +42,7 @@ def again(folder: Path, how: Grading) -> Task:
     return to_judge(folder, load_assignment(), how)
 
 
-def wait_for(what: Callable[[], object], seconds: float = 120) -> None:
+def wait_for(what: Callable[[], object], seconds: float = 300) -> None:
     """Wait until something holds; a test that waits in vain fails."""
     deadline = time.monotonic() + seconds
     while not what():

@@ -1,4 +1,4 @@
-"""Files that a stranger made: plain ones are read, everything else is refused at once and by name."""
+"""Files that untrusted code made: plain ones are read, everything else is refused at once and by name."""
 
 import contextlib
 import io

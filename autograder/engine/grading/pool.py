@@ -45,7 +45,7 @@ class _Worker:
 
     task: Task
     process: ForkServerProcess
-    place: Path
+    folder: Path
 
 
 class Pool:
@@ -63,7 +63,7 @@ class Pool:
             worker.process.kill()
             worker.process.join()
             worker.process.close()
-            delete(worker.place)
+            delete(worker.folder)
 
     def __len__(self) -> int:
         """Count the tasks whose reports have not been taken yet."""
@@ -73,9 +73,9 @@ class Pool:
         """Begin a task; raises `GraderError` where the fork server cannot start."""
         run = _run_folder()
         try:
-            place = run / str(next(_numbers))
-            place.mkdir()
-            process = get_context("forkserver").Process(target=_work, args=(task, place))
+            folder = run / str(next(_numbers))
+            folder.mkdir()
+            process = get_context("forkserver").Process(target=_work, args=(task, folder))
             _start_fork_server(run, task.assignment.lesson)
             process.start()
         except (EOFError, OSError) as error:
@@ -85,7 +85,7 @@ class Pool:
             machine = isinstance(error, OSError) and not isinstance(error, ConnectionError)
             self._failed.append(set_aside(task, reason_of(error) if machine else ENDED))
         else:
-            self._workers.append(_Worker(task, process, place))
+            self._workers.append(_Worker(task, process, folder))
 
     def result(self, timeout_s: float) -> Report | None:
         """Return the report of a task that has ended; None where none has in this time."""
@@ -98,11 +98,11 @@ class Pool:
         self._workers.remove(worker)
         worker.process.join()
         try:
-            report = read_report(worker.place / ANSWER)
+            report = read_report(worker.folder / ANSWER)
         except (OSError, msgspec.DecodeError):
             report = set_aside(worker.task, _why(worker.process))
         worker.process.close()
-        delete(worker.place)
+        delete(worker.folder)
         return report
 
 
@@ -132,12 +132,10 @@ def _run_folder() -> Path:
 
 def _start_fork_server(run: Path, lesson: str) -> None:
     """Start the fork server where none runs yet; what a lesson needs that is not the first one's, each worker imports."""
-    told = spawn.get_preparation_data("")  # what each worker will be told about this process's main module
     settings = {
         "SPLOT_RUN": str(run),
         "SPLOT_LESSON": lesson,
-        "SPLOT_MAIN_PATH": told.get("init_main_from_path", ""),
-        "SPLOT_MAIN_NAME": told.get("init_main_from_name", ""),
+        "SPLOT_SCRIPT": spawn.get_preparation_data("").get("init_main_from_path", ""),
         "PYTHONSAFEPATH": "1",  # a `torch.py` that lies beside a submission is not to be imported
         # Threads that wait by spinning make each other wait where there are more than cores.
         "OMP_WAIT_POLICY": "PASSIVE",
@@ -155,12 +153,12 @@ def _start_fork_server(run: Path, lesson: str) -> None:
             os.environ.update({} if value is None else {name: value})
 
 
-def _work(task: Task, place: Path) -> None:
-    """Carry out a task, as a worker, and leave its report in the private folder `place`."""
+def _work(task: Task, folder: Path) -> None:
+    """Carry out a task, as a worker, and leave its report in the private folder `folder`."""
     from autograder.engine.grading.stages import work  # noqa: PLC0415 - what the command need not import
 
     _end_with_command()
-    work(task, place / ANSWER)
+    work(task, folder / ANSWER)
 
 
 def _end_with_command() -> None:

@@ -9,7 +9,6 @@ import importlib
 import os
 import signal
 import sys
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 if "SPLOT_RUN" not in os.environ:
@@ -24,9 +23,9 @@ os.dup2(_nothing, 1)
 os.dup2(_errors, 2)  # read by the command only where the server ends before it is ready
 os.close(_errors)
 
-# A worker needs nothing of the command's main module, which multiprocessing would run again if it were not there already.
-_main = sys.modules["__main__"]
-_main.__file__, _main.__spec__ = os.environ["SPLOT_MAIN_PATH"], ModuleSpec(os.environ["SPLOT_MAIN_NAME"], None)
+# A worker needs nothing of the command's script, which multiprocessing would run again if it were not here already.
+if os.environ["SPLOT_SCRIPT"]:
+    sys.modules["__main__"].__file__ = os.environ["SPLOT_SCRIPT"]
 
 try:
     from autograder.engine.files import delete

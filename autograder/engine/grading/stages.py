@@ -28,7 +28,7 @@ PAGES_S = 60.0
 
 
 def work(task: Task, answer: Path) -> None:
-    """Carry out a task as a worker's process, in the asker's place, and write its report to `answer`.
+    """Carry out a task in a worker process, as in the process that asks for it, and write its report to `answer`.
 
     The report is published and answered before pages are drawn: none of them may cost the grade.
     """

@@ -96,7 +96,7 @@ def gather_probes(lesson: Lesson) -> dict[str, list[Probe]]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How one check ended. `status` is set where more than passed or failed is to be said."""
+    """How one check ended. `status` is set where there is more to say than passed or failed."""
 
     cell: str
     name: str

@@ -198,7 +198,7 @@ def sockets(tree: list[int]) -> tuple[int, int] | None:
         with suppress(FileNotFoundError, ProcessLookupError, PermissionError):  # bubblewrap's own may not be read
             if (PROC / str(pid) / "ns/net").readlink() != ours:
                 lines = [line.split() for name in ("sockstat", "sockstat6") for line in _lines(pid, name)]
-                inuse = {words[0]: int(words[2]) for words in lines if len(words) > 2}
+                inuse = {fields[0]: int(fields[2]) for fields in lines if len(fields) > 2}
                 return inuse["sockets:"], inuse["TCP:"] + inuse.get("TCP6:", 0)
     return None
 

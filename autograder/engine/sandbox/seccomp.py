@@ -101,12 +101,12 @@ def filter_program() -> bytes | None:
 
 
 def _keep_memory_in_sight(program: Any, pyseccomp: Any) -> None:
-    """Refuse by their arguments the calls that make memory which `memory.memory_in_use` would not see."""
+    """Refuse by their arguments the calls that make memory which `processes.memory_in_use` would not see."""
     arg, masked = pyseccomp.Arg, pyseccomp.MASKED_EQ
     denied = pyseccomp.ERRNO(errno.EPERM)
     # Pages that belong to no process's size once its mapping lets them go, and to no file system.
     program.add_rule(denied, "mmap", arg(3, masked, MAP_SHARED_ANONYMOUS, MAP_SHARED_ANONYMOUS))
-    # Memory handed on from one short-lived process to the next faster than it can be looked at.
+    # Memory handed on from one short-lived process to the next faster than it can be measured.
     program.add_rule(denied, "clone", arg(0, masked, CLONE_VM | CLONE_VFORK | CLONE_THREAD, CLONE_VM))
     # A thread with open files of its own, which its process's table does not show.
     program.add_rule(denied, "clone", arg(0, masked, CLONE_THREAD | CLONE_FILES, CLONE_THREAD))
