@@ -15,7 +15,7 @@ PACKAGES = ("autograder", "reference")
 ROOMS = ("engine", "models", "lesson", "cli")
 """Each may import those before it, and nothing after it."""
 IN_ENGINE = (
-    {"errors", "text", "report", "interruption", "inside"},
+    {"errors", "text", "report", "inside"},
     {"files"},
     {"notebook", "sandbox"},
     {"evidence"},

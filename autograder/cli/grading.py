@@ -1,8 +1,11 @@
 """`splot grade` and `splot judge`: take the reports as they come, show them, write them, exit."""
 
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -10,12 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from autograder.cli.app import Language, app, chosen_assignment
-from autograder.engine.interruption import Interruption, interruptible
 from autograder.engine.report import Outcome, Profile, Report
 from autograder.engine.sandbox import SandboxKind
 from autograder.engine.text import Lang, printable, speaking
 
 MOST_WARNINGS = 20
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 FailUnder = Annotated[float | None, typer.Option(help="exit 1 where a score is below so many percent")]
 JSONFile = Annotated[Path | None, typer.Option(dir_okay=False, help="also write the report here; of several, a list")]
@@ -77,6 +80,41 @@ def judge(
     with interruptible() as stopped:
         reports = judge_all(folders, load_assignment(chosen_assignment()), Grading(out=Path(), lang=lang), stopped)
         _finish(_Run(len(folders), lang, json, junit), reports, stopped, fail_under)
+
+
+class Interruption:
+    """Whether a signal asked to stop: call it; `number` is that signal.
+
+    An exception raised out of a signal handler gets lost where Python cannot pass it on (in `__del__`, in a callback of C
+    code), and where a library takes it for its own: asyncio cancels, and nbclient takes a cancelled cell for a dead kernel.
+    """
+
+    number: int | None = None
+
+    def __call__(self) -> bool:
+        """Whether to stop."""
+        return self.number is not None
+
+    @property
+    def exit_code(self) -> int:
+        """What a shell calls the end by that signal."""
+        return 128 + (self.number or 0)
+
+    def note(self, number: int, _: FrameType | None) -> None:
+        """Take note of a signal, as its handler."""
+        self.number = number
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """Take note of the signals inside the block instead of being ended by them; for a process's main thread."""
+    interruption = Interruption()
+    before = {number: signal.signal(number, interruption.note) for number in SIGNALS}
+    try:
+        yield interruption
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,10 @@ import msgspec
 import pytest
 import typer
 
-from autograder.cli.grading import _finish, _Run
+from autograder.cli.grading import Interruption, _finish, _Run
 from autograder.engine.errors import GraderError
 from autograder.engine.grading.folders import PREFIX, run_folder
 from autograder.engine.grading.pool import each
-from autograder.engine.interruption import Interruption
 from autograder.engine.report import Report
 from autograder.engine.text import Lang
 from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, fork_server, short, task, worker

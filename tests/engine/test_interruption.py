@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from autograder.cli.grading import interruptible
 from autograder.engine.collecting.runner import Runner, SandboxEndedError
-from autograder.engine.interruption import interruptible
 from autograder.engine.report import read_report
 from autograder.engine.sandbox import Sandbox, SandboxKind
 from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, SLEEPING, kill, sandboxed, start, task, wait_for
