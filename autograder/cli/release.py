@@ -24,7 +24,8 @@ def generate(course_root: Path, *, into: Path, assignment: str = "cnn") -> Path:
     """Write the students' version of `source/<assignment>/` with `nbgrader generate_assignment`, run on a copy.
 
     `into/<assignment>/` is replaced, and its notebook returned: the same source and nbgrader always give the same bytes.
-    Raises `GraderError` where there is no such source, nbgrader refuses it, or a line of a solution is left in.
+    Raises `GraderError` where there is no such source, nbgrader refuses it, or a line of a solution or private metadata is
+    left in.
     """
     source = course_root / "source" / assignment / f"{assignment}.ipynb"
     if not source.is_file():
@@ -37,6 +38,11 @@ def generate(course_root: Path, *, into: Path, assignment: str = "cnn") -> Path:
         made = _convert(course, assignment)
         if found := leftovers(source, made / source.name):
             raise GraderError(f"The release still shows a solution: {found[0]!r} ({len(found)} such lines).")
+        if _is_private(made / source.name):
+            raise GraderError(
+                f"The release still has what the notebook says to the grader only (metadata.splot); {CONFIG} needs the line "
+                "c.GenerateAssignment.preprocessors.append('autograder.engine.nbgrader.private.DropPrivate')."
+            )
         if target.exists():
             shutil.rmtree(target)
         shutil.copytree(made, target)
@@ -76,6 +82,13 @@ def leftovers(source: Path, release: Path) -> list[str]:
     return sorted(lines | (secrets & unmarked))
 
 
+def _is_private(notebook: Path) -> bool:
+    """Whether a notebook has metadata that are for the grader and the instructor only."""
+    content = json.loads(notebook.read_text("utf-8"))
+    in_cells = any("private" in cell["metadata"].get("splot", {}) for cell in content["cells"])
+    return "splot" in content["metadata"] or in_cells
+
+
 def _split(notebook: Path) -> tuple[set[str], set[str]]:
     """Split a notebook's stripped lines into those inside solution regions and those outside."""
     inside: set[str] = set()
@@ -108,6 +121,7 @@ def prove(course: Path, name: str, *, run: bool = True) -> Iterator[Claim]:
     yield Claim("The release regenerates byte for byte.", is_current(course, name))
     left = leftovers(source, release)
     yield Claim(f"No line of a solution is left in it{': ' + left[0] if left else ''}.", not left)
+    yield Claim("No private metadata is left in it.", not _is_private(release))
     if run:
         yield _scores(course, name, release, wanted=0.0)
         yield _scores(course, name, source, wanted=1.0)

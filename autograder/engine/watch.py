@@ -1,7 +1,7 @@
 """Which part of a submission the judge works on, so that a crash of the judge costs that part and not the report.
 
 A part is one of `models`, or what else the checks of one graded cell do. Where the judge crashed at a part, ran out of
-time or memory or broke, that part is set aside and all else is judged again (`grading/judging.py`).
+time or memory or broke, that part is set aside and all else is judged again (`grading/judge_process.py`).
 """
 
 import traceback

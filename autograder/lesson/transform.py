@@ -209,8 +209,9 @@ class ImageSet:
         return torch.cat([predict(model, self._chunk(index)) for index in range(len(self._raw))])
 
     def first(self, n: int) -> Tensor:
-        """Return the first n images, (n, C, H, W); n is at most one chunk."""
-        return self._chunk(0)[:n]
+        """Return the first n images, (n, C, H, W); n is at most one chunk, which is kept: every layer's check asks for it."""
+        self._kept[0] = self._chunk(0)
+        return self._kept[0][:n]
 
     def _chunk(self, index: int) -> Tensor:
         """Transform a chunk; keep it for the next model where all of them together take little memory."""

@@ -108,15 +108,17 @@ def test_the_whole_lesson_scores_as_with_splot_grade(tmp_path: Path) -> None:
         assert got == {cell.id: cell.score or 0.0 for cell in report.cells}
 
 
-def test_an_export_of_the_class_fills_moodles_worksheet(graded: Class) -> None:
+@pytest.mark.parametrize(("bonus", "points"), [("cap", 5), ("separate", 4)])
+def test_an_export_of_the_class_fills_moodles_worksheet(bonus: str, points: int, graded: Class) -> None:
     """`nbgrader export` fills the worksheet: who waits for a person or was not graded stays empty, and is named."""
     worksheet = graded.course.root / "worksheet.csv"
     worksheet.write_text("Identifier,Full name,Grade,Maximum Grade\r\n1,jan,,20\r\n2,ola,,20\r\n3,ada,,20\r\n")
     command = ["--exporter=autograder.engine.nbgrader.gradebook.MoodleExport", f"--MoodleExport.downloaded={worksheet}"]
+    command.append(f"--MoodleExport.bonus={bonus}")
     done = graded.course.command("export", *command)
     assert done.returncode == 0, done.stderr
     filled = (graded.course.root / "worksheet-filled.csv").read_text()
-    assert filled == "Identifier,Full name,Grade,Maximum Grade\n1,jan,5,20\n2,ola,,20\n3,ada,,20\n"
+    assert filled == f"Identifier,Full name,Grade,Maximum Grade\n1,jan,{points},20\n2,ola,,20\n3,ada,,20\n"
     assert "ada: not graded" in done.stderr
 
 

@@ -59,6 +59,15 @@ def test_the_release_has_none_of_it(course: Path) -> None:
     assert CANARY not in released
 
 
+def test_settings_that_would_let_it_through_make_no_release(course: Path, tmp_path: Path) -> None:
+    """A course whose `nbgrader_config.py` is older than the rule gets one sentence, and no file."""
+    shutil.copytree(course / "source", tmp_path / "source")
+    settings = (course / "nbgrader_config.py").read_text().splitlines()
+    (tmp_path / "nbgrader_config.py").write_text("\n".join(line for line in settings if "DropPrivate" not in line))
+    command(tmp_path, *SPLOT, "release", "--fast", code=2)
+    assert not (tmp_path / "release").exists()
+
+
 def test_the_instructor_has_it(course: Path) -> None:
     """The grader reads the scheme, in the language in force."""
     (item,) = load_assignment("rows", course).items

@@ -153,8 +153,10 @@ class LmsExport(ExportPlugin):  # type: ignore[misc]  # nbgrader has no types
     def export(self, gradebook: Gradebook) -> None:
         """Fill the file; nbgrader says in one sentence where that cannot be done, and exits 1."""
         settings = Splot.from_converter(self.parent)
-        column, match, *others = (getattr(self, name) for name in HELP)
-        rules = Rules(column or None, match or None, *others)
+        bonus = Bonus(self.bonus)  # the trait keeps a string
+        rules = Rules(
+            self.column or None, self.match or None, bonus, self.partial, self.keep, self.scale, self.feedback
+        )
         downloaded, out = (Path(path) if path else None for path in (self.downloaded, self.to))
         try:
             with speaking(settings.language):

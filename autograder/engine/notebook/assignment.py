@@ -88,7 +88,9 @@ def load_assignment(name: str = "cnn", course: Path | None = None) -> Assignment
         path = root / "source" / name / f"{name}.ipynb"
         if path.is_file():
             status = path.stat()
-            return _read(name, path, (status.st_dev, status.st_ino, status.st_mtime_ns))
+            return _read(
+                name, path, (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+            )
     looked = ", ".join(str(root) for root in roots)
     raise GraderError(
         f"No instructor's notebook source/{name}/{name}.ipynb under {looked}; run from the course's folder."

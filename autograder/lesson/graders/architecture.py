@@ -47,10 +47,11 @@ class LayerFlow:
     """
 
     def __init__(self, model: RebuiltModel, images: Tensor | None = None, *, training: bool = False) -> None:
-        noise = torch.randn(model.input_shape, generator=torch.Generator().manual_seed(SEED)).to(model.input_dtype)
-        self.model = model
-        self.images = noise if images is None else images
         known, key = _EFFECTS.setdefault(model, {}), (images is None, training)
+        if images is None:
+            noise = torch.randn(model.input_shape, generator=torch.Generator().manual_seed(SEED))
+            images = noise.to(model.input_dtype)
+        self.model, self.images = model, images
         if key not in known:
             known[key] = effects(model, self.images, training=training)
         if known[key].open:

@@ -100,7 +100,8 @@ def same_convolutions(measured: Measurements, name: str) -> None:
     """Fail where the convolutions changed as well: those that do something are of no experiment before, nor are all."""
     flow, before = network(measured, name), earlier(measured, name)
     ours, theirs = convolutions(flow), convolutions(network(measured, before[0]))
-    pairs = ((network(measured, other), idle) for other in before for idle in (False, True))
+    others = (network(measured, other) for other in before)
+    pairs = ((other, idle) for other in others for idle in (False, True))
     assert any(convolutions(flow, idle=idle) == convolutions(other, idle=idle) for other, idle in pairs), say(
         pl=f"Konwolucje w sieci {name} ({'; '.join(map(str, ours))}) są inne niż w {before[0]} "
         f"({'; '.join(map(str, theirs))}), a ten eksperyment ich nie zmienia.",

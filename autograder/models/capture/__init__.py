@@ -1,6 +1,9 @@
-"""Capture inside the sandbox: a model as a graph of tensor operations and weights, gradient steps as they are taken."""
+"""Capture inside the sandbox: gradient steps as they are taken; `export` writes a model as a graph and weights.
 
-from .export import export_model
+The notebook's own `import torch` brings in the counting of steps alone: whatever may fail in the exporter fails where a model is
+exported.
+"""
+
 from .gradients import UNTAKEN, watch, watched
 
-__all__ = ["UNTAKEN", "export_model", "watch", "watched"]
+__all__ = ["UNTAKEN", "watch", "watched"]

@@ -206,8 +206,12 @@ def _linear(image: Operand, weight: Operand, bias: Operand | None = None) -> Fou
     return FoundLayer(image, StepKind.LINEAR, _assign(layer, weight=weight, bias=bias))
 
 
-def _matmul(image: Operand, weight: Operand, bias: Operand | None = None) -> FoundLayer:
-    """Find the linear layer that is `x @ W`, W of shape (in, out): its weight (out, in) is the transpose."""
+def _matmul(image: Operand, weight: Operand) -> FoundLayer:
+    return _product(image, weight, None)
+
+
+def _product(image: Operand, weight: Operand, bias: Operand | None) -> FoundLayer:
+    """Find the linear layer that is `x @ W + b`, W of shape (in, out): its weight (out, in) is the transpose."""
     if weight.weight is None or image.weight is not None or len(weight.shape) != 2:
         raise NotALayerError
     if weight.op in {"aten.t.default", "aten.numpy_T.default"} and weight.first and len(weight.first.shape) == 2:
@@ -221,7 +225,7 @@ def _matmul(image: Operand, weight: Operand, bias: Operand | None = None) -> Fou
 def _addmm(bias: Operand, given: Given) -> FoundLayer:
     if (given["beta"], given["alpha"]) != (1, 1) or len(bias.shape) != 1:
         raise NotALayerError
-    return _matmul(given["mat1"], given["mat2"], bias)
+    return _product(given["mat1"], given["mat2"], bias)
 
 
 def _batch_norm(image: Operand, given: Given) -> FoundLayer:
