@@ -1,1 +1,1 @@
-"""The reference solution: every task solved, and the training that accuracies are measured by."""
+"""The reference solution of every task, and the training used to measure the accuracy thresholds."""

@@ -1,4 +1,4 @@
-"""Task 5: class activation maps, where a network that ends in global average pooling looks.
+"""Task 5: class activation maps (CAM) of a network that ends in global average pooling.
 
 Zhou, Khosla, Lapedriza, Oliva and Torralba 2016, "Learning Deep Features for Discriminative
 Localization", section 2.
@@ -19,7 +19,7 @@ from reference.recipe import modes_kept
 
 
 def cam(model: nn.Module, image: torch.Tensor, class_index: int) -> torch.Tensor:
-    """Show where the network saw the class: M(x, y) = sum over k of w[c, k] * f[k](x, y).
+    """Return the class activation map: M(x, y) = sum over k of w[c, k] * f[k](x, y).
 
     f are the feature maps before global average pooling, w the weights of the last linear layer.
     `image` is (C, H, W), as the model takes it; the map is (h, w), as small as the feature maps,
@@ -56,7 +56,7 @@ def _head(model: nn.Module) -> tuple[nn.AdaptiveAvgPool2d, nn.Linear]:
 
 @contextmanager
 def _recorded(layer: nn.Module) -> Iterator[list[torch.Tensor]]:
-    """Collect what reaches a layer, while the block runs."""
+    """Record a layer's inputs while the block runs."""
     inputs: list[torch.Tensor] = []
     hook = layer.register_forward_pre_hook(lambda _, arguments: inputs.append(arguments[0]))
     try:

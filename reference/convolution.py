@@ -46,7 +46,7 @@ def convolution_matrix(X: Array, K: Array, q: int) -> Array:
 
 
 def convolution_same(X: Array, K: Array, q: int) -> Array:
-    """Surround the image with zeros, so that the feature maps are as large as it, and convolve.
+    """Convolve with zero padding, so that the feature maps are as large as the image.
 
     Returns feature maps of shape (h, w, q). Raises `ValueError` as `convolution` does, and for an
     even k, where no frame is equally wide on all sides.

@@ -1,4 +1,4 @@
-"""Fashion-MNIST and CIFAR-10 as tensors, found where they usually are.
+"""Loads Fashion-MNIST and CIFAR-10 as tensors from the usual folders.
 
 `load` looks, in this order, into
 

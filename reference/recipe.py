@@ -1,4 +1,4 @@
-"""How a network is trained and measured, as one record; the device and the precision it computes in."""
+"""`Recipe`, the settings for training and evaluation; choice of device and precision."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -35,7 +35,7 @@ class TrainingHistory:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What is told after each epoch, counted from 1."""
+    """The progress reported after each epoch, counted from 1."""
 
     number: int
     train_loss: float

@@ -1,8 +1,8 @@
 """One parametrised network for the baseline of Task 3 and the experiments of Task 4.
 
-An `Architecture` says what the network is made of; `CNN` makes it. Nothing here knows a data set
-or a training loop. At the end stand the experiments, each as what changed against the one before:
-every record says what is new in it and why one would try it.
+An `Architecture` describes the network; `CNN` builds it. Nothing here depends on a data set
+or a training loop. At the end are the experiments, each a change of the one before:
+every record says what is new in it and why.
 """
 
 from dataclasses import dataclass, replace
@@ -45,7 +45,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Architecture:
-    """All that makes one network differ from another. Images are `shape` (C, H, W)."""
+    """The architecture of one network. Images are `shape` (C, H, W)."""
 
     blocks: tuple[Block, ...]
     pooling: Pooling = Pooling.NONE

@@ -41,7 +41,7 @@ def test_what_a_document_names_exists(document: str) -> None:
 
 def test_each_step_of_a_walk_is_called_by_an_earlier_one() -> None:
     """A walk begins where a user does; the name of every further step stands in the source of one before it."""
-    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8").split("## Three walks")[1].split("\n## ")[0]
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8").split("## Three call paths")[1].split("\n## ")[0]
     walks = re.split(r"^\*\*", text, flags=re.MULTILINE)[1:]
     assert len(walks) == 3
     for walk in walks:

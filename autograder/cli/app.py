@@ -1,4 +1,4 @@
-"""The command itself: what all its parts share, and how a user's mistake ends."""
+"""The typer application of `splot`: shared options and the entry point, which turns a user's error into exit code 2."""
 
 import os
 import secrets
@@ -24,7 +24,7 @@ app = typer.Typer(
 
 
 def chosen_assignment() -> str:
-    """Return the course's assignment: the only one below source/ in the working directory, or else our own."""
+    """Return the assignment's name: the only folder below source/ in the working directory, or else "cnn"."""
     found = [path.stem for path in Path("source").glob("*/*.ipynb") if path.stem == path.parent.name]
     return found[0] if len(found) == 1 else ASSIGNMENT
 
@@ -33,8 +33,8 @@ Language = Annotated[Lang, typer.Option("--lang", help="language of what the stu
 
 
 def main() -> None:
-    """Run the command; a mistake of the user's is one sentence and exit code 2."""
-    # GitHub must take no printed line for one of its workflow commands: some are a student's own words.
+    """Run the command; a user's error prints one sentence and exits with code 2."""
+    # GitHub must not read a printed line as a workflow command: some of the text is written by students.
     token = secrets.token_hex(16) if os.environ.get("GITHUB_ACTIONS") else ""
     if token:
         print(f"::stop-commands::{token}", flush=True)  # noqa: T201 - to the runner, not to a person

@@ -1,4 +1,4 @@
-"""What an instructor does with the assignment and its machine: release, check, doctor, calibrate."""
+"""The instructor's commands: `splot release`, `check`, `doctor` and `calibrate`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -78,7 +78,7 @@ def doctor() -> None:
             f"{symbol} {feature.name}: {feature.detail} {feature.remedy}".rstrip(),
             markup=False,
             highlight=False,
-            soft_wrap=True,  # a remedy is to be copied
+            soft_wrap=True,  # no line breaks, so that a command in it can be copied
         )
     if any(feature.required and not feature.ok for feature in found):
         raise typer.Exit(2)

@@ -1,4 +1,4 @@
-"""`splot grade` and `splot judge`: take the reports as they come, show them, write them, exit."""
+"""`splot grade` and `splot judge`: print and write the reports as they are finished, then exit."""
 
 import signal
 from collections.abc import Iterator
@@ -119,7 +119,7 @@ def interruptible() -> Iterator[Interruption]:
 
 @dataclass(frozen=True)
 class _Run:
-    """How many submissions there are, and where their reports go."""
+    """One command run: how many submissions it has, and which files its reports are written to."""
 
     total: int
     lang: Lang
@@ -128,7 +128,7 @@ class _Run:
 
 
 def _finish(run: _Run, reports: Iterator[Report], stopped: Interruption, fail_under: float | None) -> None:
-    """Take the reports as they come, with progress shown; publish them, however early the run ends, and exit."""
+    """Collect the reports with a progress bar, publish them even if the run is interrupted, and exit."""
     done: list[Report] = []
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     try:
@@ -165,7 +165,7 @@ def _publish(reports: list[Report], run: _Run) -> None:
 
 
 def exit_code(reports: list[Report], fail_under: float | None) -> int:
-    """Return 0 graded, 1 something below `fail_under`, 2 something not graded; the worst of them."""
+    """Return the exit code: 2 if a submission was not graded, else 1 if a score is below `fail_under`, else 0."""
     if any(report.status is Outcome.UNGRADED for report in reports):
         return 2
     below = [report for report in reports if fail_under is not None and (report.certain_percent or 0.0) < fail_under]

@@ -1,4 +1,4 @@
-"""What becomes of grades: `splot report`, a page of the class, and `splot export`, for Moodle, Canvas or a table."""
+"""`splot report` (the class page) and `splot export` (grades for Moodle, Canvas or a CSV table)."""
 
 from pathlib import Path
 from typing import Annotated

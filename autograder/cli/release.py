@@ -1,4 +1,4 @@
-"""release/ from source/ by nbgrader's own converter, and proof that it is right; the course's gradebook stays untouched."""
+"""Make release/ from source/ with nbgrader's converter and check the result; the course's gradebook is not changed."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from autograder.engine.errors import GraderError
 CONFIG = "nbgrader_config.py"
 LEFT_OUT = shutil.ignore_patterns("data", ".ipynb_checkpoints", "__pycache__")
 BEGIN, END = "BEGIN SOLUTION", "END SOLUTION"
-# A shorter line (`return x`, `break`) may well stand in a solution and in a test.
+# characters; a shorter line (`return x`, `break`) may occur both in a solution and in a test.
 DISTINCTIVE = 20
 
 
@@ -67,7 +67,7 @@ def _convert(course: Path, assignment: str) -> Path:
 
 
 def is_current(course_root: Path, assignment: str = "cnn") -> bool:
-    """Whether the course's committed release is, byte for byte, what its source gives now."""
+    """Whether the committed release is byte for byte what is generated from the source now."""
     committed = course_root / "release" / assignment / f"{assignment}.ipynb"
     with tempfile.TemporaryDirectory(prefix="splot-release-") as folder:
         made = generate(course_root, into=Path(folder), assignment=assignment)
@@ -75,7 +75,7 @@ def is_current(course_root: Path, assignment: str = "cnn") -> bool:
 
 
 def leftovers(source: Path, release: Path) -> list[str]:
-    """Return the lines of the source's solution regions that a student would find in the release."""
+    """Return the lines of solution regions in the source that also occur in the release."""
     hidden, visible = _split(source)
     secrets = {line for line in hidden - visible if len(line) >= DISTINCTIVE}
     lines, unmarked = _split(release)
@@ -106,14 +106,14 @@ def _split(notebook: Path) -> tuple[set[str], set[str]]:
 
 @dataclass(frozen=True)
 class Claim:
-    """One thing that must be true of a release, and whether it is."""
+    """One condition on a release, and whether it holds."""
 
     text: str
     holds: bool
 
 
 def prove(course: Path, name: str, *, run: bool = True) -> Iterator[Claim]:
-    """Yield one by one what must be true: the release regenerates, hides the solutions, and scores nothing, the source all.
+    """Check a release: it is reproducible, has no solutions and scores 0; the source scores all points.
 
     With `run` both notebooks are graded on `quick`, which takes minutes.
     """
@@ -128,7 +128,7 @@ def prove(course: Path, name: str, *, run: bool = True) -> Iterator[Claim]:
 
 
 def _scores(course: Path, name: str, notebook: Path, wanted: float) -> Claim:
-    """Grade a notebook and compare its score and bonus with a fraction of what there is to earn by machine."""
+    """Grade a notebook and check that it gets the fraction `wanted` of the automatically graded points and bonus."""
     from autograder.engine.grading import Grading, grade
     from autograder.engine.notebook import load_assignment
     from autograder.engine.report import Kind, Profile

@@ -1,1 +1,1 @@
-"""The engine: grades any notebook. It knows no task, no data set and no points of a particular lesson."""
+"""The engine: grades any notebook. Nothing in it is specific to one lesson."""

@@ -9,7 +9,7 @@ LONGEST = 600
 
 
 class SplotError(Exception):
-    """One clear sentence for a person: what, where, what to do."""
+    """Base of all errors; the message is one sentence for a person: what happened, where, what to do."""
 
 
 class SubmissionError(SplotError):
@@ -19,7 +19,7 @@ class SubmissionError(SplotError):
 class EvidenceError(SplotError):
     """Evidence that came out of the sandbox does not have the form it must have.
 
-    The sentence may quote it: it is kept to one line of `LONGEST` characters.
+    The message may quote it, so it is shortened to one line of `LONGEST` characters.
     """
 
     def __init__(self, sentence: str) -> None:

@@ -1,4 +1,4 @@
-"""Reads and deletes files that untrusted code made, and writes our own whole.
+"""Reads and deletes files that untrusted code made; writes the grader's own files atomically.
 
 Of untrusted files only plain ones are read, within a size limit, and arrays without pickle. Untrusted folders are deleted by
 descriptors: whoever deletes by path follows whatever the path leads to at that moment, so that a folder swapped for a link in
@@ -85,7 +85,7 @@ def read_beneath(root: Path, *parts: str, limit: int) -> bytes:
 
 
 def json_values(raw: bytes) -> int:
-    """Count, from above, the values that JSON spells: each takes up to a hundred bytes, however short it is spelt."""
+    """Return an upper bound on the number of values in JSON; each may take 100 bytes in memory."""
     if raw.count(b",") + raw.count(b"[") + raw.count(b"{") < 1_000_000:
         return 1_000_000
     text = np.frombuffer(raw.replace(rb"\\", b"").replace(rb"\"", b""), np.uint8)
@@ -146,7 +146,7 @@ _HEADER = re.compile(
 
 
 PATIENCE_S = 60.0
-"""How long to go on; the tree may grow as fast as it is deleted."""
+"""How long to keep deleting; the tree may grow as fast as it is deleted."""
 
 _INODE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PAUSE_S = 0.01
@@ -188,7 +188,7 @@ def _exists(name: str, folder: int) -> bool:
 
 
 def _empty(root: int, deadline: float) -> None:
-    """Empty a folder. What lies two levels deep is moved up into it, so that no depth takes many descriptors."""
+    """Empty a folder; subfolders two levels deep are moved up into it, so that a deep tree needs few descriptors."""
     number = 0
     while folders := _unlink_files(root):
         for folder in folders:
@@ -210,7 +210,7 @@ def _move_up(name: str, folder: int, root: int, number: int) -> int:
 
 
 def _unlink_files(folder: int) -> list[str]:
-    """Unlink all of a folder but its folders, and return their names."""
+    """Unlink everything in a folder except its subfolders, and return their names."""
     with os.scandir(folder) as entries:
         found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
     for name, is_folder in found:
@@ -221,9 +221,9 @@ def _unlink_files(folder: int) -> list[str]:
 
 @contextmanager
 def opened_folder(name: str, parent: int) -> Iterator[int]:
-    """Open a folder to list and change it; its permissions are widened on what is open, not on what bears its name.
+    """Open a folder to list and change it; its permissions are changed by descriptor, never by name.
 
-    Raises `OSError` where it is gone, or no folder any more, a link to one included.
+    Raises `OSError` if it is gone, or is no longer a folder (a link to a folder included).
     """
     inode = os.open(name, _INODE, dir_fd=parent)
     try:
@@ -251,7 +251,7 @@ def write_report(report: Report, folder: Path) -> Path:
 
 
 def write_whole(path: Path, content: bytes, mode: int = AS_UMASK_SAYS) -> Path:
-    """Write a file aside and rename it into place, so that nobody ever reads half of it; raises `SplotError`.
+    """Write a file atomically, by a temporary file and a rename; raises `SplotError`.
 
     The group may read and write it too where the folder is shared with it (see `share_with_group`), unless it is
     `PRIVATE`.
@@ -289,7 +289,7 @@ def make_private(folder: Path, below: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a crash of the machine: a rename or removal is the folder's content."""
+    """Sync a folder, so that renames and removals in it survive a crash of the machine."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

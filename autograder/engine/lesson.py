@@ -1,4 +1,4 @@
-"""A lesson, as far as the engine has to know it: one record that says where its parts are.
+"""`Lesson`, the engine's interface to a lesson: one record of its packages, functions and templates.
 
 The instructor's notebook names the record in `metadata.splot.lesson`, as "package.module:NAME".
 """
@@ -17,14 +17,14 @@ from autograder.engine.watch import Watch
 
 
 class Measuring(Protocol):
-    """What a lesson measures of one submission, once for all of its graders: their fixture `measured`."""
+    """A lesson's measurements of one submission, shared by its graders as the fixture `measured`."""
 
     def reports(self) -> dict[str, ModelReport]:
-        """Return what the report says of each model."""
+        """Return the `ModelReport` of each model."""
 
 
 class _NothingMeasured:
-    """What a lesson measures that has no models: its graders need the evidence alone."""
+    """The measurements of a lesson without models: none."""
 
     def reports(self) -> dict[str, ModelReport]:
         """Return nothing."""
@@ -37,23 +37,23 @@ class Lesson:
 
     Attributes:
         graders: the package of the hidden graders: pytest files, each with the `PROBES` it needs beside its checks.
-        heavy: modules that judging needs, imported once before any submission is judged.
-        threads: limits the threads that judging computes with.
-        title: what the lesson is about, on pages.
-        code: packages that go into the sandbox, each by where it is seen there; they import no others of the project.
-        recorders: which of them answers the graders' requests (`engine/inside/bootstrap.py`).
+        heavy: modules to preload: they are imported once, before any submission is judged.
+        threads: function that sets the number of threads used in judging.
+        title: the lesson's title on pages.
+        code: packages copied into the sandbox, by their path there; they import nothing else of the project.
+        recorders: name of the package in `code` that answers requests (`engine/inside/bootstrap.py`).
         schema: what may come out of the sandbox.
-        evidence: how the graders read it: their fixture `evidence`; raises `EvidenceError` where it is of another schema.
-        dataset: names the data a submission is to be run on; raises `GraderError` where this machine lacks them.
-        data: the folder of a profile's data that the sandbox sees as `./data`, if there are any.
-        measure: makes the graders' fixture `measured`.
-        flags: what a person should look at; changes no score.
-        findings: the type of what pages show.
-        look: draws them.
-        flag_meaning: says in words what a flag's code means.
-        beside: Markdown for the instructor beside a written answer: what was measured.
+        evidence: opens an evidence folder for the fixture `evidence`; raises `EvidenceError` for another schema.
+        dataset: returns the data set of a submission; raises `GraderError` if it is not on this machine.
+        data: returns the folder that a profile binds at `./data` in the sandbox, or None.
+        measure: makes the measurements for the fixture `measured`.
+        flags: returns the flags for a person to look at; they change no score.
+        findings: the type of the lesson's findings.
+        look: makes the findings from the measurements.
+        flag_meaning: returns the explanation of a flag's code.
+        beside: returns Markdown with measurements, shown to the instructor next to a written answer.
         templates: the folder of `lesson.html` with the macros `task(cell)`, `after()` and `classwide()`.
-        page: what these templates use besides the report and the findings; `class_page` likewise, of a whole class.
+        page: returns further variables for these templates; `class_page` does so for the class page.
 
     """
 

@@ -1,4 +1,4 @@
-"""Outcomes of a hidden check beyond pass and fail, and the sentence that explains a student's exception or a passed limit."""
+"""Outcomes of a check besides pass and fail (absent, settled, undecided), and the message that explains each."""
 
 from autograder.engine.evidence import CellRun, Evidence, Failure, Fault
 from autograder.engine.report import Profile, Status
@@ -26,7 +26,7 @@ SIZE_INDEPENDENT = frozenset(
 
 
 class AbsentError(Exception):
-    """Something a check needs is not there; `status` says how that came."""
+    """Something that a check needs is missing; `status` says why."""
 
     def __init__(self, status: Status, message: str) -> None:
         super().__init__(message)
@@ -58,7 +58,7 @@ _STATUS = {
 
 
 def absent(evidence: Evidence, failure: Failure | None, what: str, *cells: str) -> Exception:
-    """Say why `what` is not there, blaming the first of the solution `cells` that did not end well.
+    """Return the exception that explains why `what` is missing, naming the first of `cells` that failed.
 
     On `quick` an exception that less data can cause is no verdict yet, nor is what follows from it in later cells.
     """
@@ -87,7 +87,7 @@ def _first_of_size(evidence: Evidence, cells: tuple[str, ...]) -> tuple[CellRun,
 
 
 def _may_be_size(cause: Failure) -> bool:
-    """Whether more data may avert it: a best model that no epoch was good enough for is None, and None fails anyhow."""
+    """Whether more data may prevent this exception; a best model may be None because no epoch was good enough."""
     never = cause.type in SIZE_INDEPENDENT and "NoneType" not in cause.message
     return cause.fault is Fault.ERROR and not never and not wants_gpu(cause) and passed_limit(cause) is None
 
@@ -198,7 +198,7 @@ def _advice(failure: Failure) -> str:
 
 
 def _ended(failure: Failure) -> str:
-    """Say what ended the notebook's process; `failure.type` is the watchdog's cause, if that is known."""
+    """Return what ended the notebook's process; `failure.type` is the watchdog's cause, if known."""
     if failure.type == "disk":
         return say(
             pl="przekroczono limit zapisu (łączna wielkość albo liczba plików), więc notebook został zatrzymany. "

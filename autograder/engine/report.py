@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a whole submission ended: with points, or without because the grader could not do its work."""
+    """Whether a submission was graded; `ungraded` means that the grader could not do its work."""
 
     GRADED = "graded"
     UNGRADED = "ungraded"
@@ -78,7 +78,7 @@ class ModelReport(msgspec.Struct, frozen=True):
 
 
 class Flag(msgspec.Struct, frozen=True):
-    """What a person should look at; it changes no score and no status. No student's page, log or JUnit file shows it.
+    """A sign that a person should look at; it changes no score or status and is not shown to students.
 
     `cells` are grade ids, or numbers of cells without one; `figures` are what was measured, by what it was measured of.
     """
@@ -89,7 +89,7 @@ class Flag(msgspec.Struct, frozen=True):
 
 
 NOT_EXAMINED = Flag("not_examined", (), {})
-"""Stands in a report until the flags are there, and where a fault of ours took one away."""
+"""Placeholder in a report until the flags are computed, and in place of a flag that failed."""
 
 
 class Timing(msgspec.Struct, frozen=True):
@@ -102,7 +102,7 @@ class Timing(msgspec.Struct, frozen=True):
 
     @property
     def ours_s(self) -> float:
-        """What grading adds to the time the notebook itself takes."""
+        """The grader's own time, without the notebook's."""
         return self.start_s + self.probe_s + self.judge_s
 
 
@@ -163,7 +163,7 @@ def encode(value: Report | list[Report]) -> bytes:
 
 
 def encode_all(reports: list[Report], total: int) -> bytes:
-    """Return the one report of one submission as it stands in `report.json`, those of a class, so far, as a list."""
+    """Return JSON for `--json`: one report if `total` is 1, else the list of the reports so far."""
     return encode(reports[0] if reports and total == 1 else reports)
 
 

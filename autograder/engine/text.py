@@ -22,7 +22,7 @@ _current: ContextVar[Lang] = ContextVar("lang", default=Lang.PL)
 
 @contextmanager
 def speaking(lang: Lang) -> Iterator[None]:
-    """Write every message made inside the block in `lang`."""
+    """Set the language of every message made inside the block."""
     token = _current.set(lang)
     try:
         yield
@@ -31,7 +31,7 @@ def speaking(lang: Lang) -> Iterator[None]:
 
 
 def say(*, pl: str, en: str) -> str:
-    """Return the wording of the language in force."""
+    """Return the text in the current language."""
     return pl if _current.get() is Lang.PL else en
 
 
@@ -61,7 +61,7 @@ UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # https://www.unicode.org/r
 def printable(text: str, longest: int | None = None) -> str:
     """Return `text` without line breaks, control characters, bidirectional and zero-width marks, and private glyphs.
 
-    Of what is longer than `longest` the beginning is shown.
+    Text longer than `longest` is cut.
     """
     shown = "".join("\ufffd" if unicodedata.category(c) in UNSEEN else c for c in text[:longest])
     return shown if longest is None or len(text) <= longest else f"{shown}…"
@@ -71,12 +71,12 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
 def inert(text: str) -> str:
-    """Put an apostrophe before what a spreadsheet program would run; `as_meant` takes it away again."""
+    """Escape a spreadsheet formula with an apostrophe; `as_meant` removes it."""
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def as_meant(text: str) -> str:
-    """Return the text that `inert` was given."""
+    """Undo `inert`."""
     return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
 
 

@@ -1,6 +1,6 @@
-"""Which part of a submission the judge works on, so that a crash of the judge costs that part and not the report.
+"""Tracks which part of a submission is being judged, so that a crash costs only that part's points.
 
-A part is one of `models`, or what else the checks of one graded cell do. Where the judge crashed at a part, ran out of
+A part is one of `models`, or the other work of one graded cell's checks. If the judge crashes at a part, runs out of
 time or memory or broke, that part is set aside and all else is judged again (`grading/judge_process.py`).
 """
 
@@ -30,7 +30,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class SetbackCause(StrEnum):
-    """Why a part was set aside: the part's own doing, or not."""
+    """Why a part was excluded; `_OWN_DOING` has the causes that the submission is responsible for."""
 
     CRASH = "crash"
     TIME = "time"
@@ -44,14 +44,14 @@ _OWN_DOING = {SetbackCause.CRASH: Status.ERROR, SetbackCause.TIME: Status.TIMEOU
 
 
 class Setback(msgspec.Struct, frozen=True):
-    """What ended the judge at a part; `detail` is the signal, the seconds or the place in our code."""
+    """How the judge failed at a part; `detail` is the signal, the seconds or the place in the grader's code."""
 
     cause: SetbackCause
     detail: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
     @classmethod
     def from_error(cls, error: Exception) -> Self:
-        """Return what an exception that is no verdict means."""
+        """Make the setback of an exception that is not a check's outcome."""
         if out_of_memory(error):
             return cls(SetbackCause.MEMORY)
         last = traceback.extract_tb(error.__traceback__)[-1]
@@ -60,7 +60,7 @@ class Setback(msgspec.Struct, frozen=True):
         )
 
     def verdict(self, part: Part) -> AbsentError | UndecidedError:
-        """Return what the part's checks raise: 0 where the model brought it about, else a person decides."""
+        """Return what the part's checks raise: an error worth 0 if the submission caused it, else undecided."""
         what = say(
             pl=f"Modelu {part} nie można było ocenić" if part.is_model else "Tej części nie można było ocenić",
             en=f"{part} could not be judged" if part.is_model else "This part could not be judged",
@@ -93,7 +93,7 @@ class Setback(msgspec.Struct, frozen=True):
 
 
 class SetbackError(GraderError):
-    """The judge broke at a part, or ran out of memory there."""
+    """The judge failed or ran out of memory at a part."""
 
     def __init__(self, part: Part, setback: Setback) -> None:
         super().__init__(f"The judge could not finish {part}: {setback.cause} {setback.detail}".strip())
@@ -102,7 +102,7 @@ class SetbackError(GraderError):
 
 
 class Watch:
-    """Keeps track of the part the judge works on. This one, for judging by hand, sets nothing aside and has no limits."""
+    """Tracks the part being judged. This base class, for judging by hand, excludes nothing and has no limits."""
 
     aside: Mapping[Part, Setback] = {}
 
@@ -110,20 +110,20 @@ class Watch:
         """Note that work on a part begins, perhaps inside another's."""
 
     def leave(self) -> None:
-        """Note that it is over for now, and work on what surrounds it goes on."""
+        """Note that work on the part ends and continues with the part around it."""
 
     def decided(self, report: Report) -> None:
         """Take the report; what comes after it is for pages only."""
 
     def require(self, part: Part) -> None:
-        """Raise `AbsentError` or `UndecidedError` where a part has been set aside."""
+        """Raise `AbsentError` or `UndecidedError` if a part has been excluded."""
         setback = self.aside.get(part)
         if setback is not None:
             raise setback.verdict(part)
 
     @contextmanager
     def at(self, part: Part) -> Iterator[None]:
-        """Note what the block works on; what it raises that is no verdict becomes a `SetbackError`."""
+        """Track the part that the block works on; an exception that is no verdict becomes a `SetbackError`."""
         self.enter(part)
         try:
             yield

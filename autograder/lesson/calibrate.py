@@ -1,8 +1,8 @@
-"""How accurate a sound submission is: thresholds measured over seeds, never guessed.
+"""Measures the accuracy thresholds: trains reference and variants over several seeds.
 
 The reference, plausible students and unsound submissions are trained on what each profile lets a submission see, and
-measured on the images that only the grader has. So is how much accuracy is lost where these images change a little: by
-networks that learnt the classes, and by one that learnt the images.
+measured on the held-out images. Also measured is how much accuracy drops when these images change a little: for
+networks that learnt the classes, and for one that memorised the images.
 """
 
 import math
@@ -31,7 +31,7 @@ from reference.zoo import BASELINE, Architecture, Block, Pooling, build
 
 @dataclass(frozen=True)
 class Subject:
-    """One way to do Task 3. A recipe of 0 epochs trains nothing."""
+    """One variant of Task 3's model to train; a recipe of 0 epochs trains nothing."""
 
     name: str
     kind: VariantKind
@@ -61,7 +61,7 @@ def _two(first: int, second: int) -> Architecture:
 
 
 def _unit(recipe: Recipe) -> Recipe:
-    """Leave the images in [0, 1]."""
+    """Return the recipe without normalisation: images stay in [0, 1]."""
     return replace(recipe, mean=0.0, std=1.0)
 
 
@@ -105,7 +105,7 @@ VALIDATION = 500
 
 @dataclass(frozen=True)
 class Run:
-    """One training: its accuracy on the held-out images, or what of it is lost under the change; a fraction."""
+    """One training run; `measured` is its held-out accuracy, or how much of it is lost under the change."""
 
     subject: Subject
     profile: Profile
@@ -147,7 +147,7 @@ def recalibrate(names: Sequence[str], out: Path | None, seeds: int, *, only_fall
 def measure(dataset: Dataset, subjects: Sequence[Subject], seeds: int, few: int) -> Iterator[Run]:
     """Yield the runs one by one, `quick` ones, which are short, first.
 
-    The reference and what is doubtful get `seeds` of them, the others a `few`.
+    The reference and doubtful variants run with `seeds` seeds, the others with `few`.
     """
     for profile in (Profile.QUICK, Profile.FULL):
         parts = load_split(dataset, profile)
@@ -157,7 +157,7 @@ def measure(dataset: Dataset, subjects: Sequence[Subject], seeds: int, few: int)
 
 
 def accuracy(subject: Subject, parts: Split, seed: int) -> float:
-    """Train a subject on what a submission sees; return its accuracy on what it does not."""
+    """Train a subject on the images a submission sees; return its accuracy on the held-out ones."""
     model, recipe = train_subject(subject, parts, seed)
     return evaluate(model, parts.held_out, recipe).accuracy
 
@@ -188,7 +188,7 @@ def conclude(runs: Sequence[Run], measured: Provenance) -> Calibration:
         variants.append(Variant(subject.name, subject.kind, subject.described, n, full, quick))
     reference = next(variant for variant in variants if variant.kind is VariantKind.REFERENCE)
     lowest = (variant.full.lowest for variant in variants if is_sound(variant, reference))
-    # Eight decimals first: 0.72 * 100 is a hair above 72, and must not become 73.
+    # Eight decimals first: 0.72 * 100 is slightly above 72 in floating point, and must not become 73.
     full_threshold = math.floor(round(min(SOUND * reference.full.mean, *lowest) * 100, 8)) / 100
     failed = [
         on_quick + MARGIN
@@ -227,7 +227,7 @@ def _lost(subject: Subject, parts: Split, seed: int) -> float:
 
 
 def conclude_falls(runs: Sequence[Run], measured: Provenance) -> Falls:
-    """Draw the limit midway between what honest networks lose and what those lose that know the images by heart."""
+    """Set the limit midway between the loss of honest networks and that of networks trained on the held-out images."""
     losses = [run.measured for run in runs if run.subject != MEMORISING]
     memorised = [run.measured for run in runs if run.subject == MEMORISING]
     limit = round(statistics.fmean((spread(losses).highest, spread(memorised).lowest)), 3)

@@ -1,4 +1,4 @@
-"""The data a submission is run on: which data set it chose, which images its code sees, and which only the grader has.
+"""The data sets: which one a submission chose, and how it is split into visible and held-out images.
 
 `quick` gives 6,000 training and 1,000 test images, `full` all training images and 5,000 test images; both are judged on
 the same 5,000 held-out test images, which never enter the sandbox. Splits are stratified and fixed by a seed. They are
@@ -85,7 +85,7 @@ def load_split(dataset: Dataset, profile: Profile) -> Split:
 
 
 def split(train: Images, test: Images, profile: Profile) -> Split:
-    """Cut a data set for `profile`, each part with every class alike."""
+    """Split a data set for `profile`, with equally many images of each class in every part."""
     held_out, visible = _draw(test.labels, HELD_OUT, SEED)
     chosen = torch.arange(len(train.labels))
     if profile is Profile.QUICK:
@@ -96,7 +96,7 @@ def split(train: Images, test: Images, profile: Profile) -> Split:
 
 
 def _draw(labels: torch.Tensor, n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw `n` indices, as many of each class, and return them and the rest, each in mixed order."""
+    """Draw `n` indices, equally many of each class; return them and the rest, both shuffled."""
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     mixed = labels[order]
     rank = torch.zeros_like(mixed)
@@ -125,7 +125,7 @@ def data_folder(profile: Profile, datasets: tuple[Dataset, ...] = tuple(Dataset)
 
 
 def _write(parts: Split, dataset: Dataset, folder: Path) -> None:
-    """Write aside, then rename: a data set is on disk whole or not at all, whoever writes at the same time."""
+    """Write a data set to a temporary folder, then rename it: concurrent processes never see half of it."""
     folder.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".writing-"))
     written, target = aside / FOLDERS[dataset], folder / FOLDERS[dataset]

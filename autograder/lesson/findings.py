@@ -1,4 +1,4 @@
-"""What this lesson's pages show: comparisons of Task 1, the networks, the best one's mistakes, activation maps."""
+"""The schema of this lesson's findings, shown on pages: Task 1's comparisons, networks, mistakes, activation maps."""
 
 from typing import Annotated, Final, Literal
 
@@ -21,7 +21,7 @@ Grid = Annotated[
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """One call of a Task 1 function: their first map's grey levels beside the right shape, and where it is wrong.
+    """One call of a Task 1 function: the returned first map in grey levels, the right shape, and where it is wrong.
 
     `errors` holds levels, 0 (right) to 4 (as large as the result itself, or more), the worst of all filters; it is
     empty where the shapes differ.
@@ -79,7 +79,7 @@ class Best(msgspec.Struct, frozen=True):
 
 
 class Overlay(msgspec.Struct, frozen=True):
-    """What their `cam` gave for a visible image, laid over it."""
+    """The student's `cam` map of a visible image, drawn over it."""
 
     model: Name
     label: Class
@@ -89,7 +89,7 @@ class Overlay(msgspec.Struct, frozen=True):
 
 
 class CNNFindings(Findings, frozen=True, kw_only=True):
-    """Everything of one submission."""
+    """All findings of one submission."""
 
     schema: Literal["splot/findings/v1"] = SCHEMA
     comparisons: Annotated[tuple[Comparison, ...], msgspec.Meta(max_length=16)] = ()

@@ -1,4 +1,4 @@
-"""What a person should look at: signs that a network was not trained here, or not as the notebook says.
+"""Flags for a person: signs that a network was not trained in this run, or not as the notebook says.
 
 None of them proves anything, each has an honest explanation, so none changes a score or a status.
 """
@@ -26,7 +26,7 @@ Rule = Callable[[Measurements], Iterator[Flag]]
 
 
 def raise_flags(measured: Measurements) -> tuple[Flag, ...]:
-    """Return the flags of a submission whose models were measured; never raises, since no grade may hang on it."""
+    """Return a submission's flags; never raises, since flags must not affect the grade."""
     found: list[Flag] = []
     for rule in RULES:
         try:
@@ -44,14 +44,14 @@ def no_backward(measured: Measurements) -> Iterator[Flag]:
 
 
 def frozen_layers(measured: Measurements) -> Iterator[Flag]:
-    """A good part of a network's parameters was reached by no step."""
+    """Gradient steps reached fewer than three quarters of a network's parameter tensors."""
     for name, seen in _gradients(measured).items():
         if seen.steps and not seen.copied and seen.reached < REACHED:
             yield Flag("frozen_layers", _cells(measured, name), {name: round(seen.reached, 4)})
 
 
 def restored_best_epoch(measured: Measurements) -> Iterator[Flag]:
-    """The steps seen were not of this network's own tensors, but of others of the same shapes."""
+    """The gradient steps were on other tensors of the same shapes, not on this network's own."""
     for name, seen in _gradients(measured).items():
         if seen.steps and seen.copied:
             yield Flag("restored_best_epoch", _cells(measured, name), {name: float(seen.steps)})
@@ -98,7 +98,7 @@ def falls_under_change(measured: Measurements) -> Iterator[Flag]:
 
 
 def equal_scores(measured: Measurements) -> Iterator[Flag]:
-    """Two networks that are better than chance decide the same for nearly every image."""
+    """Two networks better than chance predict the same class for nearly every image."""
     for (one, first), (other, second) in combinations(_required(measured).items(), 2):
         same = float((first.visible.scores.argmax(1) == second.visible.scores.argmax(1)).double().mean())
         if same >= ALIKE and first.visible.accuracy >= REALLY_TRAINED:
@@ -116,7 +116,7 @@ def shared_tensors(measured: Measurements) -> Iterator[Flag]:
 
 
 def weights_from_literals(measured: Measurements) -> Iterator[Flag]:
-    """Cells hold packed data or long rows of numbers: in the sandbox there is no other place to bring weights from."""
+    """Cells hold encoded data or long lists of numbers, which could be weights from elsewhere."""
     packed, rows = {}, {}
     for number, cell in enumerate(measured.evidence.notebook.cells, start=1):
         if cell.is_students:
@@ -177,12 +177,12 @@ def _weights(measured: MeasuredModel) -> dict[bytes, int]:
 
 
 def _packed(text: str) -> int:
-    """Count the characters of long words of many different ones: packed data, and no line that divides a text."""
+    """Count the characters of long words with many distinct characters: encoded data, not a separator line."""
     return sum(len(word) for word in text.split() if len(word) >= WORD and len(set(word)) >= DISTINCT)
 
 
 def _numbers(text: str) -> int:
-    """Count the numbers in long rows of them, however they are nested and broken into lines."""
+    """Count the numbers in long lists of numbers, nested or broken into lines."""
     parts = re.sub(r"[\s\[\](){}]", "", text).split(",")
     rows = (len(list(row)) for numeric, row in groupby(parts, key=lambda part: bool(NUMBER.fullmatch(part))) if numeric)
     return sum(row for row in rows if row >= NUMBERS)

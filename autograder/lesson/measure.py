@@ -1,4 +1,4 @@
-"""What the judge measures of a model itself: never what the notebook says of it.
+"""Measures models in the judge: rebuilds each, verifies it against the live one, computes accuracy and F1.
 
 The rebuilt model runs in the judge on images the judge prepared. It must first agree with the live one on the images the
 student's code saw; then its accuracy is measured on those and on the held-out ones.
@@ -37,7 +37,7 @@ SEED = 6
 
 @dataclass(frozen=True, eq=False)
 class Figures:
-    """A model's scores (N, 10) on some images, and what they amount to: accuracy and macro F1, fractions."""
+    """A model's scores (N, 10) on some images, with accuracy and macro F1 as fractions."""
 
     scores: Tensor
     accuracy: float
@@ -45,7 +45,7 @@ class Figures:
 
 
 class MeasuredModel:
-    """One rebuilt model and what was measured of it on a profile's images, each figure when it is first asked for."""
+    """One rebuilt model with its measurements on a profile's images, each computed on first use."""
 
     def __init__(self, model: RebuiltModel, visible: ImageSet, held_out: ImageSet) -> None:
         self.model = model
@@ -64,7 +64,7 @@ class MeasuredModel:
 
     @cached_property
     def summary(self) -> ModelStatistics:
-        """What torchinfo says of the model."""
+        """Torchinfo's summary of the model."""
         return summary(self.model, input_data=self.visible_batch(), verbose=0)
 
     def visible_batch(self) -> Tensor:
@@ -76,7 +76,7 @@ class MeasuredModel:
         return bool(outputs.numel()) and _close(self.visible.scores[: len(outputs)], outputs)
 
     def robustness(self, changed: ImageSet) -> tuple[float, float]:
-        """Return the accuracy on the first n held-out images as they are, and on these n, which are those changed."""
+        """Return the accuracies on the first n held-out images, unchanged and as `changed`."""
         n = len(changed.labels)
         before = _figures(self.held_out.scores[:n], self._held_out.labels[:n])
         return before.accuracy, _figures(changed.scores(self.model), changed.labels).accuracy
@@ -119,9 +119,9 @@ def same_in_eval(trained: RebuiltModel, model: RebuiltModel) -> bool:
 
 
 class Measurements:
-    """The models of one submission, rebuilt and measured; `watch` is told which is being worked on.
+    """The models of one submission, rebuilt and measured; `watch` is notified of the model being measured.
 
-    `verified` are those that provably are the notebook's own, as far as they were measured.
+    `verified` holds the models that were measured and agree with the notebook's own.
     """
 
     def __init__(self, evidence: LessonEvidence, watch: Watch | None = None) -> None:
@@ -213,7 +213,7 @@ class Measurements:
         return model
 
     def parameters(self, name: str, *cells: str) -> int:
-        """Return how many parameters the model has; of one that cannot be rebuilt, as many as the notebook counted."""
+        """Return the model's parameter count; the notebook's own count if it cannot be rebuilt."""
         record = self.record(name, *cells)
         try:
             return self.rebuilt(name, *cells).parameters_declared
@@ -231,7 +231,7 @@ class Measurements:
         return self._in_training(name)[0]
 
     def doubts_training(self, name: str) -> bool:
-        """Whether there is a training graph that is not of the model: random in other ways than dropout, or made up."""
+        """Whether the training graph does not match the model: random other than by dropout, or forged."""
         return self._in_training(name)[1]
 
     def _in_training(self, name: str) -> tuple[list[RebuiltModel], bool]:
@@ -291,7 +291,7 @@ class Measurements:
 
     @cached_property
     def changed(self) -> ImageSet:
-        """The first of the held-out images under a change that this submission could not foresee."""
+        """The first held-out images, changed in a way that the submission cannot predict."""
         return ImageSet(change(self.split.held_out, generator(self.evidence.file.seed, "change")), self.transform)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What this lesson observes of a notebook in the sandbox: what its graders ask for, what is recorded, how it is read."""
+"""The lesson's probes, its records, and read access to them (`LessonEvidence`)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -69,14 +69,14 @@ class LayerProbe(Probe):
 
 @dataclass(frozen=True)
 class ModelProbe(Probe):
-    """Take `models[name]` as a graph with weights, its history and its results."""
+    """Export `models[name]` as a graph with weights, its history and its results."""
 
     kind = "model"
 
 
 @dataclass(frozen=True)
 class DataProbe(Probe):
-    """Take what `testset` is and does to random images."""
+    """Describe `testset` and record what its transform does to random images."""
 
     kind = "data"
 
@@ -105,7 +105,7 @@ def random_images(seed: str, kind: str) -> NDArray[np.uint8]:
 
 
 class Flavour(StrEnum):
-    """The kind of arrays a function was called with."""
+    """The type of arrays that a function was called with."""
 
     NUMPY = "numpy"
     TORCH = "torch"
@@ -114,7 +114,7 @@ class Flavour(StrEnum):
 class CallRecord(Record, frozen=True, tag_field="kind", tag="call"):
     """One call of a function. `array` tells whether an array came back.
 
-    A claim is what it `reached` of libraries, where it went on `unseen`, and how many `steps` it took.
+    Claims are the library functions it `reached`, where it ran `unseen`, and how many `steps` it took.
     """
 
     name: Name
@@ -177,7 +177,7 @@ class Gradients(msgspec.Struct, frozen=True):
 
 
 class ModelRecord(Record, frozen=True, tag_field="kind", tag="model"):
-    """One of `models`: how it was exported, and the notebook's own figures for it.
+    """The record of one of `models`: how it was exported, and the notebook's own figures for it.
 
     `failure` says why there is no model. One that is there may give no scores: `returned` says what came instead of
     (B, n), `unscored` why nothing did; what needs no scores stands all the same.
@@ -216,7 +216,7 @@ class TransformStep(msgspec.Struct, frozen=True):
 
 
 class DataRecord(Record, frozen=True, tag_field="kind", tag="data"):
-    """What `testset` is and does to images."""
+    """The record of `testset`: its type, length and image transform."""
 
     type: Text = ""
     length: Whole = 0

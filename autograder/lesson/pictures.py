@@ -1,10 +1,10 @@
-"""What the judge draws or notes on its way, for the pages people read.
+"""Makes the findings for the HTML pages: pictures, curves and tables, from what was measured.
 
 Task 1: what a function returned beside the right shape, and where it is wrong, in five levels; these are coarse and the
 inputs stay with the judge, so nobody can compute the right values from them. Tasks 3 and 4: the networks, and the best
 one's mistakes. Task 5: the maps that `cam` gave, laid over the visible images they belong to.
 
-A fault in one picture costs that picture: never the page, never the grade.
+An error in one picture loses only that picture, never the page or the grade.
 """
 
 import io
@@ -41,7 +41,7 @@ from reference.convolution import convolution, convolution_same
 from reference.data import CLASSES
 from reference.evaluation import confusion
 
-LARGEST_SCORE = 1e30  # whose differences are still numbers; of values of a map as well
+LARGEST_SCORE = 1e30  # scores and map values are clipped to this, so that their differences stay finite
 
 Bytes = NDArray[np.uint8]
 Drawn = TypeVar("Drawn")
@@ -177,7 +177,7 @@ def _thin(curve: tuple[float | None, ...]) -> tuple[float | None, ...]:
 
 
 def _layers(model: MeasuredModel) -> tuple[Layer, ...]:
-    """Return the rows of the model's table, as many as a page can bear; no size that torchinfo gives in another form."""
+    """Return at most `LAYERS` rows of the model's table; sizes in another form than integers are left out."""
 
     def sizes(given: object) -> tuple[int, ...]:
         plain = isinstance(given, list | tuple) and all(isinstance(size, int) for size in given)
@@ -191,7 +191,7 @@ def _layers(model: MeasuredModel) -> tuple[Layer, ...]:
 
 
 def best(measurements: Measurements) -> Best | None:
-    """Return the model with the highest accuracy on held-out images, seen on the images the notebook had; or None."""
+    """Return the findings of the model with the highest held-out accuracy, on the visible images; or None."""
     verified = measurements.verified
     if not verified:
         return None
@@ -221,7 +221,7 @@ def _misread(scores: Tensor, measurements: Measurements) -> tuple[Misread, ...]:
 
 
 def _shares(scores: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what each class got of 1, (N, classes), and the log-odds (N,) of the class that got most.
+    """Return each class's probability, (N, classes), and the log-odds (N,) of the most probable class.
 
     Log-odds still order what float64 rounds to 1. Scores that are shares already, from a softmax, are left as they are.
     """
@@ -244,7 +244,7 @@ HEAT_SHARE = 0.6
 
 
 def overlays(measurements: Measurements) -> tuple[Overlay, ...]:
-    """Return the first maps that are maps, of the model Task 5 judges; where none fits, of the first that gave any."""
+    """Return the first valid maps of the model that Task 5 judges, or, if none fits, of the first model with maps."""
     evidence = measurements.evidence
     found: dict[str, list[Overlay]] = {}
     for record in evidence.maps(CELL):

@@ -1,4 +1,4 @@
-"""What people read of this lesson besides the findings: curves laid out, classes and flags in words, tables for marking."""
+"""Formats this lesson's findings for pages: curves, class names, meanings of flags, tables for marking."""
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
@@ -17,7 +17,7 @@ ABOUT = {"task4_exp5_answer": "custom"}  # the model whose layers an answer is a
 
 
 def page(findings: CNNFindings) -> dict[str, Any]:
-    """Return what a feedback page needs: the curves of all networks, each network's style, names of classes."""
+    """Return the variables of a feedback page: the curves of all networks, each network's style, class names."""
     styles = {model.name: style for style, model in enumerate(findings.models)}
     titles = {
         "train_loss": say(pl="strata, zbiór uczący", en="loss, training set"),
@@ -32,7 +32,7 @@ def page(findings: CNNFindings) -> dict[str, Any]:
 
 
 def class_page(of_all: Sequence[CNNFindings]) -> dict[str, Any]:
-    """Return what a class page needs: for each network everybody's validation accuracy, and the median."""
+    """Return the variables of a class page: each network's validation curves and their median."""
     panels: list[Panel] = []
     networks = [model for findings in of_all for model in findings.models if model.history]
     for name in dict.fromkeys(model.name for model in networks):
@@ -85,7 +85,7 @@ def measured_beside(cell: CellReport, report: Report, findings: CNNFindings) -> 
         pl="sieć|dokł. zmierzona|podana|parametry|podane|strata ucz.|strata wal.|dokł. wal.",
         en="network|accuracy measured|claimed|parameters|claimed|train. loss|val. loss|val. accuracy",
     ).split("|")
-    # Formgrader leaves no room between cells, so a wide space does.
+    # Formgrader puts no space between table cells, so an em space does.
     lines = [
         f"| {'&emsp; | '.join(cells)}&emsp; |" for cells in (head, *(_row(model, report) for model in findings.models))
     ]
@@ -94,7 +94,7 @@ def measured_beside(cell: CellReport, report: Report, findings: CNNFindings) -> 
 
 
 def _row(model: ModelFinding, report: Report) -> list[str]:
-    """Return what was measured of a model, beside what the notebook says of it."""
+    """Return a table row: a model's measurements next to the notebook's own figures."""
     measured, claimed, history = report.models.get(model.name), model.results, model.history or History()
     accuracies = [each.accuracy if each else None for each in (measured, claimed)]
     sizes = [each.parameters if each else None for each in (measured, claimed)]
@@ -125,7 +125,7 @@ def _layers(model: ModelFinding) -> str:
 
 
 def flag_meaning(code: str) -> str:
-    """Say what a flag means and how it can come about honestly; an unknown one's bare code."""
+    """Return what a flag means and its honest explanation; the code itself if it is unknown."""
     return _MEANINGS[code]() if code in _MEANINGS else code
 
 

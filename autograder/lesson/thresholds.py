@@ -20,7 +20,7 @@ PATH = Path(__file__).with_name("thresholds.toml")
 
 
 class VariantKind(StrEnum):
-    """What a variant stands for: only a doubtful one may fall on either side of a threshold."""
+    """The role of a variant in calibration; only a doubtful one may be above or below a threshold."""
 
     REFERENCE = "reference"
     STUDENT = "student"
@@ -93,7 +93,7 @@ def threshold(dataset: Dataset, profile: Profile) -> float:
 
 
 def ceiling(dataset: Dataset, profile: Profile) -> float | None:
-    """Return the accuracy, a fraction, that hardly any honest model passes: half the errors of the best one measured."""
+    """Return the accuracy that hardly any honest model exceeds: half the error of the best one measured."""
     calibration = _shipped().get(dataset)
     if calibration is None:
         return None

@@ -1,4 +1,4 @@
-"""Images as a student's models take them: the student's transform recovered as our own code, applied to the grader's images.
+"""Recovers the student's image transform from examples, as the grader's own code, and applies it to images.
 
 No student code ever touches held-out images. The probe sent random images through `testset`; from the pairs the judge
 finds a map that reproduces them: a chain of declared geometric steps (Resize, Pad, CenterCrop, Grayscale) or none, then
@@ -40,11 +40,11 @@ DTYPES = {np.dtype(name): getattr(torch, name) for name in ("uint8", "int64", "f
 
 
 class UnknownTransformError(Exception):
-    """No map that the judge may apply reproduces what the student's transform did."""
+    """No transform that the judge supports reproduces the student's."""
 
 
 class Stage(StrEnum):
-    """What the image is when the geometric steps come: they round differently on each."""
+    """The image's type when the geometric steps are applied; rounding differs between them."""
 
     PIL = "PIL"
     FLOATS = "floats"
@@ -196,7 +196,7 @@ def _fill(value: Any) -> int | float:
 
 
 class ImageSet:
-    """Some of a profile's images, given to models as the student's transform gives them, a chunk at a time."""
+    """Images of a profile, passed through the student's transform in chunks, as input of models."""
 
     def __init__(self, images: Images, transform: ImageTransform) -> None:
         self.labels = images.labels

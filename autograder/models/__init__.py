@@ -1,6 +1,6 @@
 """Models as data: captured inside the sandbox, rebuilt outside. Serves any PyTorch homework.
 
-Imports no torch: pages and reports need to know what a model's files may take, and nothing else of it.
+Imports no torch: pages and reports need only the size limits of a model's files.
 """
 
 from autograder.engine.errors import EvidenceError
@@ -18,7 +18,7 @@ def refusal(*, pl: str, en: str) -> EvidenceError:
 
 
 def too_heavy(what: str) -> EvidenceError:
-    """Return the refusal of the file or model that takes a submission's weights past what they may take together."""
+    """Return the error for a file or model with which a submission's weights exceed `MAX_WEIGHT_BYTES`."""
     megabytes = MAX_WEIGHT_BYTES // 1_000_000
     return refusal(
         pl=f"{what}: wagi wszystkich modeli mogą zajmować razem najwyżej {megabytes} MB, a tu ten limit jest przekroczony.",

@@ -60,7 +60,7 @@ def _verdicts(folder: Path) -> Iterator[tuple[tuple[str, ...], object]]:
         student = path.parent.parent.name
         yield (student,), (report["status"], report["score"], report["bonus"])
         for cell in report["cells"]:
-            yield (student, cell["id"]), (cell["score"], cell["max_score"])
+            yield (student, cell["id"]), (cell["score"], cell["points"])
             for check in cell["checks"]:
                 yield (student, cell["id"], check["name"]), check["passed"]
 

@@ -1,4 +1,4 @@
-"""Run a notebook in the sandbox and take evidence as it goes."""
+"""Run a notebook in the sandbox and collect evidence at its test cells."""
 
 from autograder.engine.collecting.collect import TIME_LIMITS, Collection, collect
 

@@ -1,7 +1,7 @@
-"""Collect evidence: run a submission in the sandbox, and take what the hidden graders ask for, test cell by test cell.
+"""Collect evidence: run a submission in the sandbox and, at each test cell, record what the hidden graders request.
 
-A cell that ends its kernel costs that cell alone: a fresh kernel replays the earlier ones without it, and what was taken
-before stays taken.
+A cell that kills its kernel loses only its own points: a new kernel runs the earlier cells again without it, and what
+was recorded before is kept.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ class TimeLimits:
     probe: float = 120.0
 
     def within(self, seconds: float | None) -> "TimeLimits":
-        """Keep to `seconds` in all, of which neither one cell nor one probe may take more than half."""
+        """Return the limits reduced to `seconds` in all, of which a cell or a probe gets at most half."""
         if seconds is None:
             return self
         return TimeLimits(min(self.cell, seconds / 2), seconds, min(self.probe, seconds / 2))
@@ -88,12 +88,12 @@ class Collection:
     probes: Mapping[str, Sequence[Probe]] = field(default_factory=dict)  # by test cell
     schema: Schema = field(default_factory=lambda: Schema(Record))
     code: Mapping[str, Path] = field(default_factory=dict)
-    """Packages that are seen inside beside the engine's own, and `recorders`, the one of them that answers requests."""
+    """Packages copied into the sandbox besides the engine's own; `recorders` names the one that answers requests."""
     recorders: str = ""
 
 
 def collect(submission: Submission, assignment: str, how: Collection, folder: Path) -> None:
-    """Run a submission and leave its evidence in `folder`, made anew; raises `GraderError` where no kernel starts."""
+    """Run a submission and write its evidence to a new `folder`; raises `GraderError` if no kernel starts."""
     withdraw(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700)
@@ -137,10 +137,10 @@ class _NotebookRun:
         self.runs: dict[int, CellRun] = {}
         self.probed: dict[str, Probed] = {}
         self.killers: set[int] = set()
-        """Cells that ended their kernel."""
+        """Indices of the cells that killed their kernel."""
         self.timing = Timing()
         self.lost = False
-        """Whether no kernel starts any more."""
+        """Whether no further kernel can be started."""
         self.deadline = 0.0
 
     async def run(self) -> None:
@@ -156,7 +156,7 @@ class _NotebookRun:
             await self.runner.stop()
 
     async def _start(self) -> None:
-        """Start a fresh kernel and prepare it; that leaves no name behind in the notebook's namespace."""
+        """Start a new kernel and prepare it; this leaves no name in the notebook's namespace."""
         started = time.monotonic()
         view = self.sandbox.inside
         source = BOOTSTRAP.format(
@@ -189,7 +189,7 @@ class _NotebookRun:
         return run
 
     async def _ready(self, index: int) -> bool:
-        """Make sure a kernel is up that ran every earlier cell but the killers; False where none can be had."""
+        """Ensure a kernel that ran every earlier cell, except those that kill it; False if impossible."""
         while not await self.runner.alive():
             if self.lost or len(self.killers) > MAX_DEATHS or time.monotonic() >= self.deadline:
                 return False
@@ -197,7 +197,7 @@ class _NotebookRun:
                 await self._start()
             except SandboxEndedError:
                 raise
-            except GraderError:  # the first kernel started: what this one cannot live with is the notebook's doing
+            except GraderError:  # the first kernel did start, so the notebook causes this
                 self.lost = True
                 return False
             await self._replay(index)
@@ -215,7 +215,7 @@ class _NotebookRun:
                 return
 
     async def _probe(self, index: int, cell: str, run: CellRun) -> Probed:
-        """Take what is asked at one test cell."""
+        """Run the probe of one test cell and move its answer into the evidence."""
         if index in self.killers:
             return Probed(cell, failure=run.failure or NEVER_RUN)
         started = time.monotonic()
@@ -229,7 +229,7 @@ class _NotebookRun:
         else:
             probed = take(self.sandbox.outbox, cell, self.folder, self.how.schema)
         self._spend("probe_s", started)
-        if shutil.disk_usage(self.sandbox.base).free < MIN_FREE:  # then the probe may have left something out for it
+        if shutil.disk_usage(self.sandbox.base).free < MIN_FREE:  # then the answer may be incomplete
             raise GraderError(f"The disk that holds {self.sandbox.base.parent} is full: make room, then grade again.")
         return probed
 
@@ -238,7 +238,7 @@ class _NotebookRun:
         self.timing = msgspec.structs.replace(self.timing, **{what: round(spent, 3)})
 
     def cut_notes(self) -> list[str]:
-        """Say whose output passed the limit."""
+        """Return one note per cell whose output exceeded the limit."""
         if not self.runner.cut:
             return []
         cells = self.submission.cells

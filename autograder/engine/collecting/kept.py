@@ -1,4 +1,4 @@
-"""What of a cell's output is kept: texts and pictures, so many bytes of them, and nothing else that a kernel may send."""
+"""Stores a cell's outputs within a byte limit: only text and pictures, nothing else that a kernel may send."""
 
 import re
 from typing import Any
@@ -7,30 +7,30 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 MAX_KINDS = 8
-"""Forms in which one output may be shown: a picture comes as PNG and as text."""
+"""Maximum number of MIME types per output; a picture, for example, comes as PNG and as text."""
 MAX_LINES = 1000
 """Lines of a traceback; the last ones are kept."""
 MAX_DISPLAYS = 1000
 """Displays of one cell that can be updated later."""
 OVERHEAD = 100
-"""Bytes that an output, or a piece of text, takes in memory beside its content."""
+"""Bytes of memory counted for an output, or a piece of text, in addition to its content."""
 SHOWN = re.compile(r"(text|image)/[a-z0-9.+-]{1,40}")
 
 
 class Kept:
-    """The outputs of one cell as they come, kept in `outputs` within `limit` bytes."""
+    """Collects one cell's outputs in `outputs`, up to `limit` bytes."""
 
     def __init__(self, outputs: list[NotebookNode], limit: int) -> None:
         self.outputs = outputs
         self.size = 0
         self.cut = False
-        """Whether something was left out because the limit was reached."""
+        """Whether an output was dropped because the limit was reached."""
         self._limit = limit
         self._clear_first = False
         self._displays: dict[str, NotebookNode] = {}
 
     def take(self, kind: str, content: dict[str, Any]) -> None:
-        """Keep what a message of Jupyter's says is to be shown; comms, and what is not of its form, are not kept."""
+        """Store the output in a Jupyter message; comms and malformed messages are ignored."""
         if kind == "clear_output":
             self._clear_first = True
             if not content.get("wait"):
@@ -50,7 +50,7 @@ class Kept:
             self._displays[display] = output
 
     def finish(self) -> None:
-        """Join the pieces of text that were kept apart while they came."""
+        """Join the pieces of text that were collected separately."""
         for output in self.outputs:
             if isinstance(output.get("text"), list):
                 output["text"] = "".join(output["text"])
@@ -83,7 +83,7 @@ class Kept:
 
 
 def _output(kind: str, content: dict[str, Any]) -> NotebookNode | None:
-    """Return an output with nothing but texts in it; None where the message has none of its kind."""
+    """Return the message's output reduced to its text fields; None if it has no valid output."""
     fields: dict[str, Any] = {}
     data = content.get("data")
     if kind == "stream" and isinstance(content.get("text"), str):
@@ -101,7 +101,7 @@ def _output(kind: str, content: dict[str, Any]) -> NotebookNode | None:
 
 
 def _size(output: NotebookNode) -> int:
-    """Return the bytes of all texts of an output, and what holding it takes."""
+    """Return an output's size in bytes: its texts plus `OVERHEAD`."""
     texts = [*output.get("text", ()), *output.get("traceback", ()), *output.get("data", {}).values()]
     named = [*texts, output.get("ename", ""), output.get("evalue", "")]
     return sum(len(text.encode("utf-8", "replace")) for text in named) + OVERHEAD * max(1, len(texts))

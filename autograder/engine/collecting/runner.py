@@ -1,7 +1,7 @@
-"""Run a notebook's cells one by one in a sandbox, each within its time, and say how each one ended.
+"""Runs a notebook's cells one by one in a sandbox, each with a time limit, and records how each one ended.
 
-nbclient does the talking; what is ours is what happens when a cell does not end well: it is interrupted, and only if
-the kernel does not recover does the kernel have to die.
+nbclient exchanges the messages; this module handles cells that fail: a cell past its time is interrupted, and only
+if the kernel does not recover is the kernel killed.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ POLL_S = 0.2
 MAX_OUTPUT = 5_000_000  # bytes of one cell
 MAX_OUTPUTS = 40_000_000  # of the whole notebook
 LAST_BYTES = 10_000
-NONSENSE = "nonsense"  # the cause where a kernel's messages are not Jupyter's
+NONSENSE = "nonsense"  # `Failure.type` where a kernel sends malformed messages
 
 SMALLEST_PICTURE = 64  # pixels, each way
 MAX_TEXT = 1_000
@@ -45,14 +45,14 @@ NO_MEMORY = re.compile(r"can't allocate memory|Unable to allocate|not enough mem
 
 
 class SandboxEndedError(GraderError):
-    """The sandbox was ended from outside: nothing inside can do that, so it costs the submission nothing."""
+    """The sandbox was ended from outside, which nothing inside can do; the submission loses no points for it."""
 
 
 @contextmanager
 def bounded_memory() -> Iterator[None]:
-    """Keep this process to `COLLECTING_MB` more of address space; raises `GraderError` where it was not enough.
+    """Limit this process's address space to `COLLECTING_MB` more than now; raises `GraderError` if that is too little.
 
-    That is no loss of points: what fails for want of it is ours, and a person has to look.
+    Reaching the limit costs no points: the grader failed, and a person has to look.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
@@ -77,22 +77,22 @@ def _address_space(soft: int, hard: int) -> Iterator[None]:
 
 
 class BoundedClient(NotebookClient):
-    """An nbclient that keeps at most `output_limit` bytes of a cell's output, answers no comm, ignores malformed messages."""
+    """An nbclient client that limits a cell's output to `output_limit` bytes and ignores malformed messages."""
 
     output_limit = MAX_OUTPUT
     ended = True
-    """Whether the kernel said that the last cell is done: then all its output is here."""
+    """Whether the kernel reported the last cell as done, so that all its output has arrived."""
     kept = Kept([], 0)
     reply: Mapping[str, Any] = {}
-    """What the kernel replied to the last cell, if that ended in an exception."""
+    """The kernel's reply to the last cell if that cell raised an exception."""
 
     def note_error(self, cell: NotebookNode, cell_index: int, execute_reply: dict[str, Any]) -> None:  # noqa: ARG002
-        """Keep the reply; see `on_cell_error` of nbclient."""
+        """Store the reply; called as nbclient's `on_cell_error`."""
         content = execute_reply.get("content")
         self.reply = content if isinstance(content, dict) else {}
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:  # noqa: ARG002
-        """Process a message of the kernel, which may be anything: the student's code holds the signing key."""
+        """Process one kernel message; it may hold anything, since the student's code can read the signing key."""
         kind, content = msg.get("msg_type"), msg.get("content")
         if self.kept.outputs is not cell.outputs:
             self.kept = Kept(cell.outputs, self.output_limit)
@@ -106,7 +106,7 @@ class BoundedClient(NotebookClient):
 
 
 class Runner:
-    """A kernel in a sandbox, and the notebook that runs in it."""
+    """Runs one notebook in a sandboxed kernel, cell by cell."""
 
     def __init__(self, notebook: NotebookNode, sandbox: Sandbox) -> None:
         self.notebook = notebook
@@ -114,12 +114,12 @@ class Runner:
         self._manager: AsyncKernelManager | None = None
         self._client: BoundedClient | None = None
         self._kept: dict[int, int] = {}
-        """Bytes of output kept, by cell: one that is run again counts once."""
+        """Bytes of output stored, by cell index; a cell that runs again counts once."""
         self.cut: set[int] = set()
         """Cells whose output was cut off."""
 
     async def start(self, first: str) -> None:
-        """Start a fresh kernel and run `first` in it, before anything of the notebook."""
+        """Start a new kernel and run the code `first` in it before any cell of the notebook."""
         self.why_dead()
         await self.stop()
         self.sandbox.clean()
@@ -156,12 +156,12 @@ class Runner:
         if self._client is not None and self._client.kc is not None:
             self._client.kc.stop_channels()
         if self._manager is not None and self._manager.has_kernel:
-            with suppress(RuntimeError, ZMQError):  # a kernel that never answered has lost its sockets already
+            with suppress(RuntimeError, ZMQError):  # a kernel that never answered has no sockets any more
                 await self._manager.shutdown_kernel(now=True)
         self._manager = self._client = None
 
     async def run(self, index: int, seconds: float) -> CellRun:
-        """Run one cell of the notebook within its time."""
+        """Run one cell of the notebook with a time limit."""
         client, manager = self._client, self._manager
         assert client is not None
         assert manager is not None
@@ -197,15 +197,15 @@ class Runner:
             if task is not None and task.cancelling():  # nbclient takes a cancelled cell, Ctrl-C say, for a dead kernel
                 raise asyncio.CancelledError from None
             return self.why_dead()
-        except MemoryError:  # ours, and no verdict on what is in the cell
+        except MemoryError:  # of the grader's process; it says nothing about the cell
             raise
-        except Exception as error:  # noqa: BLE001 - a kernel that talks nonsense: its code holds the signing key
+        except Exception as error:  # noqa: BLE001 - malformed messages: the student's code can read the signing key
             await self.stop()
             return Failure(Fault.DIED, NONSENSE, type(error).__name__)
         return _raised(cell, client.reply)
 
     async def ask(self, code: str, seconds: float) -> Failure | None:
-        """Run our own line in the kernel; return what came of it where it did not end well."""
+        """Run a line of the grader's code in the kernel; return its failure, or None."""
         message = self._send(code)
         try:
             reply = await self._reply(message, seconds)
@@ -224,7 +224,7 @@ class Runner:
         return Failure(Fault.TIMEOUT, "", f"{seconds:.0f} s")
 
     def _send(self, code: str) -> str:
-        """Have the kernel run our own line, and return the message's id."""
+        """Send a line of the grader's code to the kernel and return the message's id."""
         assert self._client is not None
         assert self._client.kc is not None
         message: str = self._client.kc.execute(code, silent=True, store_history=False, allow_stdin=False)
@@ -251,7 +251,7 @@ class Runner:
         return self._manager is not None and bool(await self._manager.is_alive())
 
     async def _interrupt(self) -> None:
-        """Interrupt what runs; a kernel that does not answer after that is ended."""
+        """Interrupt the running cell; a kernel that does not answer afterwards is killed."""
         assert self._manager is not None
         try:
             await self._manager.interrupt_kernel()
@@ -259,12 +259,12 @@ class Runner:
                 return
         except MemoryError:
             raise
-        except Exception:  # noqa: BLE001, S110 - whatever it answered, it is not well
+        except Exception:  # noqa: BLE001, S110 - any error means that the kernel did not recover
             pass
         await self.stop()
 
     def why_dead(self) -> Failure:
-        """Say why the kernel died; raises `SandboxEndedError` where that was no doing of the notebook's."""
+        """Return why the kernel died; raises `SandboxEndedError` if the notebook did not cause it."""
         why = death(self._manager) if self._manager is not None else None
         if why is None:
             return Failure(Fault.DIED)
@@ -281,7 +281,7 @@ class Runner:
 
 
 def _writable(value: object) -> str:
-    """Return what a kernel sent as text that can be written: half surrogates cannot."""
+    """Return a kernel's value as text that UTF-8 can encode: lone surrogates are replaced."""
     return str(value)[:MAX_TEXT].encode("utf-8", "replace").decode()
 
 
@@ -306,7 +306,7 @@ def _count_images(cell: NotebookNode) -> int:
 
 
 def _visible(kind: str, content: object) -> bool:
-    """Whether a picture is large enough to be looked at; only a PNG's first bytes are read (its width and height)."""
+    """Whether a picture is at least `SMALLEST_PICTURE` wide and high; only the PNG header is read."""
     if kind != "image/png":
         return True
     try:

@@ -1,4 +1,4 @@
-"""What crosses the trust boundary: questions on the way in, plain data on the way out."""
+"""Data that crosses the trust boundary: requests into the sandbox, plain data out of it."""
 
 from autograder.engine.evidence.exchange import (
     Probe,

@@ -1,9 +1,9 @@
-"""What passes between grader and sandbox as files: requests in, answers out, and the folder sealed at the end.
+"""File exchange between grader and sandbox: writes requests, takes answers, and writes `evidence.json` at the end.
 
 Each grader module lists its probes beside its checks. A probe names what is wanted (a function's results, a layer's
 parameters, a model); the expected answer never goes with it. Random inputs come from a generator seeded by a secret of
 the course and the submission's digest: nobody can foresee them, and a regrade repeats them. Answers are taken file by
-file; `evidence.json` is written last and synced: where it exists, every file that it lists does.
+file; `evidence.json` is written last and synced: if it exists, so does every file that it lists.
 """
 
 import contextlib
@@ -36,12 +36,12 @@ MAX_RECORDS = 1_000
 MAX_OTHER = 256_000_000  # of a submission, all but its heavy files
 CHUNK = 1_000_000
 PATIENCE_S = 2.0
-"""For what is left of an answer: the notebook still runs, and may put it back. What stays counts against its limit."""
+"""How long to keep deleting an answer from the outbox; the notebook still runs and may write it again."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What is wanted at one test cell; a lesson's probes are subclasses, each answered by the recorder of its `kind`."""
+    """One request of the graders at a test cell; a lesson has subclasses, answered by the recorder of that `kind`."""
 
     kind: ClassVar[str]
 
@@ -49,7 +49,7 @@ class Probe:
     name: str
 
     def request(self, seed: str, folder: Path) -> dict[str, object]:  # noqa: ARG002
-        """Return the request as JSON would have it, once the inputs that go with it are written to the folder."""
+        """Write the request's input arrays to the folder and return the request as a JSON object."""
         return {"kind": self.kind, "name": self.name}
 
 
@@ -81,7 +81,7 @@ def seed_for(digest: str) -> str:
 
 
 def _make_secret(path: Path) -> None:
-    """Write it aside, then link it: whoever comes first, and never half a secret."""
+    """Write the secret to a temporary file and link it into place: atomic, and the first process wins."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=".secret-")  # mode 0600
     try:
@@ -94,7 +94,7 @@ def _make_secret(path: Path) -> None:
 
 
 def write_requests(probes: Sequence[Probe], seed: str, folder: Path) -> None:
-    """Write what is asked at one test cell, and the inputs that go with it, where the recorders read it."""
+    """Write the requests of one test cell, with their inputs, to the inbox, where the recorders read them."""
     folder.mkdir(parents=True, exist_ok=True)
     requests = [probe.request(seed, folder) for probe in probes]
     (folder / "request.json").write_text(json.dumps(requests))
@@ -103,10 +103,10 @@ def write_requests(probes: Sequence[Probe], seed: str, folder: Path) -> None:
 
 
 def seal(folder: Path, notebook: nbformat.NotebookNode, file: EvidenceFile) -> None:
-    """Write the executed notebook and, last and whole, `evidence.json`; raises `OSError` or `SplotError` on a full disk.
+    """Write the executed notebook, then atomically `evidence.json`; raises `OSError` or `SplotError` on a full disk.
 
-    Everything in the folder is synced first: where `evidence.json` exists, all that it lists does, after a crash of the
-    machine too.
+    Everything in the folder is synced first: if `evidence.json` exists, so does all that it lists, also after a crash
+    of the machine.
     """
     for path in folder.rglob("*"):
         descriptor = os.open(path, os.O_RDONLY)
@@ -119,7 +119,7 @@ def seal(folder: Path, notebook: nbformat.NotebookNode, file: EvidenceFile) -> N
 
 
 def notebook_bytes(notebook: nbformat.NotebookNode, limit: int = MAX_JSON) -> bytes:
-    """Return the executed notebook as a file of at most `limit` bytes: the largest outputs go first."""
+    """Return the executed notebook as JSON of at most `limit` bytes; the largest outputs are dropped first."""
     content: bytes = nbformat.writes(notebook).encode("utf-8", "replace")
     loud = sorted((c for c in notebook.cells if c.get("outputs")), key=lambda c: len(json.dumps(c)))
     while len(content) > limit and loud:
@@ -129,7 +129,7 @@ def notebook_bytes(notebook: nbformat.NotebookNode, limit: int = MAX_JSON) -> by
 
 
 def withdraw(folder: Path) -> None:
-    """Delete the evidence that an earlier run left, `evidence.json` first; raises `OSError` where some of it stays."""
+    """Delete an earlier run's evidence, `evidence.json` first; raises `OSError` if a file cannot be deleted."""
     if folder.is_symlink() or not folder.is_dir():
         folder.unlink(missing_ok=True)
         return
@@ -138,16 +138,16 @@ def withdraw(folder: Path) -> None:
 
 
 class SandboxAnswer(msgspec.Struct, frozen=True):
-    """What the probe writes as `answer.json`."""
+    """The content of `answer.json`, which the probe writes."""
 
     records: Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=MAX_RECORDS)]
 
 
 @dataclass(frozen=True)
 class Schema:
-    """What may come out of the sandbox: the union of a lesson's records, and what heavy files may take together.
+    """What may come out of the sandbox: the lesson's record types, and a size limit for its large files together.
 
-    Files of the name `heavy` are counted apart; `too_heavy` makes the error for one that goes past `heavy_bytes`.
+    Files named `heavy` have a limit of their own, `heavy_bytes`; `too_heavy` makes the error for one that exceeds it.
     """
 
     records: Any
@@ -157,9 +157,9 @@ class Schema:
 
 
 def take(outbox: Path, cell: str, evidence: Path, schema: Schema) -> Probed:
-    """Move what the probe took at `cell` into the evidence folder; a file that does not fit refuses the cell's.
+    """Move the probe's answer at `cell` into the evidence folder; one invalid file rejects the whole answer.
 
-    Raises `GraderError` where the evidence folder cannot be written; nothing that lies in the outbox raises.
+    Raises `GraderError` if the evidence folder cannot be written; the content of the outbox never raises.
     """
     try:
         records = _records(read_beneath(outbox, cell, "answer.json", limit=MAX_ANSWER), schema)
@@ -177,7 +177,7 @@ def take(outbox: Path, cell: str, evidence: Path, schema: Schema) -> Probed:
 
 
 def _records(raw: bytes, schema: Schema) -> tuple[Record, ...]:
-    """Read `answer.json`; what could not be written down again within the same cap is refused."""
+    """Read `answer.json`; records that cannot be written again within the same size limit are rejected."""
     try:
         answer = msgspec.json.decode(raw, type=SandboxAnswer)
         records = tuple(msgspec.json.decode(record, type=schema.records) for record in answer.records)
@@ -197,7 +197,7 @@ def _records(raw: bytes, schema: Schema) -> tuple[Record, ...]:
 
 
 class _Budget:
-    """What one submission's evidence may still take: so much for its heavy files, so much for all others."""
+    """The bytes that one submission's evidence may still use, for its large files and for all others."""
 
     def __init__(self, evidence: Path, schema: Schema) -> None:
         self._evidence = evidence
@@ -210,7 +210,7 @@ class _Budget:
         """Copy one file within its own limit and the budget; raises `EvidenceError` where it does not fit."""
         parts, target = (cell, *file.source), self._evidence / file.target
         where, heavy = "/".join(parts), target.name == self._schema.heavy
-        if target.exists():  # of the same model, taken before
+        if target.exists():  # of the same model, recorded at an earlier test cell
             self._left[heavy] += target.stat().st_size
         with open_beneath(outbox, *parts, limit=file.limit) as source:
             if os.fstat(source.fileno()).st_size > self._left[heavy]:

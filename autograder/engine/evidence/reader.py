@@ -1,9 +1,9 @@
 """Read an evidence folder: what came out of the sandbox, and the findings that the judge left beside it.
 
 `evidence.json` is written by the grader about what it received; arrays are `.npy` files read without pickle. The types
-of `records.py` are the whole vocabulary: whatever does not fit them is refused by `EvidenceError`.
+of `records.py` are the whole schema: anything else is rejected with `EvidenceError`.
 
-Findings are what the judge saw on the way, for the pages people read: no expected value, no held-out data. A page is
+Findings are what the judge writes for the HTML pages: no expected value, no held-out data. A page is
 drawn of them without measuring anything again. They are trusted as little as evidence: the judge handles untrusted data.
 """
 
@@ -32,14 +32,14 @@ NOT_EVIDENCE = ("nie zawiera danych do oceny", "is not evidence")
 
 
 class Role(msgspec.Struct, frozen=True):
-    """What the grader wrote into a cell's metadata."""
+    """The grader's metadata of an executed cell."""
 
     grade_id: str | None = None
     locked: bool = False
 
 
 class ExecutedCell(msgspec.Struct, frozen=True):
-    """A cell as it ran. The grader wrote it; but what stands in an output came from the kernel, and may be of any type."""
+    """An executed cell. The grader wrote the file, but the outputs come from the kernel and may be of any type."""
 
     cell_type: str
     source: str | list[str]
@@ -48,12 +48,12 @@ class ExecutedCell(msgspec.Struct, frozen=True):
 
     @property
     def is_students(self) -> bool:
-        """Whether this is code of the student's; locked cells are not."""
+        """Whether this is the student's code, not a locked cell."""
         return self.cell_type == "code" and not self.metadata.locked
 
     @property
     def text(self) -> str:
-        """The source in one piece."""
+        """The source as one string."""
         return joined_text(self.source)
 
 
@@ -111,7 +111,7 @@ class Evidence:
             )
 
     def records(self, schema: Any) -> dict[str, tuple[Any, ...]]:
-        """Return what was recorded, by test cell, of these types; raises `EvidenceError` where something else is there."""
+        """Return the records by test cell; raises `EvidenceError` if one is of no type in `schema`."""
         try:
             return {
                 probed.cell: tuple(msgspec.json.decode(record, type=schema) for record in probed.records)
@@ -122,15 +122,15 @@ class Evidence:
 
     @cached_property
     def probed(self) -> dict[str, Probed]:
-        """What was taken, by test cell."""
+        """The probes' answers by test cell."""
         return {probed.cell: probed for probed in self.file.probed}
 
     def run(self, grade_id: str) -> CellRun | None:
-        """How the cell with this id ended, if it was there."""
+        """Return how the cell with this id ended; None if there is no such cell."""
         return next((run for run in self.file.runs if run.grade_id == grade_id), None)
 
     def ran_before(self, grade_id: str) -> list[tuple[int, ExecutedCell]]:
-        """Return the code cells whose names are there at the cell of this id, with their numbers, from 0."""
+        """Return the code cells whose definitions exist at the cell of this id, with their indices."""
         left = {run.index for run in self.file.runs if _left_nothing(run)}
         return [(index, cell) for index, cell in self.notebook.code_before(grade_id) if index not in left]
 
@@ -154,7 +154,7 @@ def _unreadable(path: Path, pl: str, en: str, error: Exception) -> EvidenceError
 
 
 def _left_nothing(run: CellRun) -> bool:
-    """Whether a cell never ran, or ended its kernel, and with it all it had defined."""
+    """Whether a cell defined nothing that lasts: it never ran, or it killed its kernel."""
     if run.failure is None or run.failure.fault in {Fault.ERROR, Fault.MISSING}:
         return False
     if run.failure.fault is Fault.TIMEOUT:
@@ -163,7 +163,7 @@ def _left_nothing(run: CellRun) -> bool:
 
 
 def _bounded(raw: bytes) -> bytes:
-    """Return JSON that will not fill memory when it is read; raises `ValueError` where it might."""
+    """Return the JSON unchanged; raises `ValueError` if parsing it might fill the memory."""
     if json_values(raw) > MAX_VALUES:
         raise ValueError(f"it holds more than {MAX_VALUES} values")
     return raw
@@ -189,7 +189,7 @@ def read_findings(evidence: Path, kind: type[AnyFindings]) -> AnyFindings:
 
 
 def findings_or_none(evidence: Path, kind: type[AnyFindings]) -> AnyFindings:
-    """Read them; empty ones where there are none that can be read, as of what was graded before there were any."""
+    """Read an evidence folder's findings; return empty ones if there are none or they cannot be read."""
     try:
         return read_findings(evidence, kind)
     except EvidenceError:

@@ -1,4 +1,4 @@
-"""The schema of `evidence.json`: how a notebook ran, and what was recorded of it. Anything else is rejected."""
+"""The schema of `evidence.json`: how a notebook ran and what was recorded; anything else is rejected."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -16,7 +16,7 @@ Text = Annotated[str, msgspec.Meta(max_length=2_000)]
 
 
 class Fault(StrEnum):
-    """Why something that was asked for is not there."""
+    """Why a requested result is missing."""
 
     ERROR = "error"
     MISSING = "missing"
@@ -35,7 +35,7 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class KeptFile(NamedTuple):
-    """A file that a record speaks of: where it lies below the cell's folder, where it goes, what it may take."""
+    """A file that belongs to a record: its path in the outbox, its name in the evidence, its size limit in bytes."""
 
     source: tuple[str, ...]
     target: str
@@ -43,7 +43,7 @@ class KeptFile(NamedTuple):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What a recorder wrote down of a notebook at a test cell; a lesson's records are subclasses, distinguished by a tag."""
+    """One recorder's result at a test cell; a lesson's records are subclasses, distinguished by a tag."""
 
     def files(self, _cell: str) -> Iterator[KeptFile]:
         """Yield the files that belong to it."""
@@ -61,7 +61,7 @@ class CellRun(msgspec.Struct, frozen=True):
 
 
 class Probed(msgspec.Struct, frozen=True):
-    """What the probe took at one test cell; `failure` where the probe itself could not answer.
+    """The probe's answer at one test cell; `failure` says why the probe itself gave none.
 
     Records are the lesson's: checked against its types when they come in, and read by them again (`Evidence.records`).
     """
@@ -72,7 +72,7 @@ class Probed(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_records(cls, cell: str, *records: Record) -> Self:
-        """Make one of records as they are to be kept."""
+        """Make an answer from records."""
         return cls(cell, tuple(msgspec.Raw(msgspec.json.encode(record)) for record in records))
 
 

@@ -1,8 +1,8 @@
-"""What happens in a fresh kernel before the student's first cell, and at each test cell.
+"""Runs in the kernel: prepares it before the student's first cell and answers the grader's requests at each test cell.
 
-First `exit()` is kept from ending the kernel, what one cell prints is cut off where nobody would read on, and the
-lesson's recorders are put in place: a package whose `prepare()` is called at once, with the standard library alone, and
-whose `recorders()` gives a function for each kind of request. At a test cell they answer what the grader asks.
+First `exit()` is prevented from ending the kernel, a cell's printed text is limited to a million characters, and the
+lesson's recorders are installed: a package whose `prepare()` is called at once, with the standard library alone, and
+whose `recorders()` returns a function for each kind of request. At a test cell they answer the grader's requests.
 """
 
 import importlib
@@ -20,12 +20,12 @@ from .failures import restored_generators
 
 MAX_PRINTED = 1_000_000
 CUT = "[… 1 MB]"
-"""Stands where a cell's printed text was cut off."""
+"""Marks the place where a cell's printed text was cut off."""
 
 KERNEL_PROBE = "splot_probe_of_this_kernel"
 
 Recorder = Callable[[dict[str, Any], dict[str, Any], Path, Path], list[dict[str, Any]]]
-"""Takes the namespace, the request, the folder of its inputs, the folder for arrays; returns records."""
+"""A function of the namespace, the request, the input folder and the output folder for arrays; returns records."""
 
 
 def prepare(shell: Any, inbox: str, outbox: str, recorders: str) -> None:
@@ -40,7 +40,7 @@ def prepare(shell: Any, inbox: str, outbox: str, recorders: str) -> None:
 class Requests(ModuleType):
     """Answers requests: `request.json` and arrays from the inbox, records and arrays to the outbox.
 
-    `recorders` is called with the first request: to import torch before the notebook does would count as its time.
+    `recorders` is called at the first request: importing torch earlier would use the notebook's time.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Requests(ModuleType):
 def _limit_printing(shell: Any) -> None:
     """Drop what a cell prints past a million characters, with one line that says so.
 
-    IPython puts a `write` of its own on the streams for each cell, and keeps all it is given: so ours goes on top of it,
+    IPython puts a `write` of its own on the streams for each cell, and keeps all it is given: so this one wraps it,
     for each cell anew.
     """
 
@@ -92,7 +92,7 @@ def _limit_printing(shell: Any) -> None:
 
 
 def after_import(name: str, call: Callable[[ModuleType], None]) -> None:
-    """Have a function called with a module right after its first import."""
+    """Call a function with a module right after the module's first import."""
     sys.meta_path.insert(0, _AfterImport(name, call))
 
 

@@ -1,4 +1,4 @@
-"""What recorders share: how a student's exception is written down, deadlines, untouched generators."""
+"""Helpers for recorders: describe a student's exception, limit a call's time, restore random generators."""
 
 import random
 import signal
@@ -13,7 +13,7 @@ from typing import Any
 TEXT = 1_000
 AGAIN = 0.001  # seconds until the next try to stop a call
 HOLDING: list[Callable[[FrameType | None], bool]] = []
-"""Say of the frame at work whether a call must not be stopped just there."""
+"""Functions that tell, for the current frame, whether a call must not be interrupted there."""
 
 
 class DeadlineError(BaseException):
@@ -67,7 +67,7 @@ def deadline(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def restored_generators() -> Iterator[None]:
-    """Leave the notebook's random generators and gradient mode as they were, those of libraries that it imported."""
+    """Restore the notebook's random generators and gradient mode after the block."""
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
     states = [(random.setstate, random.getstate())]
     if numpy is not None:

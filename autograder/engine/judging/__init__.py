@@ -1,4 +1,4 @@
-"""Judging: hidden graders run on stored evidence, in a confined process, and become checks, cells and points."""
+"""Judging: run the hidden graders on stored evidence, in a confined process, and turn results into points."""
 
 from autograder.engine.judging.judge import gather_probes, judge
 

@@ -1,4 +1,4 @@
-"""Judge stored evidence: run the hidden graders on it and put their verdicts into a report.
+"""Judges stored evidence: runs the hidden graders on it and makes the report from their verdicts.
 
 No student code runs here. The graders are plain pytest; what they raise becomes checks, cells and points. This module is
 their pytest plugin as well (see their `pytest.ini`): the options `--evidence`, `--lesson` and `--lang`, the marker `cell`,
@@ -39,15 +39,15 @@ from autograder.engine.watch import Part, Setback, SetbackError, Watch
 
 
 def judge(folder: Path, assignment: Assignment, lang: Lang = Lang.PL, watch: Watch | None = None) -> Report:
-    """Return the report of one evidence folder, and leave its findings there.
+    """Judge one evidence folder: return its report and write its findings into the folder.
 
-    `watch` is told what is being judged, and given the report before the findings are drawn. Raises `SetbackError` where
-    the judge broke at a part, `GraderError` where it broke elsewhere.
+    `watch` is notified of the part being judged and gets the report before the findings. Raises `SetbackError` if
+    the judge failed at a part, `GraderError` if it failed elsewhere.
     """
     started = time.monotonic()
     lesson = find_lesson(assignment.lesson)
     session = _Session(watch or Watch(), lesson.evidence(folder))
-    file = session.given.file  # first: evidence of another form is refused, whatever single checks need of it
+    file = session.given.file  # first: malformed evidence is rejected as a whole, before single checks read it
     with speaking(lang):
         _run_graders(session, folder, assignment.lesson, lang)
         cells = tuple(_cell(item, session.verdicts) for item in assignment.items)
@@ -74,12 +74,12 @@ def judge(folder: Path, assignment: Assignment, lang: Lang = Lang.PL, watch: Wat
             versions=file.versions,
             timing=msgspec.structs.replace(file.timing, judge_s=round(time.monotonic() - started, 3)),
         )
-        session.watch.decided(report)  # first: whatever becomes of the flags, no score hangs on them
+        session.watch.decided(report)  # first: if the flags fail, the score stands
         flags = lesson.flags(session.measured) if session.measured else ()
         report = msgspec.structs.replace(report, flags=flags)
         session.watch.decided(report)
         if session.measured:
-            with contextlib.suppress(SplotError):  # pages show less without them
+            with contextlib.suppress(SplotError):  # without findings the pages show less
                 write_whole(folder / FINDINGS_FILE, msgspec.json.encode(lesson.look(session.measured)), PRIVATE)
     return report
 
@@ -96,7 +96,7 @@ def gather_probes(lesson: Lesson) -> dict[str, list[Probe]]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How one check ended. `status` is set where there is more to say than passed or failed."""
+    """The result of one check; `status` is set if it is neither passed nor failed."""
 
     cell: str
     name: str
@@ -108,7 +108,7 @@ class Verdict:
 
 @dataclass(eq=False)
 class _Session:
-    """One run of the graders: the evidence and the watch that it was given, and what came of it."""
+    """One run of the hidden graders: its evidence and watch, and the verdicts and faults it gave."""
 
     watch: Watch
     given: Evidence
@@ -157,7 +157,7 @@ def _cell(item: Item, verdicts: list[Verdict]) -> CellReport:
 
 
 def _status(verdicts: list[Verdict]) -> Status:
-    """Undecided before anything: no points are final while a check is open. Then what stopped a check, then the sum."""
+    """Return a cell's status: undecided if any check is, else what stopped a check, else passed, partial or failed."""
     found = {verdict.status for verdict in verdicts}
     for status in (Status.UNDECIDED, Status.MEMORY, Status.TIMEOUT, Status.ERROR, Status.MISSING):
         if status in found:
@@ -188,13 +188,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def evidence(request: pytest.FixtureRequest) -> Evidence:
-    """Give the evidence under judgement, as the lesson reads it."""
+    """Return the evidence being judged, as the lesson's evidence class."""
     return request.config.stash[_SESSION].given
 
 
 @pytest.fixture(scope="session")
 def measured(request: pytest.FixtureRequest) -> Measuring:
-    """Give what the lesson measures of the submission, once for all checks."""
+    """Return the lesson's measurements of the submission, shared by all checks."""
     session, lesson = request.config.stash[_SESSION], find_lesson(request.config.getoption("--lesson"))
     session.measured = lesson.measure(session.given, session.watch)
     return session.measured
@@ -202,7 +202,7 @@ def measured(request: pytest.FixtureRequest) -> Measuring:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item):  # type: ignore[no-untyped-def]
-    """Make every message of a check in the language asked for, and say which cell is being judged."""
+    """Run a check with its messages in the chosen language, and notify the watch of its cell."""
     watch, mark = item.config.stash[_SESSION].watch, item.get_closest_marker("cell")
     at = watch.at(_part(mark)) if mark else contextlib.nullcontext()
     with speaking(Lang(item.config.getoption("--lang"))), at:
@@ -211,7 +211,7 @@ def pytest_runtest_protocol(item: pytest.Item):  # type: ignore[no-untyped-def]
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave out the checks of a cell that has been set aside."""
+    """Skip the checks of a cell that has been excluded."""
     mark = item.get_closest_marker("cell")
     if mark is not None:
         item.config.stash[_SESSION].watch.require(_part(mark))
@@ -223,7 +223,7 @@ def _part(mark: pytest.Mark) -> Part:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
-    """Note how each check ended."""
+    """Store each check's verdict."""
     session, mark = item.config.stash[_SESSION], item.get_closest_marker("cell")
     raised = call.excinfo.value if call.excinfo else None
     if mark is None:
@@ -234,7 +234,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
             session.verdicts.append(verdict)
             return (yield)
         item.session.shouldfail = "the judge broke"
-        if isinstance(raised, GraderError):  # it may name a model that was being worked on
+        if isinstance(raised, GraderError):  # it may name the model being judged
             session.faults.append(raised)
         elif isinstance(raised, Exception):
             session.faults.append(SetbackError(_part(mark), Setback.from_error(raised)))
@@ -244,7 +244,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
 
 
 def _verdict(session: _Session, mark: pytest.Mark, raised: BaseException | None) -> Verdict | None:
-    """Return how a check ended, or None where the grader itself broke."""
+    """Return a check's verdict, or None if the grader itself failed."""
     cell, weight = str(mark.args[0]), float(mark.kwargs.get("weight", 1))
     name = say(pl=mark.kwargs["pl"], en=mark.kwargs["en"])
     if raised is None:

@@ -1,4 +1,4 @@
-"""Fill one column of an LMS's file with grades: what is certain, and nothing over what a person decided."""
+"""Fills the grade column of an LMS's file; only certain grades, and never over what a person entered."""
 
 import re
 import unicodedata
@@ -14,11 +14,11 @@ from autograder.engine.lms.grades import Bonus, StudentGrade
 from autograder.engine.lms.sheet import Place, Sheet, number
 
 OURS = "Splot: "
-"""How a comment of ours begins."""
+"""The prefix of comments that Splot writes."""
 
 
 class IssueKind(StrEnum):
-    """What is wrong with a student's grade or a row, the gravest first. The first five kept a grade out of the file."""
+    """What is wrong with a student's grade or a row, most serious first. With the first five no grade was written."""
 
     UNMATCHED = "not in the file"
     DOUBLED = "fits several"
@@ -47,7 +47,7 @@ class Issue:
 
 @dataclass(frozen=True)
 class Rules:
-    """What an instructor decides of an export; `HELP` explains each."""
+    """The options of an export; `HELP` explains each."""
 
     column: str | None = None
     match: str | None = None
@@ -72,10 +72,10 @@ HELP = {
 
 @dataclass(frozen=True)
 class GradeFile:
-    """A downloaded file: its students' rows, the columns that may name them, and the column that takes the grades.
+    """A downloaded file: its student rows, the columns that may identify students, and the grade column.
 
-    Several columns may together be a name. `maximum` is the file's own, where it says one; `may_exceed` says whether the
-    LMS takes more. `comments` is the column for comments where they are wanted; texts in `fixed` are never replaced.
+    Several columns together may form a name. `maximum` is the file's own maximum, if any; `may_exceed`: whether the
+    LMS accepts more. `comments` is the comment column if comments are written; texts in `fixed` are never replaced.
     """
 
     sheet: Sheet
@@ -92,17 +92,17 @@ class GradeFile:
         return " ".join(self.sheet.header[column] for column in columns)
 
     def text(self, row: int, columns: tuple[int, ...]) -> str:
-        """Return what names a student in a row."""
+        """Return the text of these columns in a row, by which a student is matched."""
         return " ".join(self.sheet.text((row, column)) for column in columns)
 
     def name(self, row: int) -> str:
-        """Return what a person knows a row by: its line and its first columns."""
+        """Return a row's description for messages: its line number and first columns."""
         names = (self.text(row, columns).strip() for columns in self.names[:2])
         return f"row {row + 1} ({', '.join(name for name in names if name)})"
 
     @cached_property
     def writes_commas(self) -> bool:
-        """Whether decimal commas stand in its column or the next (Moodle's maximum stands there)."""
+        """Whether the grade column or the next (Moodle's maximum) uses decimal commas."""
         rows = range(1, len(self.sheet.rows))
         texts = (self.sheet.text((row, column)) for row in rows for column in (self.column, self.column + 1))
         return any("," in text and number(text) is not None for text in texts)
@@ -110,7 +110,7 @@ class GradeFile:
 
 @dataclass(frozen=True)
 class Filled:
-    """The filled file, by which column students were found, how many grades stand in it, and what is wrong."""
+    """The result of an export: the file's bytes, the matching column, the number of grades written, the issues."""
 
     content: bytes
     by: str
@@ -119,18 +119,18 @@ class Filled:
 
     @property
     def complete(self) -> bool:
-        """Whether every grade found its cell."""
+        """Whether every grade was written."""
         return not any(issue.kind in LOST for issue in self.issues)
 
     @property
     def by_kind(self) -> dict[IssueKind, list[Issue]]:
-        """The issues of each kind that there is, the gravest first."""
+        """The issues grouped by kind, most serious first."""
         found = {kind: [issue for issue in self.issues if issue.kind is kind] for kind in IssueKind}
         return {kind: issues for kind, issues in found.items() if issues}
 
 
 def fill(file: GradeFile, grades: Sequence[StudentGrade], rules: Rules) -> Filled:
-    """Fill in what is certain; nothing of the file is dropped, and every student is placed or reported."""
+    """Fill in the certain grades; nothing in the file is dropped, and every student not written is reported."""
     by, matches = _match(file, grades, rules.match)
     taken = Counter(row for rows in matches for row in rows)
     cells: dict[Place, str] = {}
@@ -159,7 +159,7 @@ def fill(file: GradeFile, grades: Sequence[StudentGrade], rules: Rules) -> Fille
 
 
 def _without_row(file: GradeFile, grade: StudentGrade, rows: Sequence[int], by: str) -> Issue:
-    """Return why a grade has no row: none is like the student, or several are, or others claim it too."""
+    """Return the issue of a grade without a row: none matches, several do, or another student matches it too."""
     if not rows:
         return Issue(IssueKind.UNMATCHED, grade.student, f"no {by!r} of the file fits")
     others = "" if len(rows) > 1 else ", which fits another submission too"
@@ -167,7 +167,7 @@ def _without_row(file: GradeFile, grade: StudentGrade, rows: Sequence[int], by: 
 
 
 def _hindrance(file: GradeFile, rules: Rules, grade: StudentGrade, row: int) -> Issue | None:
-    """Return what speaks against writing a grade into its row."""
+    """Return the issue that prevents writing a grade into its row, or None."""
     value, old, most = _value(file, rules, grade), file.text(row, (file.column,)).strip(), file.maximum
     if value is None:
         return Issue(IssueKind.UNGRADED, grade.student, grade.reason)
@@ -181,7 +181,7 @@ def _hindrance(file: GradeFile, rules: Rules, grade: StudentGrade, row: int) -> 
 
 
 def _entered(file: GradeFile, rules: Rules, grade: StudentGrade, row: int) -> tuple[dict[Place, str], list[Issue]]:
-    """Return the cells that a grade changes: an equal one stays as it is written, and so does a person's comment."""
+    """Return the cells to change for a grade, and issues; an equal number and a person's comment are kept."""
     value, old = _value(file, rules, grade), file.text(row, (file.column,)).strip()
     cells: dict[Place, str] = {}
     issues = []
@@ -207,13 +207,13 @@ def _value(file: GradeFile, rules: Rules, grade: StudentGrade) -> float | None:
 
 
 MatchKey = Callable[[str], str]
-"""Makes of a text the key by which it is compared; an empty key matches nothing."""
+"""Converts a text to the key by which it is compared; an empty key matches nothing."""
 
 
 def _match(file: GradeFile, grades: Sequence[StudentGrade], by: str | None) -> tuple[str, list[tuple[int, ...]]]:
-    """Find each grade's rows by the column headed `by`, or else by the one column that settles the most students.
+    """Find each grade's rows by the column headed `by`, or else by the column that matches the most students.
 
-    Returns that column's header and the rows, in the grades' order: one is right, none or several are not.
+    Returns that column's header and, per grade, its rows: exactly one if the match is unique.
     """
     if by is None:
         found = [(file.title(columns), _rows_by(file, grades, columns, KEYS)) for columns in file.names]
@@ -226,7 +226,7 @@ def _match(file: GradeFile, grades: Sequence[StudentGrade], by: str | None) -> t
 
 
 def _settled(matches: list[tuple[int, ...]]) -> tuple[int, int]:
-    """Return how many grades have a row of their own, and how many rows are claimed at all."""
+    """Return how many grades match a row uniquely, and how many rows match at all."""
     taken = Counter(row for rows in matches for row in rows)
     return sum(len(rows) == 1 and taken[rows[0]] == 1 for rows in matches), taken.total()
 
@@ -234,7 +234,7 @@ def _settled(matches: list[tuple[int, ...]]) -> tuple[int, int]:
 def _rows_by(
     file: GradeFile, grades: Sequence[StudentGrade], columns: tuple[int, ...], keys: Sequence[tuple[MatchKey, MatchKey]]
 ) -> list[tuple[int, ...]]:
-    """Return for each grade the rows that one of its names is like, in the strictest sense in which any is."""
+    """Return for each grade the rows that match one of its names by the strictest key that matches any."""
     indices: list[tuple[dict[str, tuple[int, ...]], MatchKey]] = []
     for of_row, of_student in keys:
         index: dict[str, tuple[int, ...]] = {}
@@ -251,7 +251,7 @@ def _rows_by(
 
 
 def _exact(text: str) -> str:
-    """Return a text without case, needless spaces and the two ways Unicode writes an ó."""
+    """Return a text in lower case, with single spaces and in Unicode normal form."""
     return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
@@ -273,7 +273,7 @@ def _participant(text: str) -> str:
 
 
 def _downloaded(text: str) -> str:
-    """Return it from a folder of Moodle's „Download all submissions”: „Anna Nowak_123_assignsubmission_file”."""
+    """Return that number from a folder name of Moodle's download, „Anna Nowak_123_assignsubmission_file”."""
     found = re.search(r"_(\d+)_assignsubmission_", text)
     return found[1] if found else ""
 

@@ -1,4 +1,4 @@
-"""What is exported of a submission: one grade, from its report and what a person added."""
+"""The grade that is exported for a submission: its report's score with a person's marks."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ STUDENT = "student"
 
 
 class Bonus(StrEnum):
-    """What becomes of bonus points."""
+    """How bonus points enter the exported grade."""
 
     CAP = "cap"
     ADD = "add"
@@ -28,7 +28,7 @@ class StudentGrade:
     """One student's grade. `score` is None where nothing was judged, and `reason` then says why.
 
     `max_score` is what all cells together are worth without the bonus. `open` names the cells that wait for a person,
-    `cells` holds every cell's score, `ignored` what a person wrote that does not count. `aliases` are other names of
+    `cells` holds every cell's score, `ignored` the marks that do not count. `aliases` are other names of
     the student: an e-mail address, an LMS's own id.
     """
 

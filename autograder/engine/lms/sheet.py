@@ -1,4 +1,4 @@
-"""A CSV file as bytes that come back as they were: only the cells that are filled in change.
+"""Reads and writes a CSV file without changing any byte except in the cells that are filled in.
 
 Python's `csv` cannot do this: it forgets which fields were quoted, the line ends and the byte order mark, and an
 instructor's file then differs from the LMS's own in every line.
@@ -23,7 +23,7 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True)
 class Sheet:
-    """The raw fields of each row, quotes included, and what stood between them."""
+    """A parsed CSV file: the raw fields of each row, quotes included, and each row's line end."""
 
     rows: tuple[tuple[str, ...], ...]
     ends: tuple[str, ...]
@@ -51,11 +51,11 @@ class Sheet:
 
     @property
     def whole_rows(self) -> list[int]:
-        """The rows below the header that have a cell for each of its columns."""
+        """The indices of the rows below the header that have as many cells as the header."""
         return [row for row, fields in enumerate(self.rows) if row and len(fields) == len(self.rows[0])]
 
     def text(self, place: Place) -> str:
-        """Return what a cell says, without its quotes; nothing where the row is too short."""
+        """Return a cell's text without its quotes; empty if the row is too short."""
         row, column = place
         raw = self.rows[row][column] if column < len(self.rows[row]) else ""
         if not raw.startswith('"'):
@@ -64,14 +64,14 @@ class Sheet:
         return raw if quoted is None else quoted[1].replace('""', '"') + raw[quoted.end() :]
 
     def blank(self, row: int) -> bool:
-        """Whether nothing stands in a row."""
+        """Whether all cells of a row are empty."""
         return not any(self.text((row, column)).strip() for column in range(len(self.rows[row])))
 
     def filled(self, cells: Mapping[Place, str]) -> bytes:
         """Return the file with these cells filled in and everything else as it was, byte for byte."""
         rows = [list(row) for row in self.rows]
         for (row, column), text in cells.items():
-            # In quotes where the text needs them, or where what stood there had them.
+            # Quoted if the text needs it, or if the old text was quoted.
             quoted = rows[row][column].startswith('"') or any(each in text for each in f'{self.delimiter}"\r\n')
             rows[row][column] = '"{}"'.format(text.replace('"', '""')) if quoted else text
         lines = (self.delimiter.join(row) + end for row, end in zip(rows, self.ends, strict=True))

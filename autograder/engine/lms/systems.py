@@ -1,6 +1,6 @@
 """The files of each LMS: Moodle's offline grading worksheet, Canvas's gradebook, and a CSV table of our own.
 
-Each is read as the instructor downloaded it and written beside it, never over it.
+Each is read as the instructor downloaded it and written to a new file, never over it.
 """
 
 import re
@@ -17,14 +17,14 @@ from autograder.engine.text import Field, csv_table
 
 GRADE = ("grade", "ocena")
 SCALE = ("scale", "skala")
-COMMENTS = ("feedback comment", "komentarz")  # Polish sites word the rest in several ways
+COMMENTS = ("feedback comment", "komentarz")  # Polish sites differ in the rest of the header
 POSSIBLE = "Points Possible"
 MUTED = re.compile(r"\s*(Muted|Manual Posting.*)?\s*", re.IGNORECASE)
 FIXED = frozenset({"EX", "N/A"})  # excused; not assigned to this student
 
 
 class System(StrEnum):
-    """Where grades go."""
+    """The system that grades are exported to."""
 
     MOODLE = "moodle"
     CANVAS = "canvas"
@@ -34,9 +34,9 @@ class System(StrEnum):
 def fill_file(
     system: System, downloaded: Path | None, out: Path | None, grades: Sequence[StudentGrade], rules: Rules
 ) -> tuple[Path, Filled]:
-    """Write the filled file and return its path with what is to be said; raises `SplotError`, and then writes nothing.
+    """Write the filled file and return its path and the result; raises `SplotError` and then writes nothing.
 
-    Without `out` it stands beside `downloaded`, with `-filled` in its name, in place of an earlier such file; our own
+    Without `out` it is written beside `downloaded`, with `-filled` in its name, replacing an earlier such file; our own
     table is `grades.csv`. Nothing else is ever overwritten: an older table may hold marks.
     """
     if system is System.CSV:
@@ -138,7 +138,7 @@ def _possible(sheet: Sheet, place: int) -> float | None:
 
 
 def _is_student(sheet: Sheet, row: int) -> bool:
-    """Whether a row is a student's: not the points, not the note on muted assignments."""
+    """Whether a row belongs to a student: it is neither the row of points nor the note on muted assignments."""
     texts = [sheet.text((row, column)) for column in range(len(sheet.rows[row]))]
     return POSSIBLE not in texts[0] and not all(MUTED.fullmatch(text) for text in texts)
 

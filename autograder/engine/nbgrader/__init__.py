@@ -1,1 +1,1 @@
-"""At home in nbgrader: what `nbgrader_config.py` puts into nbgrader's own converters, each class named there by its path."""
+"""nbgrader integration: the classes that `nbgrader_config.py` names, by import path, for nbgrader's converters."""

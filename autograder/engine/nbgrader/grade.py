@@ -1,4 +1,4 @@
-"""Grade a submission in nbgrader's own pipeline, in the place of `Execute`, which would run student code beside the answers."""
+"""nbgrader preprocessor that grades a submission, instead of `Execute`, which would run student code unconfined."""
 
 import re
 from collections.abc import Iterator
@@ -28,14 +28,14 @@ BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
 class Grade(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
-    """Collects and judges a submission, and puts into each graded cell what the student should read and the score.
+    """Collects and judges a submission, and writes the score and messages into each graded cell.
 
-    `nbgrader autograde --no-execute` judges the stored evidence again. The outputs of a submitted notebook count for
-    nothing either way.
+    `nbgrader autograde --no-execute` judges the stored evidence again. The outputs of a submitted notebook are ignored
+    in both cases.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Grade; raises `GraderError` where there are no points to give, so that nbgrader gives none."""
+        """Grade a submission; raises `GraderError` if it is ungraded, so that nbgrader records no score."""
         converter = self.parent.parent
         settings = Splot.from_converter(converter)
         student, name = resources["nbgrader"]["student"], resources["nbgrader"]["assignment"]
@@ -68,7 +68,7 @@ def _report(path: Path, assignment: Assignment, settings: Splot, *, run: bool) -
 
 
 def fill_notebook(notebook: NotebookNode, report: Report, evidence: Evidence, assignment: Assignment) -> None:
-    """Give each cell its outputs, and a person what is needed to mark written answers, and what is worth a look."""
+    """Fill in each cell's outputs and score, and insert marking schemes and flags for the instructor."""
     executed = {f"cell-{index}": cell for index, cell in enumerate(evidence.notebook.cells)}
     cells = {cell.id: cell for cell in report.cells}
     lesson = find_lesson(assignment.lesson)
@@ -89,8 +89,8 @@ def fill_notebook(notebook: NotebookNode, report: Report, evidence: Evidence, as
             ran = executed[node.id].outputs if node.id in executed else []
             node.outputs = safe_outputs(ran)
         if node.cell_type == "code" and cell is not None:
-            # A result that is a number is, to nbgrader, the score. A bonus goes elsewhere, and what is undecided has
-            # none: both say 0 here, and `AmendGrades` puts that right.
+            # nbgrader takes a numeric result as the score. A bonus is stored elsewhere, and an undecided cell has
+            # none: both get 0 here, and `AmendGrades` corrects that.
             score = cell.score if cell.kind is Kind.AUTO and cell.score is not None else 0.0
             result = new_output("execute_result", data={"text/plain": repr(score)})
             node.outputs = [new_output("stream", name="stdout", text=result_text(cell, report.profile)), result]
@@ -99,7 +99,7 @@ def fill_notebook(notebook: NotebookNode, report: Report, evidence: Evidence, as
 
 
 def flagged(report: Report, lesson: Lesson) -> list[NotebookNode]:
-    """Return the cell that stands first of all where there is something to look at: what was seen, and what it may mean."""
+    """Return the notebook's first cell if there are flags: each with its measurements and what it may mean."""
     if not report.flags:
         return []
     head = say(
@@ -114,23 +114,23 @@ def flagged(report: Report, lesson: Lesson) -> list[NotebookNode]:
 
 
 def _scheme(cell: CellReport, parts: list[str]) -> NotebookNode:
-    """Return the cell that stands before a written answer: its marking scheme, and what was measured."""
+    """Return the cell inserted before a written answer: its marking scheme and the measurements."""
     for_whom = say(
         pl="tylko dla osoby prowadzącej; nie trafia do studentów", en="for the instructor only; no student sees this"
     )
     head = f"#### {cell.title}: 0–{points(cell.points)} *({for_whom})*"
-    # The last part keeps formgrader from putting the answer right below.
+    # The last part adds space between this cell and the answer in formgrader.
     markdown = new_markdown_cell("\n\n".join(filter(None, [head, *parts, "&nbsp;"])))
     markdown.id = f"{cell.id}-scheme"[:64]
     return markdown  # type: ignore[no-any-return]
 
 
 def result_text(cell: CellReport, profile: Profile) -> str:
-    """Say what the checks of a cell found; a message that several share stands below all of them."""
+    """Return the results of a cell's checks as text; a message shared by several checks is given once, below them."""
     bonus = say(pl=" (punkty dodatkowe)", en=" extra credit") if cell.kind is Kind.BONUS else ""
     open_ = say(pl=", oceni osoba prowadząca", en=", for a person to grade") if cell.score is None else ""
     lines = _wrapped(f"{cell.title}: {points(cell.score)} / {points(cell.points)}{bonus}{open_}")
-    if cell.status is Status.UNDECIDED:  # of a written answer nobody need be told why it waits
+    if cell.status is Status.UNDECIDED:  # a written answer needs no such note
         unsettled = say(
             pl="Powód: profil quick to tylko część danych i nie rozstrzyga tego, co oznaczono „?”; profil full może.",
             en="Why: the quick profile, on part of the data, does not settle what is marked “?”; full may.",
@@ -153,7 +153,7 @@ def _wrapped(text: str, first: str = "") -> list[str]:
 
 
 def safe_outputs(outputs: object) -> list[NotebookNode]:
-    """Keep what is text or a picture of a cell's outputs, which came from the student's kernel and may be anything."""
+    """Return only the text and pictures of a cell's outputs, which come from the kernel and are untrusted."""
     found = outputs if isinstance(outputs, list) else []
     return [safe for output in found if isinstance(output, dict) for safe in _safe(output)]
 
@@ -176,6 +176,6 @@ def _safe(output: dict[str, object]) -> Iterator[NotebookNode]:
 
 
 def _text(value: object) -> str:
-    """Return text as notebooks hold it, in one piece or in lines."""
+    """Return a notebook's text field, a string or a list of lines, as one string."""
     parts = value if isinstance(value, list) else [value]
     return "".join(part for part in parts if isinstance(part, str))

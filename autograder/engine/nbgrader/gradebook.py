@@ -1,4 +1,4 @@
-"""nbgrader's gradebook, written and read: bonus and undecided cells into it, feedback pages and LMS files out of it.
+"""nbgrader's gradebook: writes bonus points and undecided cells to it, makes feedback pages and LMS files from it.
 
 nbgrader export --exporter=autograder.engine.nbgrader.gradebook.MoodleExport --MoodleExport.downloaded=FILE --to=FILLED
 nbgrader export --exporter=autograder.engine.nbgrader.gradebook.CanvasExport --CanvasExport.downloaded=FILE \
@@ -25,7 +25,7 @@ from autograder.engine.report import CellReport, Kind
 from autograder.engine.text import points, say, speaking
 
 TABLES = MetaData()
-# What of a grade's extra credit is ours; the rest is the instructor's, and survives a regrade.
+# The part of a grade's extra credit that Splot wrote; the rest is the instructor's and is kept in a regrade.
 GIVEN = Table(
     "splot_bonus", TABLES, Column("grade_id", String(32), primary_key=True), Column("points", Float, nullable=False)
 )
@@ -33,13 +33,13 @@ SAME = 1e-6  # points
 
 
 class AmendGrades(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
-    """Puts a bonus into `extra_credit`, and takes back the score of a cell that is undecided.
+    """nbgrader preprocessor that writes the bonus to `extra_credit` and removes the score of an undecided cell.
 
     nbgrader's `SaveAutoGrades`, just before it, knows neither.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Amend what is written of this submission."""
+        """Correct this submission's grades in the gradebook."""
         ours = resources["nbgrader"]
         cells: tuple[CellReport, ...] = resources["splot"].cells
         bonus = capped(cells, Splot.from_converter(self.parent.parent).max_bonus)
@@ -51,7 +51,7 @@ class AmendGrades(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has n
                 if cell.kind is not Kind.MANUAL and cell.score is None:
                     grade.auto_score, grade.needs_manual_grade = None, True
                 if cell.kind is Kind.BONUS:
-                    # What was given before is replaced, in one transaction with the note of how much that was.
+                    # The earlier bonus is replaced, in one transaction with the record of its amount.
                     before = session.scalar(select(GIVEN.c.points).where(GIVEN.c.grade_id == grade.id)) or 0.0
                     given = bonus.get(cell.id, 0.0)
                     grade.extra_credit = round((grade.extra_credit or 0.0) - before + given, 4) or None
@@ -62,7 +62,7 @@ class AmendGrades(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has n
 
 
 def capped(cells: tuple[CellReport, ...], most: float | None) -> dict[str, float]:
-    """Return the bonus points by cell, in order, together at most `most`."""
+    """Return the bonus points by cell, in order, limited to `most` in total."""
     left = float("inf") if most is None else most
     bonus = {}
     for cell in cells:
@@ -73,7 +73,7 @@ def capped(cells: tuple[CellReport, ...], most: float | None) -> dict[str, float
 
 
 class FeedbackExporter(Exporter):
-    """Gives our feedback page for nbgrader's, with what the gradebook holds: points, comments, a late penalty.
+    """nbgrader exporter that makes Splot's feedback page, with the gradebook's points, comments and late penalty.
 
     Of the autograded notebook, where marking schemes stand, nothing is read. For `c.GenerateFeedback.exporter_class`.
     """
@@ -113,7 +113,7 @@ def _marks_of(notebook: Any, cells: tuple[CellReport, ...], assignment: Assignme
         for comment in (comments[name] for name in commented.get(cell.id, ()) if name in comments):
             if comment.manual_comment:
                 texts.append(str(comment.manual_comment))
-            elif cell.kind is Kind.MANUAL and comment.auto_comment:  # nbgrader's own: that there is no answer
+            elif cell.kind is Kind.MANUAL and comment.auto_comment:  # nbgrader's automatic comment: "No response."
                 texts.append(say(pl="Brak odpowiedzi.", en="No response."))
         text = "\n".join(texts).strip()
         extra = grade.extra_credit if cell.kind is Kind.BONUS else None
@@ -151,7 +151,7 @@ class LmsExport(ExportPlugin):  # type: ignore[misc]  # nbgrader has no types
     feedback = Bool(help=HELP["feedback"]).tag(config=True)
 
     def export(self, gradebook: Gradebook) -> None:
-        """Fill the file; nbgrader says in one sentence where that cannot be done, and exits 1."""
+        """Fill the file; if that fails, nbgrader prints one sentence and exits with code 1."""
         settings = Splot.from_converter(self.parent)
         bonus = Bonus(self.bonus)  # the trait keeps a string
         rules = Rules(
@@ -197,7 +197,7 @@ def read_gradebook(
 
 
 def _grade(submission: Any, items: tuple[Item, ...]) -> StudentGrade:
-    """Return a submission's grade as it stands, its extra credit apart; what lateness costs is taken from both."""
+    """Return a submission's grade, with the bonus separate; a late penalty is taken off both."""
     grades = {grade.name: grade for notebook in submission.notebooks for grade in notebook.grades}
     student = submission.student
     aliases = tuple(filter(None, (student.email, student.lms_user_id)))

@@ -1,4 +1,4 @@
-"""What the instructor's notebook says to the grader only, left out of the release."""
+"""nbgrader preprocessor that removes the grader's private metadata from the release."""
 
 from typing import Any
 

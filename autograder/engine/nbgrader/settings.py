@@ -1,4 +1,4 @@
-"""What an instructor sets for this course in `nbgrader_config.py`, as `c.Splot.…`."""
+"""The course's settings in `nbgrader_config.py`: `c.Splot.…`."""
 
 from pathlib import Path
 from typing import Any, Self

@@ -1,7 +1,7 @@
-"""A submitted notebook as nbgrader gets it: only the text is the student's, everything else the instructor's.
+"""Rebuilds a submitted notebook for nbgrader: the text is the student's, everything else the instructor's.
 
-nbgrader's own reading trusts ids, types, tags and outputs, and stops at what it does not expect. Ours stands in its place;
-nbgrader's sanitizers come after it and find nothing to do.
+nbgrader itself trusts ids, types, tags and outputs, and fails on unexpected values. This exporter replaces its reading;
+nbgrader's sanitizers run afterwards and change nothing.
 """
 
 import re
@@ -57,7 +57,7 @@ class SubmissionExporter(NotebookExporter):
         )
         if Path(filename).parent != submitted:
             return super().from_filename(filename, resources, **kw)
-        # nbgrader has copied what links in a submission lead to: anybody's files, which feedback would hand out.
+        # nbgrader has copied the targets of links in a submission: other people's files, which feedback would publish.
         for copy in autograded.rglob("*"):
             if (submitted / copy.relative_to(autograded)).is_symlink():
                 copy.unlink()
@@ -84,7 +84,7 @@ def read_notebook(
         try:
             submission = read_submission(path, assignment)
         except SubmissionError:
-            grade(path, assignment, settings.grading())  # ends at once in the same way, and leaves the report of it
+            grade(path, assignment, settings.grading())  # fails at once with the same error, and writes its report
             raise
         source = nbformat.read(settings.root / "source" / assignment.name / f"{assignment.name}.ipynb", as_version=4)
         metadata = {
@@ -119,7 +119,7 @@ def _node(cell: Cell, cell_id: str, metadata: dict[str, NotebookNode], budget: "
 
 @dataclass
 class RenderBudget:
-    """What is left, for one notebook, of what formgrader can render in about a second."""
+    """The remaining budget of one notebook for what formgrader can render in about a second."""
 
     characters: int = MAX_CHARACTERS
     lines: int = MAX_LINES
@@ -128,7 +128,7 @@ class RenderBudget:
     embedded: int = MAX_EMBEDDED
 
     def take(self, source: str) -> str:
-        """Return as much of the source, from its beginning, as fits, and take that off."""
+        """Return the longest prefix of the source that fits the budget, and subtract it."""
         opened = list(OPENED.finditer(source))
         dollars = [match.start() for match in opened if match[0] == "$"]
         formulas = [match.start() for match in opened if match[0] != "$"]
@@ -173,7 +173,7 @@ def shown(source: str, pictures: Sequence[Picture], budget: RenderBudget) -> tup
 
 
 def safe_markdown(source: str, pictures: Sequence[Picture] = ()) -> str:
-    """Return Markdown in which nothing runs: a space takes tags and links like `javascript:` apart; the rest stays.
+    """Return Markdown without active content: a space breaks HTML tags and links such as `javascript:`.
 
     nbconvert renders both as they come. Of `attachment:` links only those to `pictures` stay, under the names that
     `shown` gives them.
@@ -199,7 +199,7 @@ def _named(pictures: Sequence[Picture]) -> dict[str, Picture]:
 
 @cache
 def _link_elsewhere(names: tuple[str, ...]) -> re.Pattern[str]:
-    """Return what matches the head of a link that leads neither where it may nor to one of these attachments."""
+    """Return the pattern of a link whose target is neither allowed nor one of these attachments."""
     own = "|".join(map(re.escape, names)) or r"(?!)"
     inline, defined = rf"(?<=\()\s*attachment:(?:{own})[\s)]", rf"(?<=:)\s*attachment:(?:{own})(?:\s|\Z)"
     return re.compile(rf"\]([(:])(?!{inline}|{defined}|\s*(?:{ALLOWED}))")

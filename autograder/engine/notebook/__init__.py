@@ -1,4 +1,4 @@
-"""A submitted notebook, read against the instructor's: strictly, repaired, and nothing of it run."""
+"""Reads and repairs a submitted notebook against the instructor's, without running it."""
 
 from autograder.engine.notebook.assignment import Assignment, Item, load_assignment
 from autograder.engine.notebook.find import find_evidence, find_reports, find_submissions, left_out, refuse_overlap

@@ -35,7 +35,7 @@ class TemplateCell:
 
 @dataclass(frozen=True)
 class Item:
-    """What is graded: the cell, who decides it, what it is worth, what is said of it (in the language in force)."""
+    """One graded cell: its id, who decides it, its points, and its texts in both languages."""
 
     grade_id: str
     kind: Kind
@@ -49,7 +49,7 @@ class Item:
 
     @property
     def title(self) -> str:
-        """What pages call it."""
+        """Its title in the current language."""
         return say(pl=self.title_pl, en=self.title_en)
 
     @property
@@ -106,7 +106,7 @@ def _read(name: str, path: Path, _version: tuple[int, ...]) -> Assignment:
         return Assignment(name, cells, items, notebook.metadata.get("splot", {}).get("lesson", ""))
     except OSError as error:
         raise GraderError(f"The instructor's notebook {path} cannot be read: {error.strerror}.") from error
-    except Exception as error:  # nbformat raises whatever a malformed document makes it trip over
+    except Exception as error:  # nbformat may raise any exception on a malformed document
         raise GraderError(f"The instructor's notebook {path} is damaged ({type(error).__name__}: {error}).") from error
 
 

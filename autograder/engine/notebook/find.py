@@ -1,6 +1,6 @@
-"""Find what there is to grade: one notebook, or a folder submitted/<student>/<assignment>/.
+"""Finds the notebooks to grade: one file, or the folders submitted/<student>/<assignment>/.
 
-Submissions and results are kept apart: what a student handed in must never pass for what the grader wrote.
+Submissions and results are kept separate: a student's file must never be taken for a grader's result.
 """
 
 import os
@@ -46,7 +46,7 @@ def find_submissions(path: Path, assignment: str, out: Path | None = None) -> li
 
 
 def left_out(path: Path, assignment: str, found: list[Path], out: Path | None = None) -> list[str]:
-    """Say, one sentence each, what looks like work at `path` and is not among the notebooks `found` there."""
+    """Return one sentence for each file at `path` that looks like a submission but is not in `found`."""
     if not path.is_dir():
         return []
     sentences = [
@@ -66,7 +66,7 @@ def left_out(path: Path, assignment: str, found: list[Path], out: Path | None = 
 
 
 def _why_left_out(entry: Path, assignment: str) -> str:
-    """Why something beside the students' folders is nobody's submission; empty where it is not work either."""
+    """Return why an entry next to the students' folders is not graded; empty if it is no notebook or archive."""
     hidden = entry.name.startswith(".")
     if not entry.is_dir():
         if entry.is_symlink() and not hidden and not entry.exists():
@@ -81,7 +81,7 @@ def _why_left_out(entry: Path, assignment: str) -> str:
 
 
 def require_own(path: Path, assignment: str) -> None:
-    """Raise `SubmissionError` where a notebook found by `find_submissions` is not there, or not the student's own."""
+    """Raise `SubmissionError` if a path of `find_submissions` does not exist or one of its folders is a link."""
     folder = path.parent
     if not _is_named(folder, assignment):
         return
@@ -101,7 +101,7 @@ def require_own(path: Path, assignment: str) -> None:
 
 
 def _without_notebook(folder: Path, assignment: str) -> SubmissionError:
-    """Say what a folder without the notebook has in its place."""
+    """Return the error for a folder without the notebook; it names what is there instead."""
     several = [printable(path.name, 60) for path in _notebooks(folder)]
     if several:
         names = ", ".join(several[:10])
@@ -132,7 +132,7 @@ def _folders(path: Path, assignment: str, out: Path | None) -> list[Path]:
     students = [folder for folder in sorted(path.glob("*")) if not folder.name.startswith(".") and folder.is_dir()]
     students = [folder for folder in students if not _is_results(folder, assignment, out)]
     found = {student: _assignment_folder(student, assignment) for student in students}
-    if any(found.values()):  # a class: who put the work beside the folder has submitted it too
+    if any(found.values()):  # a class: a student whose notebook is next to that folder has submitted it too
         return [folder or student / assignment for student, folder in found.items() if folder or _has_work(student)]
     return [_assignment_folder(path, assignment) or path]
 
@@ -155,7 +155,7 @@ def _assignment_folder(student: Path, assignment: str) -> Path | None:
 
 
 def _has_work(student: Path) -> bool:
-    """Whether a student's folder holds a notebook or an archive itself, or cannot be looked into."""
+    """Whether a student's folder holds a notebook or an archive directly, or cannot be listed."""
     if not os.access(student, os.R_OK | os.X_OK, effective_ids=True):
         return True
     return bool(_notebooks(student)) or any(path.suffix.lower() in ARCHIVE_SUFFIXES for path in student.glob("*"))

@@ -1,4 +1,4 @@
-"""Read a file that should be a notebook and that anybody may have written: its bytes, its cells, their pasted pictures.
+"""Reads an untrusted notebook file strictly: its bytes, its cells, their pasted pictures.
 
 Of pictures only PNG and JPEG are kept, recognised by their own bytes and not by what they claim to be: SVG and HTML can run. A
 picture of a few bytes can stand for gigabytes of pixels, which the reader's browser would have to hold, so these have a
@@ -50,7 +50,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Marking:
-    """What nbgrader's metadata make of a cell; `points` count where it is graded."""
+    """A cell's nbgrader metadata; `points` applies if it is graded."""
 
     grade: bool = False
     locked: bool = False
@@ -60,12 +60,12 @@ class Marking:
 
 @dataclass(frozen=True)
 class FoundCell:
-    """A cell as the file has it: its type, text and pasted pictures, and what it claims to be; the rest is dropped."""
+    """A cell as read from the file: its type, text, pictures and claimed nbgrader metadata; the rest is dropped."""
 
     kind: str
     source: str
     is_whole: bool
-    """Whether it has a type of Jupyter's, and nothing but text as its source."""
+    """Whether its type is one of Jupyter's and its source is text."""
     grade_id: str | None
     cell_id: str
     marking: Marking
@@ -103,7 +103,7 @@ def read_ipynb(path: Path) -> NotebookFile:
 
 
 def refused(path: Path, pl: str, en: str) -> SubmissionError:
-    """Return the refusal of a path: what it is, and what to do."""
+    """Return the error that rejects a path; it says what is wrong and what to do."""
     shown = printable(str(path))
     return SubmissionError(say(pl=f"{shown} {pl}.", en=f"{shown} {en}."))
 
@@ -213,7 +213,7 @@ def _found(cell: dict[str, Any]) -> FoundCell:
 
 
 def read_marking(nbgrader: dict[str, Any]) -> Marking:
-    """Read nbgrader's metadata of one cell, whoever wrote them."""
+    """Read nbgrader's metadata of one cell, which may be untrusted."""
     grade, locked, solution = (nbgrader.get(key) is True for key in ("grade", "locked", "solution"))
     points = nbgrader.get("points")
     counts = grade and isinstance(points, int | float) and not isinstance(points, bool)
@@ -227,7 +227,7 @@ def joined_text(value: object) -> str:
 
 
 def _valid(value: object) -> str:
-    """Return text that UTF-8 can hold: half a surrogate pair is valid JSON, and no character."""
+    """Return text that UTF-8 can encode: a lone surrogate is valid JSON but no character."""
     return joined_text(value).encode(errors="replace").decode()
 
 
@@ -263,5 +263,5 @@ def picture_kind(data: str) -> str | None:
             Image.open(io.BytesIO(base64.b64decode(data)), formats=FORMATS) as found,
         ):
             return Image.MIME[found.format or ""] if found.width * found.height <= MAX_PIXELS else None
-    except Exception:  # noqa: BLE001 - whatever a decoder raises at bytes that anyone may have written
+    except Exception:  # noqa: BLE001 - a decoder may raise anything on untrusted bytes
         return None

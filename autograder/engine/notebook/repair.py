@@ -1,4 +1,4 @@
-"""Put a submitted notebook's cells into the instructor's frame, and name what was wrong with them.
+"""Repairs a submitted notebook: restores the instructor's cells, ids and types, and lists the damage.
 
 Nothing a student wrote is lost: cells without an id stay in place, doubled cells all run and the last one holds the id,
 and what was defined in a cell whose text is fixed runs before the restored cell.
@@ -118,7 +118,7 @@ class Damage(Enum):
 
 @dataclass(frozen=True)
 class Damaged:
-    """One kind of damage, and the cells that have it: ids where the assignment has them, else numbers from 1."""
+    """One kind of damage and the cells that have it, by id if known to the assignment, else by number from 1."""
 
     kind: Damage
     where: tuple[str, ...]
@@ -176,7 +176,7 @@ def repair(file: NotebookFile, assignment: Assignment) -> tuple[tuple[Cell, ...]
 
 
 def _reading_damage(file: NotebookFile) -> Places:
-    """Name what had to be mended to read the file, and ids that are not what Jupyter would have given."""
+    """Return the damage found while reading the file, including ids that Jupyter would not give."""
     holders = Counter(cell.cell_id for cell in file.cells)
     has_ids = file.version == 4 and file.minor >= 5
 
@@ -192,7 +192,7 @@ def _reading_damage(file: NotebookFile) -> Places:
 
 
 def _identify(found: tuple[FoundCell, ...], assignment: Assignment, damage: Places) -> list[Cell]:
-    """Find the instructor's cell each one is: by nbgrader's id, by the notebook's, else by the text of a fixed cell."""
+    """Match each cell to the instructor's: by nbgrader's id, the notebook's cell id, or a locked cell's text."""
     by_cell_id = {cell.cell_id: cell.grade_id for cell in assignment.cells if cell.grade_id}
     ids = [cell.grade_id if cell.grade_id in assignment.by_grade_id else by_cell_id.get(cell.cell_id) for cell in found]
     claimed = set(ids)
@@ -237,7 +237,7 @@ def _restore(cells: list[Cell], assignment: Assignment, damage: Places) -> list[
 
 
 def _put_back(cells: list[Cell], assignment: Assignment, damage: Places) -> None:
-    """Insert each fixed cell that is gone where it stands in the instructor's notebook.
+    """Insert each missing locked cell at its place in the instructor's notebook.
 
     A solution cell is not put back: its stub would undo what the student defined elsewhere.
     """
@@ -284,7 +284,7 @@ def _out_of_order(ids: list[str], assignment: Assignment) -> list[str]:
     """
     rank = {name: index for index, name in enumerate(assignment.by_grade_id)}
     weights = [1.0 if assignment.by_grade_id[name].locked else 1.5 for name in ids]
-    best: list[tuple[float, tuple[int, ...]]] = []  # the heaviest rising sequence that ends at each cell
+    best: list[tuple[float, tuple[int, ...]]] = []  # the heaviest increasing subsequence that ends at each cell
     for index, name in enumerate(ids):
         before = [best[i] for i in range(index) if rank[ids[i]] < rank[name]]
         weight, chain = max(before, default=(0.0, ()))

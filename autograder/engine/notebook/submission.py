@@ -1,4 +1,4 @@
-"""A submission: what the student wrote, in the instructor's frame; how it is read, checked and written mended.
+"""A submission: the student's text in the instructor's cells; reading it, checking it and writing it repaired.
 
 Of a submitted notebook only the text of its cells is taken. Metadata and tags are dropped; types, points and the cells
 whose text is fixed come from the instructor's notebook. Nothing is run.

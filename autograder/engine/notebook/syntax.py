@@ -1,4 +1,4 @@
-"""Read a cell's source as IPython does, without running it."""
+"""Parses a cell's source as IPython does, without running it."""
 
 import ast
 import re
@@ -15,13 +15,13 @@ MAX_ESCAPES = 8
 """IPython reads the whole cell again, 4 µs a character, for each of its own lines; beyond so many they are left out."""
 
 RUN_HERE = frozenset({"capture", "prun", "time", "timeit"})
-"""Magics that run their text as Python among the notebook's names; the text of any other is not Python of its own."""
+"""Magics that run their text as Python in the notebook's namespace; the text of others is not parsed."""
 CELL_MAGIC = re.compile(r"\s*%%(\w*)(\??)[^\n]*\n?")
 ESCAPED = re.compile(r"^(?P<before>[ \t]*+(?:\w[\w., ]*+=)?+)[ \t]*+(?:[!%?].*|[\w.]++\?++)$", re.MULTILINE)
 
 
 def parse_cell(source: str) -> ast.Module:
-    """Parse a cell as IPython runs it. A shell's lines become calls; what is no Python defines nothing.
+    """Parse a cell as IPython would. Shell lines become calls; a cell that is not Python gives an empty module.
 
     That is `%%bash` and its like, and a cell that does not parse.
     """

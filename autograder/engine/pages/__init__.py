@@ -1,4 +1,4 @@
-"""Reports in the forms that people and programs read."""
+"""Renders reports as HTML pages, terminal text, CSV and JUnit XML."""
 
 from autograder.engine.pages.charts import Panel, panel
 from autograder.engine.pages.classpage import write_class_page

@@ -1,4 +1,4 @@
-"""Plots as numbers for inline SVG: the templates draw them, so text stays text, in any size, theme and print."""
+"""Computes plots for inline SVG: scales, ticks and paths; the templates draw them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 WIDTH, HEIGHT = 320.0, 200.0  # of the plotted area, in the SVG's own units
 TICKS = 4
-WILD = 8.0  # a value so many times the typical one is drawn at the edge, and the others stay readable
+WILD = 8.0  # an outlier: a value this many times the typical one is drawn at the edge
 LARGEST = 1e12  # a loss beyond is drawn as this one
-MARKERS = (  # relative paths around the point the pen is at
+MARKERS = (  # relative SVG paths around the current point
     "m-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0z",
     "m-3.2 -3.2h6.4v6.4h-6.4z",
     "m0 -4.2l4 7h-8z",
@@ -95,7 +95,7 @@ def squares(rows: Sequence[Sequence[int]], levels: int, highest: int) -> list[st
 
 
 def _ticks(values: Sequence[float]) -> list[float]:
-    """Return round numbers, evenly apart, around all values but the wild ones.
+    """Return round, evenly spaced tick values for all values except outliers.
 
     Heckbert, "Nice numbers for graph labels", 1990.
     """

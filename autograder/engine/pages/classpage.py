@@ -1,4 +1,4 @@
-"""The class page: where a class stands, what it stumbles over, and who needs a person's look. For instructors."""
+"""The class page for instructors: the scores, the checks that fail most, and the submissions that need a person."""
 
 import os
 import re
@@ -43,7 +43,7 @@ class Work:
 
     @property
     def share(self) -> float | None:
-        """What it earned of what the grader decided, 0…1."""
+        """Its score as a fraction, 0…1, of the points that the grader decided."""
         report = self.report
         if report is None or not self.graded or not report.max_score:
             return None
@@ -57,7 +57,7 @@ class Work:
 
 @dataclass(frozen=True)
 class CheckShare:
-    """How one check went in the class; `decided` counts the submissions in which it passed or failed."""
+    """The results of one check in the class; `decided` counts the submissions in which it passed or failed."""
 
     name: str
     decided: int
@@ -72,7 +72,7 @@ class CheckShare:
 
 @dataclass(frozen=True)
 class CellShare:
-    """How one graded cell went in the class: its checks, and the commonest messages, each with how many got it."""
+    """The results of one graded cell in the class: its checks, and the most frequent messages with their counts."""
 
     cell: CellReport
     checks: tuple[CheckShare, ...]
@@ -105,7 +105,7 @@ def cell_shares(works: Sequence[Work]) -> list[CellShare]:
 
 
 def _cell_share(cells: list[CellReport]) -> CellShare:
-    """Count one cell's outcomes, and its messages: once a submission, as one where only their numbers differ."""
+    """Count one cell's results and messages, each once per submission; messages that differ only in numbers are one."""
     outcomes: dict[str, list[bool | None]] = {}
     first: dict[str, str] = {}
     counts: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""The feedback page of one submission: what a student reads, in one file."""
+"""The feedback page of one submission, which the student reads: one HTML file."""
 
 import contextlib
 from collections.abc import Iterable, Mapping
@@ -32,7 +32,7 @@ Marks = Mapping[str, Mark]
 
 @dataclass(frozen=True)
 class Row:
-    """One graded cell as it stands: a person's points before the grader's."""
+    """One graded cell on the page, with a person's points if there are any, else the grader's."""
 
     cell: CellReport
     comment: str
@@ -51,7 +51,7 @@ class Row:
 
     @property
     def bonus(self) -> bool:
-        """Whether it counts beside the total."""
+        """Whether its points are bonus points."""
         return self.cell.kind is Kind.BONUS
 
     @property
@@ -78,7 +78,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Sum:
-    """Points earned of points decided, and points still open."""
+    """A sum of points: earned, decided, and still open."""
 
     score: float
     decided: float
@@ -120,7 +120,7 @@ def write_feedback(
 
 
 def leave_feedback(folder: Path, assignment: Assignment, lang: Lang) -> None:
-    """Write the page where that can be done; a fault of ours in it never costs the grade, and no older page stays."""
+    """Write the page; an error in it does not affect the grade, and an older page is deleted."""
     try:
         write_feedback(folder, assignment, lang)
     except Exception:  # noqa: BLE001 - see above
@@ -159,7 +159,7 @@ def feedback(
 
 
 def _own_fault(report: Report, assignment: Assignment, lang: Lang) -> str:
-    """Say why what was handed in cannot be graded; what the grader itself broke is not the student's to read.
+    """Return why the submission is rejected; empty if it is not, or if the grader itself failed.
 
     The report's reason may be either; it is the student's where reading the submission again gives the same.
     """

@@ -1,4 +1,4 @@
-"""Pages as one file each: no script, nothing loaded from elsewhere, and a policy that says so to the browser."""
+"""Renders self-contained HTML pages: no script, no external resource, and a content security policy."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def harmless(text: str, limit: int = LONGEST) -> str:
-    """Return the text with its line breaks; what is invisible becomes U+FFFD, piles of accents and great lengths cut."""
+    """Return text safe to show: invisible characters become U+FFFD, stacked accents and long text are cut."""
     cut = text if len(text) <= limit else text[:limit] + " […]"
     kept: list[str] = []
     for line in re.split(r"\r\n|\r|\n", cut.replace("\t", " ")):
@@ -41,7 +41,7 @@ def percent(share: float, digits: int = 0) -> str:
 
 
 def whole(value: int) -> str:
-    """Return a whole number, its thousands apart."""
+    """Return a whole number with separated thousands."""
     return f"{value:,}".replace(",", say(pl="\N{NARROW NO-BREAK SPACE}", en=","))
 
 
@@ -104,7 +104,7 @@ def _environment(lessons: Path | None) -> Environment:
 
 
 def _shown(value: Any) -> Any:
-    """Return what a template prints: every text a student may have written goes through here."""
+    """Sanitise a value that a template prints; every text a student may have written passes through here."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return harmless(value)
     return "" if value is None else value

@@ -1,4 +1,4 @@
-"""What grading left of a submission, read for people: its report, what the judge found, its checks by message."""
+"""Reads a submission's results for the pages: its report, its findings, its checks grouped by message."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,7 +34,7 @@ def findings_of(report: Report, folder: Path, kind: type[AnyFindings]) -> AnyFin
 
 
 def by_message(checks: Iterable[Check]) -> dict[str, list[Check]]:
-    """Group checks by what is said of them, in their order; those that passed stand under the empty message."""
+    """Group checks by message, in order; passed checks have the empty message."""
     groups: dict[str, list[Check]] = {}
     for check in checks:
         groups.setdefault("" if check.passed else check.message, []).append(check)

@@ -1,6 +1,6 @@
-"""A report as a person reads it in the terminal.
+"""Prints reports in the terminal.
 
-Everything of a student's is printed as plain text: no markup, no control characters.
+Text from students is printed without markup and control characters.
 """
 
 from rich.console import Console, Group, RenderableType

@@ -45,12 +45,12 @@ class Arguments:
         self.add("--perms", "0444", "--ro-bind-data", self.memory(content), target)
 
     def sealed(self) -> list[str]:
-        """Hand the options over by a descriptor, so that process 1's command line tells no path of the host."""
+        """Pass the options through a descriptor, so that process 1's command line shows no path of the host."""
         return ["bwrap", "--args", str(self.memory("".join(f"{o}\0" for o in self.options).encode()))]
 
 
 PROJECT = Path(autograder.__file__).resolve().parent.parent
-"""The checkout, or site-packages where the project is installed for good."""
+"""The checkout, or site-packages if the project is installed without `-e`."""
 
 OWN_PACKAGES = ("autograder", "reference")
 SYSTEM = Path("/usr")
@@ -67,7 +67,7 @@ SYSTEM_FILES = (
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Read-only trees, by the path they keep inside, and the entries in them that are covered up."""
+    """The Python installation: read-only folders, and the entries in them that are hidden in the sandbox."""
 
     trees: tuple[Path, ...]
     covered_folders: tuple[Path, ...]
@@ -76,7 +76,7 @@ class Installation:
 
 @cache
 def installation() -> Installation:
-    """Find the running interpreter's trees, less this project: graders, reference and what names their place."""
+    """Find the running interpreter's folders, and hide this project in them: graders, reference and their paths."""
     prefixes = {Path(prefix) for prefix in (sys.prefix, sys.base_prefix)}
     # Parents before children, each once. The system's own Python lies in /usr, of which only parts are bound.
     trees = tuple(
@@ -113,7 +113,7 @@ DROP_ROOT = (
 
 
 def outer_stage(stack: ExitStack, sandbox: Sandbox) -> Arguments:
-    """Show everything that the inner stage binds, at the paths it has here, with the right to become another user.
+    """Bind everything that the inner stage binds, at the same paths, with the capability to become another user.
 
     The host's own /proc is bound, not a fresh one: as root bubblewrap covers parts of a fresh one, and then the kernel
     refuses the inner stage its own. What runs in the sandbox sees only the inner stage's.
@@ -153,7 +153,7 @@ ETC = {
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """A command line that starts something in a sandbox, and the descriptors it must inherit."""
+    """The command line of a process in a sandbox, and the descriptors it must inherit."""
 
     argv: tuple[str, ...]
     descriptors: tuple[int, ...]
@@ -163,7 +163,7 @@ class Entrance:
 def entrance(
     sandbox: Sandbox, command: Sequence[str], environment: dict[str, str], connection: bytes = b""
 ) -> Iterator[Entrance]:
-    """Make the command line that runs `command` in `sandbox`; start it before the context ends, with next to no environment.
+    """Make the command line that runs `command` in `sandbox`; start it inside the context, with a minimal environment.
 
     Args:
         sandbox: its directories exist.
@@ -236,7 +236,7 @@ def _add_system(args: Arguments) -> None:
             args.add("--ro-bind", path.resolve(), path)
     for name, content in ETC.items():
         args.file(name, content.encode())
-    # A shared mapping of /dev/zero is memory that no process's size shows; /dev/full reads alike and cannot be mapped.
+    # A shared mapping of /dev/zero is counted for no process; /dev/full reads the same and cannot be mapped.
     args.add("--proc", "/proc", "--dev", "/dev", "--dev-bind", "/dev/full", "/dev/zero")
 
 

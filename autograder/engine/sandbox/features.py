@@ -1,4 +1,4 @@
-"""Finds what this machine can isolate: each feature is tried for real, never told from a version number."""
+"""Detects which isolation features this machine has; each is tried, not inferred from a version number."""
 
 import os
 import shutil
@@ -45,7 +45,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """What a command in a sandbox printed, and how it looked from outside."""
+    """The result of a trial command in a sandbox: its output, and measurements from outside."""
 
     inside: str
     complaint: str

@@ -1,4 +1,4 @@
-"""A Jupyter kernel in a sandbox, as nbclient, nbconvert and nbgrader use any other, and the provisioner that starts it."""
+"""Starts a Jupyter kernel in a sandbox: the kernel provisioner, and a manager for nbclient, nbconvert and nbgrader."""
 
 import asyncio
 import json
@@ -27,11 +27,11 @@ MIB = 2**20
 SOCKET = "kernel"
 """Base name of the kernel's sockets: `kernel-1` to `kernel-5`."""
 LINE = "line"
-"""Base name of those that the grader's clients connect to in their stead."""
+"""Base name of the relay's sockets, to which the grader's clients connect instead."""
 
 
 class BubblewrapProvisioner(LocalProvisioner):
-    """Starts a kernel in its sandbox: under bubblewrap, or, where the sandbox's kind is `none`, merely in its directory."""
+    """Starts a kernel under bubblewrap, or unconfined in the sandbox's directory if its kind is `none`."""
 
     sandbox = Instance(Sandbox)
 
@@ -43,7 +43,7 @@ class BubblewrapProvisioner(LocalProvisioner):
         self._ended_by_us = False
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
-        """Start the kernel; the environment and working directory asked for give way to the sandbox's own."""
+        """Start the kernel; the requested environment and working directory are replaced by the sandbox's."""
         own = {key: value for key, value in kwargs.items() if key not in ("env", "cwd")}
         self._ended_by_us = False
         self._leave_group()
@@ -64,7 +64,7 @@ class BubblewrapProvisioner(LocalProvisioner):
         info = {k: v.decode() if isinstance(v, bytes) else v for k, v in self.connection_info.items()}
         connection = json.dumps(info | {"ip": str(IPC / SOCKET)}).encode()
         with entrance(self.sandbox, cmd, environment(self.sandbox), connection) as way:
-            # Bubblewrap stays as the sandbox's process 1, where its environment can be read: it gets but a PATH.
+            # Bubblewrap stays as the sandbox's process 1, whose environment can be read inside: it gets only PATH.
             outside = {"PATH": os.defpath}
             self._group = new_group(self.sandbox.limits.memory_mb * MIB)
             argv = list(way.argv) if self._group is None else self._group.entered(list(way.argv))
@@ -97,7 +97,7 @@ class BubblewrapProvisioner(LocalProvisioner):
         await super().terminate(restart)
 
     async def cleanup(self, restart: bool = False) -> None:
-        """Close what a kernel that has ended needed."""
+        """Release the resources of a kernel that has ended."""
         await self._close_relay()
         await super().cleanup(restart)
 
@@ -112,7 +112,7 @@ class BubblewrapProvisioner(LocalProvisioner):
         return self._relay.left_out if self._relay is not None else 0
 
     async def shutdown_requested(self, restart: bool = False) -> None:
-        """Take note that the manager asked the kernel to end, so that its end is no death."""
+        """Record that the manager asked the kernel to end, so that its end is not reported as a death."""
         self._note_request()
         await super().shutdown_requested(restart)
 
@@ -149,17 +149,17 @@ PROVISIONER = "splot-bubblewrap"
 """The entry point's name in pyproject.toml."""
 KERNEL_NAME = "splot"
 UNREAD = 4
-"""Messages of one channel that may wait in the grader's memory, `MAX_MESSAGE` bytes each; more wait in the kernel's own."""
+"""Messages per channel queued in the grader, `MAX_MESSAGE` bytes each; further ones wait in the kernel."""
 
 
 class BoundedKernelClient(AsyncKernelClient):
-    """A client whose sockets take in neither long messages nor many, and that asks for no channel it does not read."""
+    """A client whose sockets limit the size and number of messages, and that opens only the channels it reads."""
 
     def _context_default(self) -> zmq.asyncio.Context:
         return _bounded(super()._context_default())
 
     def start_channels(self, *_: bool, **__: bool) -> None:
-        """Open the channels for replies and for output: nobody here answers `input()`, nor needs a heartbeat."""
+        """Open the shell and iopub channels only: stdin and heartbeat are not used."""
         super().start_channels(stdin=False, hb=False, control=False)
 
     def stop_channels(self) -> None:
@@ -169,14 +169,14 @@ class BoundedKernelClient(AsyncKernelClient):
 
 
 def _bounded(context: zmq.asyncio.Context) -> zmq.asyncio.Context:
-    """Limit what every socket made from it takes in."""
+    """Limit the messages that sockets of this context receive."""
     context.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE)
     context.setsockopt(zmq.RCVHWM, UNREAD)
     return context
 
 
 class _OneKernelSpec(KernelSpecManager):
-    """Knows one kernel spec, that of a sandbox's kernel, wherever kernel specs may lie on this machine."""
+    """Provides only the sandbox's kernel spec, and ignores those installed on this machine."""
 
     sandbox = Instance(Sandbox)
 
@@ -215,13 +215,13 @@ def kernel_manager(sandbox: Sandbox) -> AsyncKernelManager:
 
 
 def left_out(manager: AsyncKernelManager) -> int:
-    """How many messages of a manager's kernel were longer than allowed, and so never came."""
+    """Return how many messages of a manager's kernel were dropped because they were too long."""
     provisioner = manager.provisioner
     return provisioner.left_out if isinstance(provisioner, BubblewrapProvisioner) else 0
 
 
 def death(manager: AsyncKernelManager) -> Death | None:
-    """Why a manager's kernel ended; None while it lives, and where it ended because it was asked to.
+    """Return why a manager's kernel ended; None while it runs, or if the manager asked it to end.
 
     Raises:
         GraderError: the manager is not one of `kernel_manager`.

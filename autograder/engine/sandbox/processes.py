@@ -48,7 +48,7 @@ CLAIM = "splot-core"
 
 @contextmanager
 def claimed(count: int) -> Iterator[tuple[int, ...]]:
-    """Claim `count` of this process's cores from all other graders of the machine; empty where too few are free.
+    """Reserve `count` of this process's cores among all graders on the machine; empty if too few are free.
 
     A claim is an abstract socket named after the core: no file is left over, and the kernel takes it back whatever
     becomes of the grader.
@@ -68,7 +68,7 @@ def claimed(count: int) -> Iterator[tuple[int, ...]]:
 
 
 def keep_to(cores: tuple[int, ...], pid: int) -> None:
-    """Put back every thread of a tree that chose other cores.
+    """Set the affinity of every thread in a tree to these cores, where it differs.
 
     The call that chooses cannot be refused inside: torch counts the machine's cores with it.
     """
@@ -90,7 +90,7 @@ AREA_BYTES = 256
 LOCK_BYTES = 256
 FREE_SOCKETS = 128
 FREE_TCP = 4
-"""So many cost nothing: a kernel has sixteen, one of them TCP, and a machine may be tuned to large buffers."""
+"""Sockets that are not counted: a kernel has 16, one of them TCP, and a machine may have large buffers."""
 MOST_AREAS = 65_530
 """Of one process (`vm.max_map_count`)."""
 FEW_PROCESSES = 16
@@ -213,7 +213,7 @@ def _lines(pid: int, name: str) -> list[str]:
 
 
 def _socket_bytes(tree: list[int]) -> int:
-    """Charge each socket its full buffers, which no call may widen inside: see `seccomp`."""
+    """Count each socket with full buffers, which no call inside can enlarge: see `seccomp`."""
     found = sockets(tree)
     if found is None:
         return 0
@@ -228,7 +228,7 @@ def _setting(name: str) -> int:
 
 
 def _lock_bytes(tree: list[int]) -> int:
-    """Charge the locks on parts of files; a list too long to be read, and mostly this tree's, counts for its length."""
+    """Count the locks on parts of files; a list too long to read, and mostly this tree's, counts by its length."""
     with (PROC / "locks").open("rb") as file:
         listed = file.read(LONG_LIST)
     own = {str(pid).encode() for pid in tree}
@@ -238,7 +238,7 @@ def _lock_bytes(tree: list[int]) -> int:
 
 
 def _area_bytes(processes: list[_Process]) -> int:
-    """Charge the mapped areas of a tree of many processes; 0 for those that this user may not look into."""
+    """Count the mapped areas of a tree of many processes; 0 for those that this user may not read."""
     areas = 0
     for process in processes if len(processes) > FEW_PROCESSES else ():
         with suppress(OSError), (process.thread / "maps").open("rb") as file:
@@ -248,11 +248,11 @@ def _area_bytes(processes: list[_Process]) -> int:
 
 
 def available() -> int:
-    """Bytes that this machine could still hand out."""
+    """Return this machine's available memory in bytes."""
     return _numbers(PROC / "meminfo").get("MemAvailable", 2**63)
 
 
 @cache
 def floor() -> int:
-    """Bytes below which this machine is short of memory."""
+    """Return the free memory, in bytes, below which sandboxes are ended."""
     return min(512 * MIB, _numbers(PROC / "meminfo")["MemTotal"] // 20)

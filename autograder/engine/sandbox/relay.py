@@ -1,4 +1,4 @@
-"""Relays messages from a kernel's sockets to the grader's, whole ones of limited size; longer ones are left out.
+"""Relays messages from a kernel's sockets to the grader's and drops those over a size limit.
 
 libzmq reads all parts of a message before anybody can check one, and its limits count bytes of one part, or messages: a
 message of many parts fills the memory of whoever connects. So what comes from a kernel is read here first, frame by frame
@@ -27,15 +27,15 @@ MORE, LONG, COMMAND = 1, 2, 4
 
 
 class NotSpokenError(ValueError):
-    """What came is not ZMTP 3; nothing after it can be read."""
+    """The bytes are not ZMTP 3, so nothing after them can be parsed."""
 
 
 class WholeMessages:
-    """One connection's stream as it may be passed on."""
+    """Parses one connection's stream and passes on only messages within the limits."""
 
     def __init__(self) -> None:
         self.left_out = 0
-        """Messages that were too long, or of too many parts."""
+        """Number of messages dropped: too long, or with too many parts."""
         self._greeting = bytearray()
         self._unread = bytearray()
         self._message = bytearray()
@@ -122,7 +122,7 @@ def _head(unread: bytearray, at: int) -> tuple[int, int, int] | None:
 
 
 class Relay:
-    """Listens where the grader's clients connect, and connects each to the kernel's own socket."""
+    """Listens for the grader's clients and connects each to the kernel's socket."""
 
     def __init__(self) -> None:
         self._servers: list[asyncio.Server] = []
@@ -160,7 +160,7 @@ class Relay:
 
     def _serving_for(self, socket: Path) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]:
         def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            if self._closed:  # accepted before, and told only now
+            if self._closed:  # accepted before `close`, but handled only now
                 writer.transport.abort()
                 return
             task = asyncio.create_task(self._serve(socket, reader, writer))

@@ -1,4 +1,4 @@
-"""One sandbox on this machine: its private folders, what is shown inside it, and what it may use."""
+"""A sandbox: its private folders, the paths visible inside it, and its resource limits."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ SANDBOX_UID = 65534
 
 
 class SandboxKind(StrEnum):
-    """What stands between student code and the machine."""
+    """How student code is confined."""
 
     BWRAP = "bwrap"
     NONE = "none"
@@ -33,7 +33,7 @@ class Limits:
     cores: int = 2
     """Threads that OpenMP, MKL and torch start with."""
     shared: bool = False
-    """Other sandboxes run beside this one: it keeps to `cores` cores of its own."""
+    """Whether other sandboxes run at the same time; then it is pinned to `cores` cores of its own."""
     file_mb: int = 1024
     """One file."""
     tmp_mb: int = 1024
@@ -126,7 +126,7 @@ class Sandbox:
         }
 
     def clean(self) -> None:
-        """Empty what a kernel that has ended could write to, so that the next one does not pay for it."""
+        """Empty the folders that an ended kernel could write to, so that its files do not count for the next one."""
         for folder in (self.outbox, self.ipc):
             delete(folder)
             _make_writable_inside(folder)
@@ -141,7 +141,7 @@ class Sandbox:
         data: Path | None = None,
         limits: Limits | None = None,
     ) -> "Iterator[Sandbox]":
-        """Make a sandbox's folders, and delete them whatever happened.
+        """Make a sandbox's folders, and delete them when the block ends.
 
         Raises:
             GraderError: `data` or one of `code` is not a folder, or no directory with a short enough path can be made.
@@ -170,7 +170,7 @@ def _make_writable_inside(folder: Path) -> None:
 
 
 def _fill(sandbox: Sandbox) -> None:
-    """Make what lies in a new sandbox's base."""
+    """Make the folders and files in a new sandbox's base."""
     for folder in (sandbox.inbox, sandbox.work):
         folder.mkdir()
         folder.chmod(0o755)

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 FAMILIES = (1, 2, 10, 16)
-"""Socket families that stay: UNIX, INET, INET6, NETLINK; ipykernel needs more than the first."""
+"""Allowed socket families: UNIX, INET, INET6, NETLINK; ipykernel needs more than UNIX."""
 
 NEW_NAMESPACES = (0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000)
 """`clone` flags of linux/sched.h: CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET."""
@@ -115,6 +115,6 @@ def _keep_memory_in_sight(program: Any, pyseccomp: Any) -> None:
     program.add_rule(denied, "clone", arg(0, masked, CLONE_THREAD | CLONE_FILES, CLONE_FILES))
     for command in BOUNDLESS_FCNTL:
         program.add_rule(denied, "fcntl", arg(1, masked, INT, command))
-    for option in BUFFER_SIZES:  # a wish that is granted in name: who sets it does without as well
+    for option in BUFFER_SIZES:  # the call succeeds without effect: programs that set it also work without it
         wish = arg(1, masked, INT, SOL_SOCKET), arg(2, masked, INT, option)
         program.add_rule(pyseccomp.ERRNO(0), "setsockopt", *wish)

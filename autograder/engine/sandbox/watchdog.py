@@ -1,8 +1,8 @@
-"""The watchdog: a thread that measures a kernel's whole process tree, and ends it when it takes too much.
+"""The watchdog: a thread that measures a kernel's whole process tree and kills it when it exceeds a limit.
 
 RLIMIT_AS holds for one process: eight of them may take eight times as much, and shared mappings escape RLIMIT_DATA. So the
 tree's memory is summed from outside, five times a second; what it may pass the limit by is what it can fill in that time.
-Threads that chose other cores than they were given are put back as well.
+Threads that changed their CPU affinity are set back as well.
 
 Where this machine gives a memory cgroup (version 2), that holds as well: the kernel counts every page that the sandbox
 causes, its own included, and ends the sandbox at its limit. One is used only where a trial held: a child group was made, and
@@ -59,18 +59,18 @@ class MemoryGroup:
         (self.folder / name).write_text(f"{value}\n", "ascii")
 
     def entered(self, argv: list[str]) -> list[str]:
-        """Return a command line that enters the group, and then becomes `argv`: no child can be born outside."""
+        """Return a command line that joins the group and then executes `argv`, so that every child is in the group."""
         return [*ENTER, str(self.folder / "cgroup.procs"), *argv]
 
     def struck(self) -> bool:
-        """Tell whether the kernel ended something in the group for its memory."""
+        """Return whether the kernel killed a process in the group for exceeding the memory limit."""
         with suppress(OSError):
             lines = (self.folder / "memory.events").read_text("ascii").splitlines()
             return any(line.startswith("oom_kill ") and line != "oom_kill 0" for line in lines)
         return False
 
     def close(self) -> None:
-        """End what is left in the group, and remove it; one that is still busy stays, empty."""
+        """Kill what is left in the group and remove it; a group that is still busy stays, empty."""
         with suppress(OSError):
             self._write("cgroup.kill", 1)
         with suppress(OSError):
@@ -104,7 +104,7 @@ def _candidates(mount: Path, own: Path) -> Iterator[Path]:
 
 
 def limit_holds(parent: Path) -> bool:
-    """Try a group for real: a process that takes four times its limit must be ended; raises `OSError` where none can be made."""
+    """Test that a process over its group's limit is killed; raises `OSError` if no group can be made."""
     group = MemoryGroup(parent, TRIAL_BYTES)
     try:
         code = f"held = bytearray({4 * TRIAL_BYTES})"
@@ -118,13 +118,13 @@ def limit_holds(parent: Path) -> bool:
 
 
 def new_group(limit: int) -> MemoryGroup | None:
-    """Make a group with a limit in bytes; None where this machine gives none, and the watchdog alone guards memory."""
+    """Make a group with a limit in bytes; None if this machine allows none, so that only the watchdog limits memory."""
     parent, _ = parent_group()
     return MemoryGroup(parent, limit) if parent is not None else None
 
 
 def memory_guard() -> str:
-    """Name what holds the limit on memory here: "cgroup" or "watchdog"."""
+    """Return what enforces the memory limit on this machine: "cgroup" or "watchdog"."""
     return "watchdog" if parent_group()[0] is None else "cgroup"
 
 
@@ -137,14 +137,14 @@ class Cause(StrEnum):
     KILLED = "killed"
     TAMPERED = "tampered"
     OUTSIDE = "outside"
-    """Somebody, or this machine, ended the sandbox itself, which nothing inside can do."""
+    """The sandbox was ended from outside; no process inside can do that."""
     SHORTAGE = "shortage"
     """This machine ran out of memory while the sandbox was within its own limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """One kernel's end.
+    """Why and how one kernel ended.
 
     Attributes:
         cause: what ended it.
@@ -176,7 +176,7 @@ class Watchdog:
         if self.verdict is not None or status is None:
             return self.verdict
         if self._struck or (self._group is not None and self._group.struck()):
-            self._struck = True  # the group goes, the verdict stays
+            self._struck = True  # kept, since the group is removed
             return Death(Cause.MEMORY, self._sandbox.limits.memory_mb)
         if status < 0 and self._sandbox.kind is SandboxKind.BWRAP:
             return Death(Cause.OUTSIDE, -status)
@@ -188,11 +188,11 @@ class Watchdog:
         return Death(Cause.KILLED, number)
 
     def note_processes(self) -> None:
-        """Take note of the tree's processes, so that their end can be waited for."""
+        """Record the tree's processes, so that `wait_until_gone` can wait for them."""
         self._tree = descendants(self._process.pid) if self._process.poll() is None else self._tree
 
     def wait_until_gone(self) -> None:
-        """Wait until the tree, as it was last seen, is gone: what was killed takes its time, hundreds of them seconds."""
+        """Wait until all recorded processes have ended; hundreds of killed processes take seconds."""
         deadline = time.monotonic() + GONE_S
         while any((PROC / str(pid)).exists() for pid in self._tree if pid != self._process.pid):
             if time.monotonic() > deadline:
@@ -209,14 +209,14 @@ class Watchdog:
                 return
             try:
                 self.verdict = self._excess()
-            except OSError:  # what cannot be measured is not left running
+            except OSError:  # a tree that cannot be measured is killed
                 self.verdict = Death(Cause.TAMPERED, 0)
         self._process.kill()
 
     def _excess(self) -> Death | None:
         limits = self._sandbox.limits
         self.note_processes()
-        if self._group is not None and self._group.struck():  # a kernel too old to end the whole group at once
+        if self._group is not None and self._group.struck():  # an old kernel kills only one process
             return Death(Cause.MEMORY, limits.memory_mb)
         if self._sandbox.cores:
             keep_to(self._sandbox.cores, self._process.pid)
@@ -237,7 +237,7 @@ class Watchdog:
 
 
 def only_sockets(folder: Path) -> bool:
-    """Tell whether a folder holds nothing else: a link in a socket's place would lead the grader's messages astray."""
+    """Return whether a folder holds only sockets: a link instead of one would redirect the grader's messages."""
     with os.scandir(folder) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):  # removed meanwhile

@@ -1,6 +1,6 @@
-"""Whether a model's answer rests on some of its layers: disturb or silence them and see what becomes of it.
+"""Tests whether a model's scores depend on given layers, by adding noise to them or zeroing them.
 
-A layer that is on the way from input to output by name may still be worth nothing, its result multiplied by zero.
+A layer between input and output in the graph may still have no effect, for example if multiplied by zero.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,13 +14,13 @@ from autograder.models.rebuild import Compute, RebuiltModel, Step, in_place
 SEED = 5
 LOUD = 3.0  # noise, in units of the step's largest output
 HEARD = 1e-3  # of the scores' standard deviation over images
-MOST = 100  # disturbed runs of one model: a chain of layers takes one, each branch of a network one more
+MOST = 100  # runs with noise per model: a chain of layers takes one, each branch of a network one more
 
 
 def run(model: RebuiltModel, images: Tensor, compute: Compute = Step.__call__) -> Tensor:
     """Return the scores (B, n) float64, each step's value as `compute` gives it; what is not finite counts as zero.
 
-    Dropout falls the same way each time.
+    Dropout uses the same random mask each time.
     """
     with torch.inference_mode(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
@@ -29,10 +29,10 @@ def run(model: RebuiltModel, images: Tensor, compute: Compute = Step.__call__) -
 
 
 def dependence(model: RebuiltModel, steps: Sequence[Step], images: Tensor) -> float:
-    """Return which part of the outputs' variance over images, 0…1, is gone when the steps' layers give zeros.
+    """Return the fraction, 0…1, of the scores' variance over images that is lost when the steps give zeros.
 
-    1 where the model's answer comes through them alone, 0 where it does not need them. A model whose answer is the same
-    for every image depends on them fully, as far as anybody can tell.
+    1 if the scores depend on them alone, 0 if they have no influence. A model whose scores are the same
+    for every image counts as 1.
     """
     layers = {id(step.layer) for step in steps if step.layer is not None}
     silenced = {step.name for step in model.steps if id(step.layer) in layers}
@@ -46,11 +46,11 @@ def dependence(model: RebuiltModel, steps: Sequence[Step], images: Tensor) -> fl
 
 
 class Search:
-    """Sort a model's steps into those that its scores rest on and those that can give anything.
+    """Finds the steps of a model that its scores depend on.
 
-    A step is disturbed by loud noise. If that changes the scores, the step is used, and so is every step that its
+    Noise is added to a step's output. If that changes the scores, the step is used, and so is every step that its
     value must pass through on each way to the output; so a chain of layers takes one run of the model, however long.
-    What is left is disturbed in groups: a group that changes nothing is unused as a whole.
+    The remaining steps are tested in groups: if noise in a group changes nothing, the whole group is unused.
     """
 
     def __init__(self, model: RebuiltModel, images: Tensor, scores: Tensor) -> None:
@@ -64,7 +64,7 @@ class Search:
         self.open: set[str] = set()  # steps left when `MOST` runs were spent
 
     def among(self, names: Sequence[str]) -> "Search":
-        """Look at these steps, in the model's order; all count as used where the scores are the same for all images."""
+        """Test these steps, in the model's order; all count as used if the scores are the same for all images."""
         groups = [list(names)] if self._level > 0 else []
         while groups:
             group = [n for n in groups.pop() if n not in self.unused and not self._used >> self._position[n] & 1]
@@ -103,7 +103,7 @@ class Search:
 def _passed_by_all(model: RebuiltModel, position: Mapping[str, int]) -> list[int]:
     """Return for each step, as bits, itself and the steps that every way from it to the output passes through.
 
-    Where a step changes memory in place, its readers are not all known by name: it vouches for itself alone.
+    A step that changes memory in place implies only itself, since its readers are not all known by name.
     """
     passed = [0] * len(position)
     ahead: list[int | None] = [None] * len(position)

@@ -1,4 +1,4 @@
-"""The model whose class activation maps are judged, and what these are made of, read from the lifted model.
+"""Class activation maps of the rebuilt model, for Task 5: which model is judged, its maps, and their comparison.
 
 Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016, section 2: the map of class c is
 Σ_k w_ck f_k(x, y), f the maps before global average pooling, w the last layer's weights.
@@ -24,7 +24,7 @@ from autograder.models.rebuild import StepKind
 
 AGREEMENT = 0.98
 FLAT = 1e-6  # relative to the map's own size: what float32 leaves of a constant
-LARGEST = 128  # pixels a side that are compared; of larger maps, means of areas
+LARGEST = 128  # pixels per side that are compared; larger maps are averaged down
 WAYS: tuple[dict[str, Any], ...] = (
     {"mode": "nearest"},
     {"mode": "nearest-exact"},
@@ -43,7 +43,7 @@ PICKS: tuple[Callable[[int, int, int], int], ...] = (
 
 
 def alike(returned: Tensor, right: Tensor) -> bool:
-    """Whether a map (h, w) shows what the right one shows, at its own resolution."""
+    """Whether a returned map (h, w) agrees with the right one, up to resizing."""
     return any(reached >= AGREEMENT for reached in _likenesses(returned, right))
 
 
@@ -72,7 +72,7 @@ def _resizing(way: int, length: int, wanted: int) -> Tensor:
     """
     each = torch.eye(length, dtype=torch.float64)[None, :, :, None].repeat(
         1, 1, 1, 2
-    )  # two columns: one is not aligned
+    )  # two columns, since a single one cannot be aligned
     if way < len(WAYS):
         resized = F.interpolate(each, (wanted, 2), **WAYS[way])[..., :1]
     else:
@@ -82,7 +82,7 @@ def _resizing(way: int, length: int, wanted: int) -> Tensor:
 
 
 def correlation(a: Tensor, b: Tensor) -> float:
-    """Pearson's; two constant maps agree, a constant and another do not."""
+    """Return Pearson's correlation; 1 for two constant maps, 0 for a constant and another."""
     if flat(a) or flat(b):
         return float(flat(a) and flat(b))
     a, b = a - a.mean(), b - b.mean()
@@ -128,7 +128,7 @@ class Activations:
         return torch.einsum("ck,khw->chw", self.weights, self.maps[image])
 
     def predicts(self, image: int, class_index: int) -> bool:
-        """Whether the model's own answer for an image is this class, or as good as it."""
+        """Whether the model predicts this class for an image, or ties with it."""
         if not (image < len(self.scores) and 0 <= class_index < self.scores.shape[1]):
             return False
         scores = self.scores[image]
@@ -143,7 +143,7 @@ def activations(measured: MeasuredModel) -> Activations:
     average = flow.averaging(classifiers[0]) if len(classifiers) == 1 else None
     steps = {step.name: step for step in measured.model.steps}
     source = steps.get(average.inputs[0]) if average else None
-    # An average of single pixels is none, and what only moves numbers about is looked through; None at the image itself.
+    # Averages of one pixel and rearranging steps are skipped; None is the image itself.
     while source is not None and (
         source.kind is StepKind.GLOBAL_POOL or len(source.output_shape) != MAP_AXES or source.op.startswith(REARRANGING)
     ):
@@ -169,7 +169,7 @@ def activations(measured: MeasuredModel) -> Activations:
 
 
 def _require_several(maps: Tensor) -> None:
-    """Raise `UnfitError` unless the maps (B, C, h, w) are large enough, of several channels, and say where."""
+    """Raise `UnfitError` unless the maps (B, C, h, w) are large enough and have several different channels."""
     _, channels, h, w = maps.shape
     if min(h, w) < SMALLEST:
         too_small = say(
@@ -185,7 +185,7 @@ def _require_several(maps: Tensor) -> None:
             en="has maps before averaging that are the same everywhere",
         )
         raise UnfitError(constant)
-    # The channels are to be more than one map times a number each, offsets aside.
+    # The channels must not all be scaled, shifted copies of one map.
     rows = (maps - maps.mean((2, 3), keepdim=True)).transpose(0, 1).flatten(1)
     singular = torch.linalg.eigvalsh(rows @ rows.T).clamp(min=0).sqrt()  # values, ascending
     if not (len(singular) > 1 and singular[-2] > COPIES * singular[-1]):  # nor with NaN
@@ -246,7 +246,7 @@ def judged_model(evidence: LessonEvidence, measured: Measurements) -> Judged:
 
 
 def _refusal(unmeasured: list[Exception], untrained: list[AssertionError], unfit: list[str]) -> Exception:
-    """Say why no model's maps can be judged; open on `quick` only where more training may make one fit."""
+    """Return why no model's maps can be judged; undecided on `quick` only if more training may help."""
     if unmeasured:
         return unmeasured[0]
     if untrained:

@@ -1,4 +1,4 @@
-"""What two of a student's models have in common: their convolutions and layers, read from what they compute."""
+"""Reads a rebuilt model's layers as a data flow, and compares the convolutions and layers of two models."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +27,7 @@ from autograder.models.rebuild import RebuiltModel, Step, StepKind
 
 MAP_AXES = 4  # (B, C, H, W)
 _EFFECTS: WeakKeyDictionary[RebuiltModel, dict[tuple[bool, bool], Effects]] = WeakKeyDictionary()
-"""By model, and by whether it was looked at on noise and in training mode: it runs once for all checks."""
+"""Cache by model, and by whether it ran on noise and in training mode."""
 
 
 def visible_batch(measured: Measurements, model: RebuiltModel) -> Tensor | None:
@@ -40,7 +40,7 @@ def visible_batch(measured: Measurements, model: RebuiltModel) -> Tensor | None:
 
 
 class LayerFlow:
-    """The steps of a model that its output depends on, in deed and not by name only, walked backwards.
+    """The steps of a model that really influence its output, found by walking backwards from it.
 
     `images` is one batch as the model takes it; without it the model is looked at on noise. `training` says that the
     model is the graph taken in training mode. Raises `UndecidedError` where too many steps would have to be tried.
@@ -68,7 +68,7 @@ class LayerFlow:
         self._idle = known[key].idle
 
     def working(self, *kinds: StepKind) -> list[Step]:
-        """Return the steps of these kinds that do something to the values they read, in order."""
+        """Return the steps of these kinds that change the values they read, in order."""
         return [step for step in self.steps if step.kind in kinds and self.works(step)]
 
     def idle(self, *kinds: StepKind) -> list[Step]:
@@ -76,7 +76,7 @@ class LayerFlow:
         return [step for step in self.steps if step.kind in kinds and not self.works(step)]
 
     def works(self, step: Step) -> bool:
-        """Whether a step gives anything else than it reads."""
+        """Whether a step's output differs from its input."""
         return step.name not in self._idle
 
     def activations(self) -> list[Step]:
@@ -84,7 +84,7 @@ class LayerFlow:
         return [step for step in self.steps if is_activation(step, self.by_name) and self.works(step)]
 
     def behind(self, *steps: Step, stop: Callable[[Step], bool] = lambda _: False) -> Iterator[Step]:
-        """Yield the steps that any of `steps` reads, directly or not; what lies behind one that stops is not followed."""
+        """Yield the steps that `steps` read, directly or not, but none behind a step for which `stop` is true."""
         waiting, seen = [name for step in steps for name in step.inputs], set[str]()
         while waiting:
             name = waiting.pop()
@@ -152,7 +152,7 @@ def _pixels(step: Step) -> int:
     return prod(step.output_shape[2:]) if len(step.output_shape) == MAP_AXES else 0
 
 
-SHOWN = ("kernel_size", "output_size", "num_features", "p", "negative_slope")  # what a layer is told by
+SHOWN = ("kernel_size", "output_size", "num_features", "p", "negative_slope")  # the settings shown in a layer's name
 REGULAR = (StepKind.BATCH_NORM, StepKind.DROPOUT2D)
 COUNTED = (StepKind.ACTIVATION, StepKind.DROPOUT, *REGULAR)
 
@@ -178,7 +178,7 @@ class Convolution:
         return cls(layer.in_channels, layer.out_channels, kernel_size, stride, padding, dilation, layer.groups)
 
     def __str__(self) -> str:
-        """As a student would say it: 1→16, 3×3."""
+        """Return it as shown in messages: 1→16, 3×3."""
         return f"{self.in_channels}→{self.out_channels}, {'×'.join(map(str, self.kernel_size))}"
 
 
@@ -192,14 +192,14 @@ def convolutions(flow: LayerFlow, *, idle: bool = False) -> list[Convolution]:
 
 
 def changed_parameters(flow: LayerFlow) -> list[str]:
-    """Return which of stride, padding, dilation are away from `nn.Conv2d`'s default in some convolution, with effect."""
+    """Return which of stride, padding, dilation differ from `nn.Conv2d`'s default and have an effect."""
     names = frozenset(step.name for step in flow.working(StepKind.CONV))
     found = effective_parameters(flow.model, flow.images, names)
     return [name for name in DEFAULTS if name in found]
 
 
 def written_parameters(flow: LayerFlow) -> list[str]:
-    """Return which of stride, padding, dilation some convolution has away from `nn.Conv2d`'s default, whatever it does."""
+    """Return which of stride, padding, dilation differ from `nn.Conv2d`'s default, with an effect or without."""
     layers = convolutions(flow, idle=True)
     return [name for name, plain in DEFAULTS.items() if any({*getattr(layer, name)} != {plain} for layer in layers)]
 
@@ -237,13 +237,13 @@ def _widths(flow: LayerFlow) -> list[tuple[int, ...]]:
 
 
 def _counted(flow: LayerFlow, *, idle: bool) -> Counter[str]:
-    """Count layers by class name, those that do nothing only if `idle`; what no layer computes goes by its operation."""
+    """Count layers by class name (or operation), those without effect only if `idle`."""
     steps = [step for step in flow.steps if step.kind in COUNTED and (idle or flow.works(step))]
     return Counter(type(step.layer).__name__ if step.layer else step.op.split(".")[1] for step in steps)
 
 
 def idle_layers(flow: LayerFlow, *kinds: StepKind) -> str:
-    """Say of the layers of these kinds that change nothing why they do not count; empty where there are none."""
+    """Return the text that explains why layers of these kinds without effect do not count; empty if there are none."""
     return excuses(flow.idle(*kinds))
 
 

@@ -1,4 +1,4 @@
-"""What Task 1's checks and pictures share: the calls that are made, what came back, and known mistakes by name."""
+"""Task 1's probes, the student's answers to them, and the known mistakes; shared by checks and pictures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ def _normal(h: int, w: int, d: int, k: int, q: int, dtype: str = "float32") -> D
 
 
 def _sheet(h: int, k: int, q: int) -> Draw:
-    """Make the sheet's own inputs: X counts modulo 5, K modulo 3 from −1."""
+    """Make the inputs given in the assignment: X counts modulo 5, K modulo 3 from −1."""
     X = np.arange(h * h * 3, dtype=np.float32).reshape(h, h, 3) % 5
     K = np.arange(k * k * 3 * q, dtype=np.float32).reshape(k, k, 3, q) % 3 - 1
     return lambda _: (X, K, q)
@@ -55,7 +55,7 @@ SAME_ODD = tuple(CallProbe(SAME, f"same_{k}", "convolution_same", _normal(7, 9, 
 
 
 def arguments(evidence: LessonEvidence, probe: CallProbe) -> tuple[Array, Array, int]:
-    """Repeat the inputs that a probe was given."""
+    """Compute a probe's inputs again, from the submission's seed."""
     X, K, q = probe.draw(generator(evidence.file.seed, f"{probe.cell}/{probe.name}"))
     assert isinstance(X, np.ndarray)
     assert isinstance(K, np.ndarray)
@@ -75,7 +75,7 @@ class CallAnswer:
 
 
 class Answers:
-    """A function's answers in the flavour that went better: NumPy or torch, whichever the student chose."""
+    """A function's answers with NumPy arrays or torch tensors, whichever has more right answers."""
 
     def __init__(
         self, evidence: LessonEvidence, probes: tuple[CallProbe, ...], solution: str, expected: Expected
@@ -88,10 +88,10 @@ class Answers:
         self.flavour = max(Flavour, key=self._successes)
 
     def _successes(self, flavour: Flavour) -> tuple[int, int, int]:
-        """Return how many calls were answered rightly, how many with an array, and how far the others came, in lines.
+        """Return the number of right answers, the number of arrays, and the sum of the failed calls' line numbers.
 
-        Torch's methods fail on the first array of NumPy's that they meet: whoever wrote for tensors reads of the error
-        that tensors lead to.
+        Torch's methods fail on the first NumPy array: a student who wrote for tensors should see the error
+        that occurs with tensors.
         """
         self.flavour = flavour
         made = [record for record in self.records() if record.flavour is flavour]
@@ -112,7 +112,7 @@ class Answers:
         return CallAnswer(record, X.astype(np.float64), K.astype(np.float64), q, returned)
 
     def records(self) -> list[CallRecord]:
-        """Return what is known of every call, in both flavours: all of them were watched."""
+        """Return the records of all calls, with both array types."""
         found = (self.evidence.call(p.cell, p.name, flavour) for p in self.probes.values() for flavour in Flavour)
         return [record for record in found if record is not None]
 
@@ -150,7 +150,7 @@ def tolerance(expected: Float) -> float:
 # Mistakes
 
 
-ROUGH = 0.01  # of the largest right value: so far off is what was computed in float16 or rounded
+ROUGH = 0.01  # of the largest right value: errors of this size come from float16 or rounding
 
 
 def mistake(answer: CallAnswer, expected: Float) -> str:

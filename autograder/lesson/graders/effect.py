@@ -1,4 +1,4 @@
-"""What a model's layers do to the values they are given: a layer that gives back what it read is no layer.
+"""Tests whether a model's layers change their inputs: a layer that returns its input does not count.
 
 Each part's own output is compared with what its replacement gives on the same input: for a layer the identity, for
 a parameter of a convolution the same layer with that parameter at its default. Another shape is a change.
@@ -18,10 +18,10 @@ from autograder.lesson.graders.ablation import Search, run
 from autograder.models.rebuild import RebuiltModel, Step, StepKind, in_place
 
 SAME = 1e-3  # of the spread of what comes out: less is no change
-RARELY = 1e-3  # a dropout that falls on fewer values does nothing
+RARELY = 1e-3  # a dropout that zeroes a smaller fraction has no effect
 ELEMENTS = 2**18  # of an output that are compared
 PIXELS = 2**11  # of a map that are compared, channel by channel
-PAIRS = 2**20  # of channels: more are told by their weights alone
+PAIRS = 2**20  # of channels: with more, only the weights are compared
 DEFAULTS = {"stride": 1, "padding": 0, "dilation": 1}
 
 # Elementwise nonlinearities that are written as plain arithmetic rather than as a layer.
@@ -45,7 +45,7 @@ COMPARED = (StepKind.CONV, StepKind.MAX_POOL, StepKind.AVG_POOL, StepKind.BATCH_
 
 @dataclass(frozen=True)
 class Effects:
-    """The names of a model's steps that change nothing, that its scores do not rest on, that it was too much to tell."""
+    """A model's steps by name: without effect (`idle`), not affecting the scores (`unused`), untested (`open`)."""
 
     idle: frozenset[str]
     unused: frozenset[str]
@@ -53,7 +53,7 @@ class Effects:
 
 
 def effects(model: RebuiltModel, images: Tensor, *, training: bool = False) -> Effects:
-    """Run the model and look at each part that a verdict may rest on: a layer, or what is written as arithmetic for one.
+    """Run the model and test each layer, or arithmetic that stands for a layer, that a check may depend on.
 
     In the graph of a model in training mode (`training`) a dropout that is switched off does nothing either.
     """
@@ -100,7 +100,7 @@ def _inputs(call: Step, values: Mapping[str, Any]) -> list[Tensor]:
 def _switched_off(
     step: Step, call: Step, values: Mapping[str, Any], before: list[Tensor], training: bool
 ) -> bool:  # fmt: skip
-    """Whether the settings of a dropout or batch norm say that it does nothing: never told by what it draws."""
+    """Whether a dropout or batch norm has no effect by its settings; its random values are not used."""
     if step.kind not in {StepKind.DROPOUT, StepKind.DROPOUT2D}:
         return isinstance(step.layer, _BatchNorm) and bool(before) and _untouched(step.layer, before[0])
     if isinstance(step.layer, _DropoutNd):
@@ -137,7 +137,7 @@ def _is_idle(step: Step, before: list[Tensor], output: Tensor) -> bool:
         return any(value.shape == output.shape and _same(_few(value), _few(output)) for value in before)
     if isinstance(step.layer, _ConvNd):
         return _copies(step.layer, before[0], output)
-    x, axes = before[0], before[-1].dim() - 2  # the image decides the weights, which are read after it
+    x, axes = before[0], before[-1].dim() - 2  # weights computed from the image are read after it
     return axes > 0 and x.shape[-axes:] == output.shape[-axes:] and x.shape[-axes - 1] > 1 and _copied(x, output, axes)
 
 
@@ -150,7 +150,7 @@ def _same(x: Tensor, y: Tensor) -> bool:
 
 
 def _few(values: Tensor) -> Tensor:
-    """Take the first images of a batch, as many as can be compared quickly."""
+    """Return the first images of a batch, at most `ELEMENTS` values."""
     return values[: max(1, ELEMENTS * len(values) // max(1, values.numel()))] if values.dim() else values
 
 
@@ -263,7 +263,7 @@ def _size(layer: _ConvNd, image: Tensor) -> tuple[int, ...]:
 
 
 def averages_one_pixel(model: RebuiltModel, images: Tensor, average: Step, source: Step) -> bool:
-    """Whether an average over a map tells no more than one of its pixels: it has one, or all others are alike or zero."""
+    """Whether the average of a map equals one of its pixels, up to scale and offset."""
     seen: dict[str, Tensor] = {}
 
     def compute(call: Step, values: Mapping[str, Any]) -> Any:

@@ -1,7 +1,7 @@
-"""Read from the source which library convolutions a function names, in itself and in the helpers it calls.
+"""Finds, in the source, the library convolutions that a function uses, directly or through its helpers.
 
-What the probe saw at run time is a claim from the student's process; the source stands beside it. Read is what was in
-force at the test cell: a first try that was written over costs nothing, nor does a helper that nothing calls.
+What the probe observed at run time is a claim from the student's process; the source is a second check. It is read as
+of the test cell: overwritten definitions and helpers that nothing calls do not count.
 """
 
 import ast
@@ -49,7 +49,7 @@ LIBRARY = {
 }
 """By package, the names that are convolutions. NumPy's have one dimension: they do not do the task."""
 USUAL = {"F": "torch.nn.functional", "nn": "torch.nn", "torch": "torch"}
-"""What names mean that no cell was seen to bind."""
+"""The assumed meaning of names that no cell binds."""
 LONGEST = 20  # aliases of aliases
 
 
@@ -72,7 +72,7 @@ def is_library(path: str) -> bool:
 
 
 class _Names:
-    """What names mean where statements ran in order: modules and what is in them by full name, else a definition."""
+    """The global names after some statements: libraries' objects by full name, the notebook's own by definition."""
 
     def __init__(self, imports: dict[str, str]) -> None:
         self.imports = dict(imports)
@@ -80,7 +80,7 @@ class _Names:
         self.stars: list[str] = []
 
     def read(self, statements: Iterable[ast.stmt]) -> None:
-        """Take in what the statements bind; what binds a name later holds."""
+        """Record the names that the statements bind; later bindings replace earlier ones."""
         for statement in statements:
             bound: dict[str, ast.AST] = {}
             if isinstance(statement, Definition):
@@ -167,7 +167,7 @@ def _stored(nodes: Iterable[ast.AST]) -> Iterator[str]:
 
 
 def _unchained(node: ast.AST) -> tuple[str | None, list[str]]:
-    """Take `a.b.c` apart into a and [b, c], and `getattr(a, "b")` likewise; no name where it is something else."""
+    """Split `a.b.c` into a and [b, c], and `getattr(a, "b")` likewise; the name is None for other expressions."""
     parts: list[str] = []
     while not isinstance(node, ast.Name):
         match node:

@@ -1,4 +1,4 @@
-"""The student's models by name as the graders read them: which builds on which, and what each keeps of those before."""
+"""The student's models by name: which one builds on which, and checks of what each must keep from earlier ones."""
 
 from autograder.engine.outcomes import AbsentError, UndecidedError
 from autograder.engine.text import say
@@ -33,7 +33,7 @@ BASELINE = ("task3_model", "task3_training", "task3_baseline")
 
 
 def blamed(name: str) -> tuple[str, ...]:
-    """Return the solution cells that a missing model may be the fault of."""
+    """Return the solution cells that may have caused a missing model."""
     return (CELLS[name], *BASELINE) if name in CELLS else BASELINE
 
 
@@ -73,7 +73,7 @@ def regularized_by(measured: Measurements, name: str) -> set[StepKind]:
 
 
 def earlier(measured: Measurements, name: str) -> list[str]:
-    """Return the models that this one may build on, nearest first; a missing one costs its own points only."""
+    """Return the models that this one may build on, nearest first, without the missing ones (unless all are)."""
     *before, last = ORDER[: ORDER.index(name)]
     found = []
     for other in (last, *reversed(before)):
@@ -97,7 +97,7 @@ def averaged(flow: LayerFlow, name: str) -> None:
 
 
 def same_convolutions(measured: Measurements, name: str) -> None:
-    """Fail where the convolutions changed as well: those that do something are of no experiment before, nor are all."""
+    """Fail unless the convolutions equal an earlier model's, with or without those that have no effect."""
     flow, before = network(measured, name), earlier(measured, name)
     ours, theirs = convolutions(flow), convolutions(network(measured, before[0]))
     others = (network(measured, other) for other in before)

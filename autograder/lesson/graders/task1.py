@@ -33,7 +33,7 @@ def answers(evidence: LessonEvidence) -> Answers:
 
 
 def equal(answers: Answers, probes: tuple[CallProbe, ...]) -> None:
-    """Fail with the mistake's name at the first probe answered wrong."""
+    """Fail at the first probe with a wrong answer, naming the mistake."""
     for probe in probes:
         answer = answers.get(probe.name)
         right = answers.expected(answer.X, answer.K, answer.q)
@@ -76,9 +76,9 @@ def test_own_implementation(answers: Answers) -> None:
 
 
 def works(answers: Answers) -> None:
-    """Fail unless random reals come out right: how it is done counts only where it is done.
+    """Fail unless the random inputs give right results: the implementation counts only if it works.
 
-    The sheet's own kernels are the same at every position, so a rotated one passes its cases.
+    In the assignment's own kernels all positions have the same values, so a rotated kernel passes its cases.
     """
     assert answers.right("real"), say(
         pl="Ta część liczy się dopiero wtedy, gdy funkcja zwraca poprawny wynik.",
@@ -120,7 +120,7 @@ def test_same(same: Answers) -> None:
 
 
 def own(answers: Answers, function: str) -> None:
-    """Fail where a function leaves the work to a library; leave it open where it went on unwatched."""
+    """Fail if a function calls a library convolution; undecided if part of the call could not be observed."""
     records = answers.records()
     used = {name for record in records for name in record.reached}
     used |= library_convolutions(answers.evidence, next(iter(answers.probes.values())).cell, function)

@@ -1,4 +1,4 @@
-"""Task 2: three `nn.Conv2d` layers; any answer that meets what the sheet requires and gives the shape passes."""
+"""Task 2: three `nn.Conv2d` layers; any layer with the required parameters and output shape passes."""
 
 from dataclasses import dataclass
 

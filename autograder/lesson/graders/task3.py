@@ -29,7 +29,7 @@ def flow(measured: Measurements) -> LayerFlow:
 
 @pytest.fixture(scope="module")
 def record(measured: Measurements) -> ModelRecord:
-    """What the notebook says of the baseline."""
+    """The baseline's record: how it was exported, and the notebook's figures for it."""
     return measured.record(NAME, *BASELINE)
 
 
@@ -120,7 +120,7 @@ def test_loss_fell(record: ModelRecord) -> None:
 def test_curves(record: ModelRecord, evidence: LessonEvidence) -> None:
     complete(record)
     runs = [run for cell in BASELINE if (run := evidence.run(cell)) is not None]
-    first = min((run.index for run in runs), default=0)  # a cell of the student's own after them will do as well
+    first = min((run.index for run in runs), default=0)  # an added cell after them counts as well
     assert any(run.images for run in evidence.file.runs if run.index >= first), say(
         pl="Nie znaleziono żadnego wykresu: narysuj krzywe uczenia (plt.plot, plt.show()) w komórce tego zadania.",
         en="No plot was found: draw the learning curves (plt.plot, plt.show()) in the task's cell.",

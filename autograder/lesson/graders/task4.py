@@ -148,7 +148,7 @@ def test_regularized(measured: Measurements) -> None:
     "task4_exp4_tests", weight=2, pl="Więcej konwolucji, więcej filtrów", en="More convolutions, more filters"
 )
 def test_deep(measured: Measurements) -> None:
-    flow = network(measured, "deep")  # first: absent is absent, whatever the others are
+    flow = network(measured, "deep")  # first: a missing model fails whatever the others are
     deep, idle = convolutions(flow), idle_layers(flow, StepKind.CONV)
     base, *_ = earlier(measured, "deep")
     before = convolutions(network(measured, base))
@@ -164,7 +164,7 @@ def test_deep(measured: Measurements) -> None:
     kept(measured, "deep")
     try:
         had = regularized_by(measured, base)
-    except UndecidedError:  # a doubtful one leaves nothing that the next may lose
+    except UndecidedError:  # an uncertain earlier model requires nothing of this one
         had = set()
     lost = [LAYERS[kind] for kind in sorted(had - regularized_by(measured, "deep"))]
     assert not lost, say(
@@ -188,7 +188,7 @@ def test_custom(measured: Measurements) -> None:
 
 
 def in_each_experiment(*, weight: float, pl: str, en: str, data: bool = False) -> pytest.MarkDecorator:
-    """Make a check of an experiment's models one of each of the five cells."""
+    """Parametrize a check over the five experiments, each in its own cell."""
     cells = {cell: [name for name in CELLS if CELLS[name] == cell] for cell in CELLS.values()}
     marks = {cell: pytest.mark.cell(f"{cell}_tests", weight=weight, data=data, pl=pl, en=en) for cell in cells}
     return pytest.mark.parametrize("names", [pytest.param(cells[c], marks=marks[c], id=c) for c in cells])

@@ -1,4 +1,4 @@
-"""Task 5 (bonus): class activation maps, against Σ_k w_ck f_k(x, y) computed on the lifted model.
+"""Task 5 (bonus): class activation maps, against Σ_k w_ck f_k(x, y) computed on the rebuilt model.
 
 A map may have any resolution and any positive scale and offset, with or without a final ReLU; so it is compared with the
 right one by correlation, at its own resolution, under the usual ways of resizing.
@@ -33,7 +33,7 @@ from autograder.lesson.measure import Measurements
 from autograder.lesson.observations import LessonEvidence, MapProbe, MapRecord, ModelProbe, map_array
 
 FUNCTION = "cam(model, image, class_index)"
-FLATTENED = ("baseline", "max_pool", "avg_pool")  # which the sheet gives no global average pooling
+FLATTENED = ("baseline", "max_pool", "avg_pool")  # models without global average pooling in the assignment
 PROBES = (ModelProbe(CELL, OWN), MapProbe(CELL, "maps", ("baseline", *CELLS, OWN)))
 
 
@@ -59,7 +59,7 @@ def test_cam(evidence: LessonEvidence, measured: Measurements) -> None:
 
 
 def require_any_map(evidence: LessonEvidence, records: list[MapRecord]) -> None:
-    """Fail where no call gave anything that could be a map: an untouched `cam` is not left undecided by its model."""
+    """Fail if no call returned anything like a map: an unimplemented `cam` fails even if no model fits."""
     useless: list[Exception] = []
     for record in sorted(records, key=lambda record: record.model in FLATTENED):
         try:
@@ -137,7 +137,7 @@ def agreeing(evidence: LessonEvidence, record: MapRecord, right: Activations) ->
 
 
 def tells(record: MapRecord, right: Activations) -> bool:
-    """Whether the right map of an image can be told from what is made without the class or without the model.
+    """Whether an image's right map differs enough from maps made without the class or without the model.
 
     Measured on the judge's own maps, before any ReLU: it varies, most other classes' maps are others (up to scale and
     sign), and it is not the image itself.
@@ -164,7 +164,7 @@ def is_stub(evidence: LessonEvidence) -> bool:
 
 
 def constant() -> SettledError:
-    """Say that nothing can be seen on a map."""
+    """Return the error for a constant map."""
     message = say(
         pl="cam zwraca mapę stałą: wszystkie jej wartości są równe.",
         en="cam returns a constant map: all its values are equal.",
@@ -173,7 +173,7 @@ def constant() -> SettledError:
 
 
 def indistinct(model: str, *, all_flat: bool) -> UndecidedError:
-    """Say why right maps prove nothing: a person decides."""
+    """Return the error for right maps that prove nothing: a person decides."""
     name = f'models["{model}"]'
     negative = say(
         pl=f"{name}: na wszystkich sprawdzonych obrazach prawidłowa mapa nie ma dodatnich wartości, więc po ReLU "

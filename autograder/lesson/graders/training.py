@@ -16,7 +16,7 @@ SEPARATORS = " ,._'\u00a0\u202f"  # between thousands
 
 
 def complete(record: ModelRecord) -> None:
-    """Fail unless the history has its three curves, alike in length, finite, of two epochs at least."""
+    """Fail unless the history has three finite curves of equal length, with at least two epochs."""
     missing_history = say(
         pl=f'Brakuje histories["{record.name}"]: zapisz w nim słownik z listami train_loss, val_loss i val_accuracy.',
         en=f'histories["{record.name}"] is missing: store a dict with the lists train_loss, val_loss, val_accuracy.',
@@ -49,7 +49,7 @@ def complete(record: ModelRecord) -> None:
 
 
 def parameters_printed(measured: Measurements, name: str, *cells: str) -> None:
-    """Fail unless the count the model really has appears among what the notebook printed."""
+    """Fail unless the model's real parameter count appears in the notebook's printed text."""
     count = measured.parameters(name, *cells)
     assert appears(count, measured.evidence.notebook.printed), say(
         pl=f"Wśród wypisanych tekstów nie ma liczby parametrów sieci {name} ({count}): użyj "
@@ -66,7 +66,7 @@ def appears(count: int, text: str) -> bool:
 
 
 def really_trained(measured: Measurements, name: str, *cells: str) -> None:
-    """Fail unless the model is better than chance on held-out images, by steps of its own, and is no other model again."""
+    """Fail unless the model beats chance on held-out images, took gradient steps, and is no copy of another model."""
     reached = measured.model(name, *cells).held_out.accuracy
     assert reached >= REALLY_TRAINED, say(
         pl=f"Na obrazach, których sieć {name} nie widziała, dokładność wynosi {number(reached)}; wytrenowana sieć "

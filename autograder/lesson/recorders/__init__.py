@@ -1,4 +1,4 @@
-"""What this lesson records inside the sandbox; imported with the standard library alone, the rest when it is asked.
+"""The lesson's recorders, run inside the sandbox; torch is imported only at the first request.
 
 From the notebook's own import of torch on, gradient steps are counted. CIFAR-10's files are accepted although the
 profile's split does not have the original's MD5 sums.

@@ -13,7 +13,7 @@ from .observe import Observed, observed
 
 SECONDS = 20.0
 TIMEOUTS = 2
-"""After so many calls of one flavour that took too long, the others are not made."""
+"""After this many timeouts with one array type, its further calls are skipped."""
 
 
 class Calls:
@@ -25,7 +25,7 @@ class Calls:
     def record(
         self, namespace: dict[str, Any], request: dict[str, Any], source: Path, target: Path
     ) -> list[dict[str, Any]]:
-        """Make one call in both flavours, all alike: watched, with its own copies of the inputs."""
+        """Call the function with NumPy arrays and with tensors, observed, each with its own copies of the inputs."""
         records = []
         for flavour in ("numpy", "torch"):
             record: dict[str, Any] = {"kind": "call", "name": request["name"], "flavour": flavour}
@@ -55,7 +55,7 @@ def find_function(namespace: dict[str, Any], name: str) -> Callable[..., Any]:
 def _call(
     function: Callable[..., Any], request: dict[str, Any], source: Path, target: Path, record: dict[str, Any]
 ) -> None:
-    """Call, and write into `record` what came back and what was seen; what was seen also where the call raises."""
+    """Call the function and write its result and the observations into `record`, also if it raises."""
     flavour = record["flavour"]
     arguments = _arguments(request["arguments"], source, flavour)
     before = _arguments(request["arguments"], source, "numpy")
@@ -96,7 +96,7 @@ def describe(value: object) -> str:
 
 
 def as_array(value: object) -> np.ndarray[Any, Any] | None:
-    """Return plain numbers as they are in memory, or None where the value is not an array of numbers."""
+    """Return the value as a NumPy array of numbers, or None if it is not one."""
     if isinstance(value, torch.Tensor):
         value = value.detach().cpu().resolve_conj().resolve_neg()
         value = value.float() if value.dtype is torch.bfloat16 else value

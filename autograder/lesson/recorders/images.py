@@ -1,4 +1,4 @@
-"""Write down what `testset` does to images: random ones before and after, and the first visible ones."""
+"""Records `testset`: random images before and after its transform, and the first visible images."""
 
 import copy
 from pathlib import Path
@@ -17,7 +17,7 @@ ATTRIBUTES = 24
 
 
 class VisibleImages:
-    """The first images of `testset` as the student's transform gives them, kept for the models to be run on."""
+    """The first images of `testset` after the student's transform, cached as the input of the models."""
 
     def __init__(self) -> None:
         self._batch: torch.Tensor | None = None

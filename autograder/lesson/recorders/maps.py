@@ -18,16 +18,16 @@ OWN = "cam"
 IMAGES = 4
 SECONDS = 20.0
 SECONDS_IN_ALL = 80.0
-LARGEST = 1_024  # pixels a side that are written down; of a larger map, means of areas
+LARGEST = 1_024  # pixels per side that are saved; larger maps are averaged down
 _NOT_ASKED = {"fault": "timeout", "type": "NotAsked", "message": f"{SECONDS_IN_ALL:g} s"}
 
 
 def record_maps(
     images: VisibleImages, namespace: dict[str, Any], request: dict[str, Any], _source: Path, target: Path
 ) -> list[dict[str, Any]]:
-    """Ask for the maps of `models["cam"]` if there is one, else of every named model: the grader knows which has a CAM.
+    """Record the maps of `models["cam"]` if it exists, else of every named model; the grader chooses one.
 
-    A model on which a call took too long is asked no more; nor is any model once the time for all of them has passed.
+    After a timeout a model is skipped; once the total time is used up, so are all.
     """
     started = time.monotonic()
     records = []

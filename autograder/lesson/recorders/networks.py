@@ -1,4 +1,4 @@
-"""Write down a layer's declared parameters, and one of `models`: graph, weights, outputs, history and results."""
+"""Records a layer's parameters, and one of `models`: graph, weights, outputs, history and results."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from .images import VisibleImages
 SECONDS = 60.0
 CURVES = ("train_loss", "val_loss", "val_accuracy")
 ANY_COPY = "cam"
-# A network kept under another name is the student's own affair: of it, one of these may be the copy of the best epoch.
+# Steps on these models' parameters are theirs alone; a network under another name may be one's original.
 CLAIMING = ("baseline", "max_pool", "avg_pool", "gap", "regularized", "deep", "custom")
 SCORES_AXES = 2  # (B, classes)
 FIGURES = ("accuracy", "f1", "parameters")
@@ -28,7 +28,7 @@ FIGURES = ("accuracy", "f1", "parameters")
 def record_layer(
     namespace: dict[str, Any], request: dict[str, Any], _source: Path, _target: Path
 ) -> list[dict[str, Any]]:
-    """Describe the layer of the notebook's name; anything but an `nn.Conv2d` is described by its type alone."""
+    """Record the named layer's parameters; for anything but an `nn.Conv2d` only its type."""
     name = request["name"]
     record: dict[str, Any] = {"kind": "layer", "name": name}
     try:
@@ -61,7 +61,7 @@ def _pair(value: Any) -> list[int]:
 def record_model(
     images: VisibleImages, namespace: dict[str, Any], request: dict[str, Any], _source: Path, target: Path
 ) -> list[dict[str, Any]]:
-    """Take `models[name]` and what `histories` and `results` say of it; what fails costs only what comes after it.
+    """Record `models[name]` with its entries in `histories` and `results`, in order; a failure skips the rest.
 
     `failure` says why there is no model, `unscored` why a model that is there gives no scores.
     """
@@ -103,7 +103,7 @@ def _model(namespace: dict[str, Any], name: str) -> nn.Module:
 
 
 def _steps(namespace: dict[str, Any], name: str, model: nn.Module) -> dict[str, Any]:
-    """Say what gradient steps were seen for the model; the one for Task 5 may be a copy of any other."""
+    """Return the gradient steps counted for the model; `models["cam"]` may be a copy of any other."""
     steps = watched()
     if steps is None:
         return {}
@@ -151,7 +151,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def _entry(
     namespace: dict[str, Any], table: str, name: str, fields: tuple[str, ...], read: Callable[[Any], Any]
 ) -> dict[str, Any] | None:
-    """Return these fields of what the notebook's table says of a model, each as `read` takes it; None where it says nothing."""
+    """Return these fields of a model's entry in the notebook's table, converted by `read`; None without an entry."""
     values = namespace.get(table)
     entry = values.get(name) if isinstance(values, dict) else None
     return {field: read(entry.get(field)) for field in fields} if isinstance(entry, dict) else None

@@ -1,4 +1,4 @@
-"""Watch a call from inside its process: which library convolutions it reaches, where it cannot be followed, its steps.
+"""Observes a call inside its process: the library convolutions it reaches, its steps, and where it escapes observation.
 
 Every call whose answer is compared is watched, and all calls of a function are watched alike. What is seen here is
 still a claim: code in the same process can forge it. The grader reads the source beside it.
@@ -36,17 +36,17 @@ UNFOLLOWED = frozenset(
     {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "socket.connect", "subprocess.Popen"}
     | {"ctypes.call_function", "ctypes.dlopen", "ctypes.dlsym", "ctypes.dlsym/handle"}
 )
-"""Audit events of work that leaves what can be watched (https://docs.python.org/3/library/audit_events.html)."""
+"""Audit events of work that cannot be observed (https://docs.python.org/3/library/audit_events.html)."""
 UNWATCHING = frozenset({"sys.setprofile", "sys.settrace"})
 
 
 @dataclass
 class Observed:
-    """What was seen of one call.
+    """The observations of one call.
 
     Attributes:
         reached: library convolutions, "torch: convolution" or "scipy.signal.convolve2d".
-        unseen: where the call went on unwatched: "os.fork"; "sys.setprofile" where it put an end to the watching.
+        unseen: where the call could not be observed: "os.fork"; "sys.setprofile" if it ended the observation.
         steps: bytecode instructions, built-in calls and torch calls, in every frame below it; 0 where not counted.
 
     """
@@ -58,7 +58,7 @@ class Observed:
 
 @contextmanager
 def observed(*, count: bool) -> Iterator[Observed]:
-    """Watch what runs in the block; count its steps where asked.
+    """Observe the code that runs in the block; count its steps if `count`.
 
     A vectorised computation takes as many steps whatever the image's size; a Python loop takes more for a larger one,
     and so does a built-in that calls back or is called for each pixel.
@@ -186,7 +186,7 @@ def _tracer(seen: Observed) -> Any:
 
 
 def is_watching(frame: FrameType | None) -> bool:
-    """Whether a frame is the watching itself; Python ends a profiler or tracer in which an exception is raised."""
+    """Whether a frame belongs to the observer; Python removes a profiler or tracer that raises."""
     for _ in range(4):
         if frame is not None and frame.f_code.co_filename == __file__:
             if frame.f_code.co_name in {"profile", "trace", "__call__"}:
@@ -195,7 +195,7 @@ def is_watching(frame: FrameType | None) -> bool:
     return False
 
 
-# Work that leaves the process, or ends the watching
+# Work that leaves the process, or stops the observation
 
 
 class _Auditor:
@@ -221,7 +221,7 @@ _auditor = _Auditor()
 
 
 def _audit(seen: Observed | None) -> None:
-    """Note in `seen` what audit events tell; None ends it."""
+    """Record audit events in `seen`; None stops recording."""
     _auditor.seen = None
     if not _auditor.added:
         sys.addaudithook(_auditor)

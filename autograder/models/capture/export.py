@@ -1,4 +1,4 @@
-"""Write a student's model as data: `graph.json`, `weights.npz` and, where it works, `train.json`.
+"""Exports a student's model as data: `graph.json`, `weights.npz` and, if possible, `train.json`.
 
 There are three ways to see a model's tensor operations: `torch.export`, `make_fx`, and a recorder under autograd. Each
 takes the model as it stands (mode, hooks) and returns a `TracedGraph`, or raises.
@@ -42,7 +42,7 @@ class Method(StrEnum):
 
 @dataclass(frozen=True)
 class Exported:
-    """How a model was written down, how many parameters it declares, whether train.json was written."""
+    """The result of an export: its method, the model's parameter count, whether train.json was written."""
 
     method: Method
     parameters: int
@@ -130,7 +130,7 @@ def as_found(model: nn.Module) -> Iterator[None]:
 
 
 def _require_scores(model: nn.Module, example: Tensor) -> None:
-    """Run the live model once, so that its own fault is named as its own."""
+    """Run the live model once, so that its own error is reported as such."""
     with as_found(model):
         try:
             output = model(example.clone())
@@ -169,7 +169,7 @@ def _trace(method: Method, model: nn.Module, example: Tensor, weights: Weights) 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the tracers say, and what `forward` prints again, out of the student's output."""
+    """Suppress warnings and output of the tracers, and what `forward` prints during tracing."""
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -264,7 +264,7 @@ def _only(output: Any) -> Any:
 
 
 class _Recorder(TorchDispatchMode):
-    """Writes down each operation as it runs; tensors it never saw made are weights or constants."""
+    """Records each operation as it runs; tensors that no recorded operation made are weights or constants."""
 
     def __init__(self, graph: TracedGraph, example: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

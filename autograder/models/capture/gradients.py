@@ -1,7 +1,7 @@
-"""Count gradient steps at the autograd engine: which parameters a backward pass reaches, whoever asked for it.
+"""Counts gradient steps at the autograd engine, per set of parameters that a backward pass reaches.
 
 `Tensor.backward`, `torch.autograd.grad`, `torch.func.grad`, checkpointing, compiled networks and libraries' trainers all
-call one Python method, which is replaced here by one that looks first. What is seen is a claim of the student's process.
+call one Python method, which is replaced here by one that counts. The counts are a claim of the student's process.
 Tensors are held weakly: a network that the notebook drops is freed as without us, and only its shapes are remembered.
 
 Also seen is a warm start: first values that are, bit for bit, the weights of another trained network. A tensor is
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.autograd import Variable
 
 MAX_NODES = 20_000  # of a graph that are looked at, for each pass
-MAX_GROUPS = 1_000  # sets of parameters that are told apart
+MAX_GROUPS = 1_000  # distinct sets of parameters
 MAX_MARKS = 10_000
 COMPARED = 50  # sets of parameters, the latest, whose weights another set may begin from
 UNTAKEN = ""  # stands for the name of a network that is not one of `models`, or not yet
@@ -40,7 +40,7 @@ Shares = dict[str, float]
 
 
 def _mark(tensor: Tensor) -> Mark | None:
-    """Return what a tensor is recognised by, or None where it is small or holds one value only."""
+    """Return a tensor's fingerprint, or None if it is small or constant."""
     if tensor.numel() < SMALLEST:
         return None
     values = tensor.detach().flatten()
@@ -67,7 +67,7 @@ class _Origins:
                 self._names[mark].add(name)
 
     def shares(self, tensors: Iterable[Tensor]) -> Shares:
-        """Return what fraction of these tensors' elements is which network's."""
+        """Return, by network, the fraction of these tensors' elements that are its weights."""
         total, found = 0, Counter[str]()
         for tensor in tensors:
             total += tensor.numel()
@@ -79,9 +79,9 @@ class _Origins:
 
 @dataclass
 class _Group:
-    """Passes that reached the same leaves.
+    """The backward passes that reached the same leaf tensors.
 
-    `began` says what fraction of them was which other network's at first, `taken` what fraction of them a model of that
+    `began` is the fraction, by network, that were another's weights at first; `taken` the fraction that a model of that
     name had when it was looked at, and after how many steps.
     """
 
@@ -129,7 +129,7 @@ class Seen:
 
 
 class Steps:
-    """What the engine was seen to do in this process, and how often in processes forked from it."""
+    """Counts the backward passes of this process, and of processes forked from it."""
 
     def __init__(self) -> None:
         self._groups: dict[frozenset[int], _Group] = {}
@@ -151,7 +151,7 @@ class Steps:
             group.steps += 1
 
     def seen(self, model: nn.Module, others: Iterable[nn.Module] = (), name: str = UNTAKEN) -> Seen:
-        """Return what was seen for a model; `others` are models that keep for themselves what reached their own.
+        """Return the steps counted for a model; those that reached the parameters of `others` belong to these.
 
         Under its name its weights are remembered: what another network began with may be them.
         """
@@ -185,7 +185,7 @@ class Steps:
         return Seen(own + copied, is_copy, len(reached) / max(1, len(mine)), unclaimed, inherited)
 
     def _take(self, name: str, trained: list[Tensor]) -> None:
-        """Remember weights as the model's of this name, and what has them: it may be trained on, for another model."""
+        """Remember these weights under the model's name: another model's training may start from them."""
         with suppress(Exception):  # a tensor of a kind that has no values to look at
             self._origins.keep(name, _marks(trained))
             for group in self._groups.values():
@@ -241,7 +241,7 @@ def _any(gradients: Iterable[Tensor | None]) -> bool:
     given = [gradient for gradient in gradients if gradient is not None]
     try:
         return not given or any(bool(gradient.any()) for gradient in given)
-    except Exception:  # noqa: BLE001 - a kind of tensor that cannot be asked, such as one inside torch.vmap
+    except Exception:  # noqa: BLE001 - a tensor whose values cannot be read, such as one inside torch.vmap
         return True
 
 
@@ -274,12 +274,12 @@ def _unwrapped(tensor: Tensor) -> Tensor:
 
 
 class _Watched(type(Variable._execution_engine)):  # type: ignore[misc]
-    """The engine, with each pass noted once it has succeeded."""
+    """The autograd engine, which counts each successful backward pass."""
 
     steps: Steps
 
     def run_backward(self, outputs: Any, *arguments: Any, **options: Any) -> Any:
-        """Run the pass as asked; nothing of ours may disturb it."""
+        """Run the backward pass; an error in counting must not affect it."""
         given = options.get("inputs", arguments[INPUTS] if len(arguments) > INPUTS else ())
         leaves: list[Tensor] = []
         with suppress(Exception):
@@ -293,7 +293,7 @@ class _Watched(type(Variable._execution_engine)):  # type: ignore[misc]
 
 
 def watch() -> Steps:
-    """Watch the engine of this process from now on, with nothing noted yet."""
+    """Start counting gradient steps in this process, from zero."""
     engine = _Watched()
     engine.steps = Steps()
     Variable._execution_engine = engine  # where torch.autograd itself looks it up
@@ -301,5 +301,5 @@ def watch() -> Steps:
 
 
 def watched() -> Steps | None:
-    """Return the record of this process, or None where nobody watches."""
+    """Return this process's step counts, or None if they are not counted."""
     return getattr(Variable._execution_engine, "steps", None)

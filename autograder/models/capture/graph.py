@@ -2,7 +2,7 @@
 
 `folder/graph.json` holds the operations of the model in evaluation mode, `folder/train.json` (where there is one) those
 in training mode, `folder/weights.npz` the arrays that either of them names. No pickle, no code. What each entry must
-look like is said once, where it is checked: `models/rebuild/schema.py`.
+look like is defined where it is checked: `models/rebuild/schema.py`.
 """
 
 import json
@@ -65,7 +65,7 @@ class Weights:
 
 
 def _marks(tensor: Tensor) -> list[object]:
-    """Return what identifies a tensor: the object, and the memory it shows (`p.data` is the same weight)."""
+    """Return the keys that identify a tensor: the object, and its memory (`p.data` is the same weight)."""
     marks: list[object] = [id(tensor)]
     if type(tensor) in {Tensor, nn.Parameter} and tensor.layout is torch.strided and tensor.numel():
         marks.append((tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype))

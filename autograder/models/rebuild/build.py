@@ -1,7 +1,7 @@
-"""From a graph and arrays to a rebuilt model.
+"""Builds a `RebuiltModel` from a graph and the arrays of its weights.
 
-Every operation is looked up in our lists and tried on stand-ins that hold no memory before it is built; what depends on
-no image is computed once. Operations that the output does not depend on are left out.
+Every operation must be in the closed list and is tried on fake tensors before it is built; what depends on
+no image is computed once. Operations that the output does not depend on are dropped.
 
 In the graphs of `torch.export` `relu_(x)` changes `x`. Where no other name for that memory is read later, the operation
 is rewritten to its twin that returns a new tensor, and later readers of `x` read that: the data flow becomes visible
@@ -84,7 +84,7 @@ class Builder:
             self._weights[weight.name] = tensor
 
     def build(self) -> RebuiltModel:
-        """Go through the live operations in order, then keep what the output still needs."""
+        """Build the model from the live operations, then drop steps that the output does not need."""
         output, samples = self._flow.output, self._trial.samples
         for operation in self._flow.operations:
             what = f"{operation.name} ({operation.op[:80]})"
@@ -144,7 +144,7 @@ class Builder:
         self._steps[step.name] = step
 
     def _is_constant(self, operation: Operation) -> bool:
-        """Whether an operation depends on weights alone, draws nothing, and nothing changes its memory later."""
+        """Whether an operation depends on weights alone, is not random, and its memory is not changed later."""
         still = self._flow.roots[operation.name] not in self._flow.changed and not in_place(operation.op)
         drawn = packet(operation.op) in NOISE or operation.shape is None
         return still and not drawn and all(name in self._weights for name in operation.references)
@@ -201,7 +201,7 @@ class Builder:
         return Operand(name, sample, self._weights.get(name), operation, first)
 
     def _interned(self, layer: nn.Module) -> nn.Module:
-        """Return the layer that was built before with the same weights and settings, if one was: it is the same one."""
+        """Return the existing layer with the same weights and settings, if any, else this one."""
         tensors = (*layer.parameters(), *layer.buffers())
         weights = tuple((tensor.data_ptr(), tensor.shape, tensor.dtype) for tensor in tensors)
         if not weights:

@@ -1,4 +1,4 @@
-"""The layer of `torch.nn` that computes an operation, with the weights that the graph names, where there is one."""
+"""Finds the `torch.nn` layer that computes an operation, with its weights, if there is one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ def _found(op: str, make: Callable[[Any, Given], FoundLayer], *args: Any, **kwar
 
 
 def sizes(value: Any, rank: int, least: int) -> tuple[int, ...]:
-    """Spread a size over the map's axes and keep it within reason."""
+    """Expand a size to one value per axis and check its range."""
     sizes = (value,) * rank if isinstance(value, int) else tuple(value) * (rank if len(value) == 1 else 1)
     if len(sizes) != rank or not all(type(size) is int and least <= size <= MAX_SIZE for size in sizes):
         raise ValueError(f"a kernel's sizes are {str(value)[:40]}")
@@ -97,7 +97,7 @@ def _hardtanh(low: float = -1, high: float = 1) -> nn.Module:
 
 
 def _clamp(low: float | None = None, high: float | None = None) -> nn.Module:
-    """Clamping from zero up is what a ReLU does, whichever way it is written."""
+    """Return the activation that a clamp with the lower bound 0 is: a ReLU, or a Hardtanh with an upper bound."""
     if isinstance(low, bool) or not isinstance(low, int | float) or low != 0:
         raise NotALayerError
     if high is None:

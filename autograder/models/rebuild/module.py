@@ -68,14 +68,14 @@ class Step(Operation):
 
 
 Compute = Callable[[Step, Mapping[str, Any]], Any]
-"""What gives a step's value, from the step and the earlier values by name."""
+"""A function that computes a step's value from the step and the earlier values by name."""
 
 
 @contextmanager
 def refusing(what: str) -> Iterator[None]:
-    """Turn whatever untrusted arguments make PyTorch raise into an `EvidenceError` of one sentence.
+    """Turn any exception that untrusted arguments cause in PyTorch into an `EvidenceError` of one sentence.
 
-    That memory ran out stays a `MemoryError`.
+    Running out of memory stays a `MemoryError`.
     """
     try:
         yield
@@ -98,7 +98,7 @@ def _resolve(argument: Any, values: Mapping[str, Any]) -> Any:
 
 
 def last_uses(steps: Sequence[Step]) -> tuple[tuple[str, ...], ...]:
-    """Return for each step the steps' values that nothing reads after it: they may go. The last one's is the output."""
+    """Return for each step the names of values that nothing reads after it, so that they can be freed."""
     last: dict[str, int] = {}
     for position, step in enumerate(steps):
         last[step.name] = position

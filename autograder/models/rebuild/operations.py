@@ -1,4 +1,4 @@
-"""The closed list of ATen operations a model may consist of, what computes each, and what it is called in the lesson.
+"""The closed list of ATen operations that a model may use: the function that computes each, and its `StepKind`.
 
 PyTorch's own operation computes it, except where it trusts its arguments: those are checked here first.
 """
@@ -127,7 +127,7 @@ def named(op: str, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any
 
 
 def _few(count: float) -> None:
-    """Refuse to cut a tensor into very many parts: each is an object, however small."""
+    """Reject splitting a tensor into more than `MAX_PARTS` parts: each is an object, however small."""
     if count > MAX_PARTS:
         raise ValueError(f"it cuts a tensor into more than {MAX_PARTS} parts")
 
@@ -154,7 +154,7 @@ def _unbind(value: Tensor, dim: int = 0) -> Sequence[Tensor]:
 
 
 def _einsum(equation: str, operands: Sequence[Tensor], path: None = None) -> Tensor:
-    """Only with every axis named and in bounds together: whatever the order, no product in between is larger."""
+    """Compute einsum only if all axes together are within bounds, so that no intermediate product is larger."""
     del path
     if not re.fullmatch(r"[A-Za-z, ]{1,64}->[A-Za-z ]{0,16}", equation):
         raise ValueError("its equation does not name every axis")
@@ -209,7 +209,7 @@ def _weight_norm(op: str, v: Tensor, g: Tensor, dim: int = 0) -> Any:
 
 
 def _empty(size: Sequence[int], *, dtype: torch.dtype | None = None, **_layout: Any) -> Tensor:
-    """Zeros: memory as it lies there is no data."""
+    """Return zeros: uninitialised memory is not data."""
     return torch.zeros(size, dtype=dtype)
 
 

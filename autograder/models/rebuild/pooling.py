@@ -1,4 +1,4 @@
-"""Layers that shrink the map: pooling, global average pooling however it is written, dropout's masks, flatten."""
+"""Finds the layers for pooling, global average pooling in all its forms, dropout and flatten."""
 
 import math
 from collections.abc import Callable

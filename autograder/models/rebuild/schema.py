@@ -1,4 +1,4 @@
-"""Strict reading of `graph.json`, `train.json` and `weights.npz`: what does not fit these types is refused.
+"""Reads `graph.json`, `train.json` and `weights.npz` strictly: anything that does not match the schema is rejected.
 
 Every name is defined once and before it is used, every size is in bounds and checked before an array is read, and
 nothing is unpickled or unpacked.

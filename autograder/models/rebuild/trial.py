@@ -1,4 +1,4 @@
-"""Each step is first tried on stand-ins without memory: shapes and dtypes must be as declared, sizes within bounds."""
+"""Tries each step on fake tensors first: shapes and dtypes must be as declared, sizes and cost within limits."""
 
 import logging
 import math
@@ -24,7 +24,7 @@ PRODUCTS = {"matmul", "bmm", "baddbmm", "scaled_dot_product_attention"}
 
 
 class Trial:
-    """The stand-ins of all values so far, by name, and what running them for real will cost."""
+    """Runs steps on fake tensors, and adds up the memory and multiplications of the real run."""
 
     def __init__(self, images: InputEntry) -> None:
         # PyTorch's own fake tensors; an operation they do not know is refused, not run.
@@ -55,7 +55,7 @@ class Trial:
         return result
 
     def check_memory(self, steps: Sequence[Step]) -> None:
-        """Refuse a model whose values, each let go after its last use, together take too much memory."""
+        """Reject a model whose values, each freed after its last use, need too much memory at one time."""
         live = 0
         for step, spent in zip(steps, last_uses(steps), strict=True):
             live += self._size(step.name)
@@ -67,7 +67,7 @@ class Trial:
             live -= sum(self._size(name) for name in spent)
 
     def charge(self, operation: Operation) -> None:
-        """Count the multiplications of an operation that was tried."""
+        """Add an operation's multiplications to the total."""
         self._work += self._size(operation.name) * self._work_per_output(operation)
         if self._work > MAX_WORK:
             raise refusal(
