@@ -140,7 +140,7 @@ class ReplayedStep:
             return self._step(batch)
         if self._warm_ups:
             self._warm_ups -= 1
-            return self._aside(batch)
+            return self._on_side_stream(batch)
         self._batch.copy_(batch)
         if self._graph is None:
             graph = torch.cuda.CUDAGraph()
@@ -150,7 +150,7 @@ class ReplayedStep:
         self._graph.replay()
         return self._loss
 
-    def _aside(self, batch: torch.Tensor) -> torch.Tensor:
+    def _on_side_stream(self, batch: torch.Tensor) -> torch.Tensor:
         """Run on a stream of its own, as recording will."""
         stream, current = torch.cuda.Stream(), torch.cuda.current_stream()
         stream.wait_stream(current)

@@ -21,7 +21,7 @@ from autograder.engine.text import Lang
 from autograder.lesson import LESSON
 from autograder.lesson.datasets import data_folder
 from autograder.lesson.recorders import recorders
-from autograder.models.capture.gradients import watch
+from autograder.models.capture.gradients import count_steps
 from tests.evidence import SEED, evidence_file, write_evidence_file
 
 IMPORTS = """
@@ -60,7 +60,7 @@ def write_evidence(
 ) -> None:
     """Leave the evidence of these cells in `folder`."""
     mpl.use("agg")
-    watch()
+    count_steps()
     namespace: dict[str, object] = {"DATA_FOLDER": str(data_folder(profile))}
     exec(compile(IMPORTS, "imports", "exec"), namespace)  # noqa: S102 - our own tests' code
     runs = []

@@ -16,12 +16,12 @@ def release(
     fast: Annotated[bool, typer.Option("--fast", help="do not run the notebooks, only compare")] = False,
 ) -> None:
     """Make release/ from source/, and prove that it is right."""
-    from autograder.cli.release import generate, prove
+    from autograder.cli.release import check_release, generate
 
     console = Console()
     made = generate(Path.cwd(), into=Path.cwd() / "release", assignment=chosen_assignment())
     console.print(f"{made} written.", highlight=False, markup=False)
-    for claim in prove(Path.cwd(), chosen_assignment(), run=not fast):
+    for claim in check_release(Path.cwd(), chosen_assignment(), run=not fast):
         console.print(f"{'✓' if claim.holds else '✗'} {claim.text}", highlight=False, markup=False)
         if not claim.holds:
             raise typer.Exit(2)

@@ -36,7 +36,7 @@ def generate(course_root: Path, *, into: Path, assignment: str = "cnn") -> Path:
         shutil.copytree(source.parent, course / "source" / assignment, ignore=LEFT_OUT)
         shutil.copy(course_root / CONFIG, course / CONFIG)
         made = _convert(course, assignment)
-        if found := leftovers(source, made / source.name):
+        if found := leaked_solution_lines(source, made / source.name):
             raise GraderError(f"The release still shows a solution: {found[0]!r} ({len(found)} such lines).")
         if _is_private(made / source.name):
             raise GraderError(
@@ -74,7 +74,7 @@ def is_current(course_root: Path, assignment: str = "cnn") -> bool:
         return committed.is_file() and committed.read_bytes() == made.read_bytes()
 
 
-def leftovers(source: Path, release: Path) -> list[str]:
+def leaked_solution_lines(source: Path, release: Path) -> list[str]:
     """Return the lines of solution regions in the source that also occur in the release."""
     hidden, visible = _split(source)
     secrets = {line for line in hidden - visible if len(line) >= DISTINCTIVE}
@@ -105,29 +105,29 @@ def _split(notebook: Path) -> tuple[set[str], set[str]]:
 
 
 @dataclass(frozen=True)
-class Claim:
+class ReleaseCheck:
     """One condition on a release, and whether it holds."""
 
     text: str
     holds: bool
 
 
-def prove(course: Path, name: str, *, run: bool = True) -> Iterator[Claim]:
+def check_release(course: Path, name: str, *, run: bool = True) -> Iterator[ReleaseCheck]:
     """Check a release: it is reproducible, has no solutions and scores 0; the source scores all points.
 
     With `run` both notebooks are graded on `quick`, which takes minutes.
     """
     source, release = (course / folder / name / f"{name}.ipynb" for folder in ("source", "release"))
-    yield Claim("The release regenerates byte for byte.", is_current(course, name))
-    left = leftovers(source, release)
-    yield Claim(f"No line of a solution is left in it{': ' + left[0] if left else ''}.", not left)
-    yield Claim("No private metadata is left in it.", not _is_private(release))
+    yield ReleaseCheck("The release regenerates byte for byte.", is_current(course, name))
+    left = leaked_solution_lines(source, release)
+    yield ReleaseCheck(f"No line of a solution is left in it{': ' + left[0] if left else ''}.", not left)
+    yield ReleaseCheck("No private metadata is left in it.", not _is_private(release))
     if run:
         yield _scores(course, name, release, wanted=0.0)
         yield _scores(course, name, source, wanted=1.0)
 
 
-def _scores(course: Path, name: str, notebook: Path, wanted: float) -> Claim:
+def _scores(course: Path, name: str, notebook: Path, wanted: float) -> ReleaseCheck:
     """Grade a notebook and check that it gets the fraction `wanted` of the automatically graded points and bonus."""
     from autograder.engine.grading import Grading, grade
     from autograder.engine.notebook import load_assignment
@@ -141,4 +141,4 @@ def _scores(course: Path, name: str, notebook: Path, wanted: float) -> Claim:
     why = f" ({report.reason})" if report.reason else ""
     holds = report.max_score == points and (report.score, report.bonus) == (wanted * points, wanted * bonus)
     folder = notebook.parent.parent.name
-    return Claim(f"{folder}/ scores {score} of {points:g}, bonus {extra} of {bonus:g}{why}.", holds)
+    return ReleaseCheck(f"{folder}/ scores {score} of {points:g}, bonus {extra} of {bonus:g}{why}.", holds)

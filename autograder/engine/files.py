@@ -145,20 +145,20 @@ _HEADER = re.compile(
 )
 
 
-PATIENCE_S = 60.0
+DELETE_TIMEOUT_S = 60.0
 """How long to keep deleting; the tree may grow as fast as it is deleted."""
 
 _INODE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PAUSE_S = 0.01
 
 
-def delete(path: Path, patience_s: float = PATIENCE_S) -> bool:
+def delete(path: Path, timeout_s: float = DELETE_TIMEOUT_S) -> bool:
     """Delete `path`, whatever it is, and return whether it is gone; a link is deleted, never followed.
 
     Untrusted code may have made it and still be changing it, but can neither rename nor replace the folder that it lies in.
-    After `patience_s` seconds the rest is left where it is.
+    After `timeout_s` seconds the rest is left where it is.
     """
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + timeout_s
     try:
         parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -72,7 +72,7 @@ class Lesson:
     findings: type[Findings] = Findings
     look: Callable[[Any], Findings] = lambda _measured: Findings()
     flag_meaning: Callable[[str], str] = str
-    beside: Callable[[CellReport, Report, Any], list[str]] = lambda _cell, _report, _findings: []
+    marking_notes: Callable[[CellReport, Report, Any], list[str]] = lambda _cell, _report, _findings: []
     templates: Path | None = None
     page: Callable[[Any], Mapping[str, Any]] = lambda _findings: {}
     class_page: Callable[[list[Any]], Mapping[str, Any]] = lambda _of_all: {}

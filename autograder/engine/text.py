@@ -55,7 +55,7 @@ def points(value: float | None) -> str:
     return "–" if value is None else number(value, 2).rstrip("0").rstrip(",.")
 
 
-UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # https://www.unicode.org/reports/tr44/#General_Category_Values
+INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # https://www.unicode.org/reports/tr44/#General_Category_Values
 
 
 def printable(text: str, longest: int | None = None) -> str:
@@ -63,20 +63,20 @@ def printable(text: str, longest: int | None = None) -> str:
 
     Text longer than `longest` is cut.
     """
-    shown = "".join("\ufffd" if unicodedata.category(c) in UNSEEN else c for c in text[:longest])
+    shown = "".join("\ufffd" if unicodedata.category(c) in INVISIBLE else c for c in text[:longest])
     return shown if longest is None or len(text) <= longest else f"{shown}…"
 
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
-def inert(text: str) -> str:
-    """Escape a spreadsheet formula with an apostrophe; `as_meant` removes it."""
+def escape_formula(text: str) -> str:
+    """Escape a spreadsheet formula with an apostrophe; `unescape_formula` removes it."""
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def as_meant(text: str) -> str:
-    """Undo `inert`."""
+def unescape_formula(text: str) -> str:
+    """Undo `escape_formula`."""
     return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
 
 
@@ -92,6 +92,8 @@ def csv_table(header: Sequence[str], rows: Iterable[Sequence[Field]]) -> bytes:
     writer = csv.writer(file)
     writer.writerow(header)
     for row in rows:
-        fields = ["" if field is None else inert(field) if isinstance(field, str) else f"{field:g}" for field in row]
+        fields = [
+            "" if field is None else escape_formula(field) if isinstance(field, str) else f"{field:g}" for field in row
+        ]
         writer.writerow([*fields, *[""] * (len(header) - len(row))])
     return codecs.BOM_UTF8 + file.getvalue().encode(errors="replace")

@@ -19,7 +19,7 @@ __all__ = ["LESSON", "recalibrate"]
 HERE = Path(__file__).parent
 
 
-def _later(name: str) -> Callable[..., Any]:
+def _lazy(name: str) -> Callable[..., Any]:
     """Return a function that imports the one of this name when it is called: `splot report` must not wait for torch."""
 
     def call(*arguments: Any, **named: Any) -> Any:
@@ -31,22 +31,22 @@ def _later(name: str) -> Callable[..., Any]:
 LESSON = Lesson(
     graders="autograder.lesson.graders",
     heavy=("autograder.lesson.measure", "autograder.lesson.flags", "autograder.lesson.pictures"),
-    threads=_later("torch:set_num_threads"),
+    threads=_lazy("torch:set_num_threads"),
     title=lambda: say(pl="sieci konwolucyjne", en="convolutional networks"),
     code={"lesson/recorders": HERE / "recorders", "models/capture": Path(models.__file__).parent / "capture"},
     recorders="lesson.recorders",
     schema=Schema(AnyRecord, WEIGHTS, MAX_WEIGHT_BYTES, too_heavy),
     evidence=LessonEvidence,
-    dataset=_later("autograder.lesson.datasets:chosen_dataset"),
-    data=_later("autograder.lesson.datasets:data_folder"),
-    measure=_later("autograder.lesson.measure:Measurements"),
-    flags=_later("autograder.lesson.flags:raise_flags"),
+    dataset=_lazy("autograder.lesson.datasets:chosen_dataset"),
+    data=_lazy("autograder.lesson.datasets:data_folder"),
+    measure=_lazy("autograder.lesson.measure:Measurements"),
+    flags=_lazy("autograder.lesson.flags:raise_flags"),
     findings=CNNFindings,
-    look=_later("autograder.lesson.pictures:draw_findings"),
+    look=_lazy("autograder.lesson.pictures:draw_findings"),
     flag_meaning=flag_meaning,
-    beside=measured_beside,
+    marking_notes=measured_beside,
     templates=HERE / "templates",
     page=page,
     class_page=class_page,
 )
-recalibrate = _later("autograder.lesson.calibrate:recalibrate")
+recalibrate = _lazy("autograder.lesson.calibrate:recalibrate")

@@ -30,7 +30,7 @@ from reference.zoo import BASELINE, Architecture, Block, Pooling, build
 
 
 @dataclass(frozen=True)
-class Subject:
+class TrainingVariant:
     """One variant of Task 3's model to train; a recipe of 0 epochs trains nothing."""
 
     name: str
@@ -77,22 +77,22 @@ _POOLED = replace(BASELINE.architecture, pooling=Pooling.MAX)
 _STUDENT, _DOUBTFUL, _UNSOUND = VariantKind.STUDENT, VariantKind.DOUBTFUL, VariantKind.UNSOUND
 
 VARIANTS = (
-    Subject("reference", VariantKind.REFERENCE, _SAME, Recipe(epochs=3)),
-    Subject("narrow", _STUDENT, _two(8, 16), _unit(Recipe(epochs=3, batch_size=64))),
-    Subject("wide", _STUDENT, _two(32, 32), Recipe(epochs=2, batch_size=256)),
-    Subject("four convolutions", _STUDENT, _FOUR, Recipe(epochs=2, batch_size=37)),
-    Subject("strided", _STUDENT, _STRIDED, _sgd(0.01, 4, 100, momentum=0.9)),
-    Subject("SGD 0.1", _STUDENT, _SAME, _sgd(0.1, 3, 128)),
-    Subject("SGD 0.01", _STUDENT, _STRIDED, _sgd(0.01, 10, 64)),
-    Subject("Adam 1e-4", _STUDENT, _SAME, Recipe(epochs=3, batch_size=100, learning_rate=1e-4)),
-    Subject("batch norm", _STUDENT, _NORMALISED, _unit(Recipe(epochs=5, batch_size=50))),
-    Subject("max pooling", _STUDENT, _POOLED, _sgd(0.05, 8, 150, momentum=0.9)),
-    Subject("untrained", _UNSOUND, _SAME, Recipe(epochs=0)),
-    Subject("neighbour's labels", _UNSOUND, _STRIDED, Recipe(epochs=3), neighbours_labels=True),
-    Subject("hardly learns", _UNSOUND, _SAME, _sgd(1e-4, 1, 128)),
-    Subject("learns slowly", _DOUBTFUL, _two(8, 16), _sgd(1e-3, 3, 128)),
-    Subject("stops early", _DOUBTFUL, _STRIDED, _sgd(0.01, 1, 128)),
-    Subject("too large a step", _DOUBTFUL, _STRIDED, Recipe(epochs=2, learning_rate=0.03)),
+    TrainingVariant("reference", VariantKind.REFERENCE, _SAME, Recipe(epochs=3)),
+    TrainingVariant("narrow", _STUDENT, _two(8, 16), _unit(Recipe(epochs=3, batch_size=64))),
+    TrainingVariant("wide", _STUDENT, _two(32, 32), Recipe(epochs=2, batch_size=256)),
+    TrainingVariant("four convolutions", _STUDENT, _FOUR, Recipe(epochs=2, batch_size=37)),
+    TrainingVariant("strided", _STUDENT, _STRIDED, _sgd(0.01, 4, 100, momentum=0.9)),
+    TrainingVariant("SGD 0.1", _STUDENT, _SAME, _sgd(0.1, 3, 128)),
+    TrainingVariant("SGD 0.01", _STUDENT, _STRIDED, _sgd(0.01, 10, 64)),
+    TrainingVariant("Adam 1e-4", _STUDENT, _SAME, Recipe(epochs=3, batch_size=100, learning_rate=1e-4)),
+    TrainingVariant("batch norm", _STUDENT, _NORMALISED, _unit(Recipe(epochs=5, batch_size=50))),
+    TrainingVariant("max pooling", _STUDENT, _POOLED, _sgd(0.05, 8, 150, momentum=0.9)),
+    TrainingVariant("untrained", _UNSOUND, _SAME, Recipe(epochs=0)),
+    TrainingVariant("neighbour's labels", _UNSOUND, _STRIDED, Recipe(epochs=3), neighbours_labels=True),
+    TrainingVariant("hardly learns", _UNSOUND, _SAME, _sgd(1e-4, 1, 128)),
+    TrainingVariant("learns slowly", _DOUBTFUL, _two(8, 16), _sgd(1e-3, 3, 128)),
+    TrainingVariant("stops early", _DOUBTFUL, _STRIDED, _sgd(0.01, 1, 128)),
+    TrainingVariant("too large a step", _DOUBTFUL, _STRIDED, Recipe(epochs=2, learning_rate=0.03)),
 )
 HONEST = tuple(subject for subject in VARIANTS if subject.kind in {VariantKind.REFERENCE, VariantKind.STUDENT})
 MEMORISING = replace(HONEST[0], name="by heart", recipe=Recipe(epochs=12))  # trained on the held-out images themselves
@@ -107,7 +107,7 @@ VALIDATION = 500
 class Run:
     """One training run; `measured` is its held-out accuracy, or how much of it is lost under the change."""
 
-    subject: Subject
+    subject: TrainingVariant
     profile: Profile
     seed: int
     measured: float
@@ -144,7 +144,7 @@ def recalibrate(names: Sequence[str], out: Path | None, seeds: int, *, only_fall
         yield f"{dataset}: full {found.full}, quick {found.quick}; {path} written."
 
 
-def measure(dataset: Dataset, subjects: Sequence[Subject], seeds: int, few: int) -> Iterator[Run]:
+def measure(dataset: Dataset, subjects: Sequence[TrainingVariant], seeds: int, few: int) -> Iterator[Run]:
     """Yield the runs one by one, `quick` ones, which are short, first.
 
     The reference and doubtful variants run with `seeds` seeds, the others with `few`.
@@ -156,13 +156,13 @@ def measure(dataset: Dataset, subjects: Sequence[Subject], seeds: int, few: int)
                 yield Run(subject, profile, seed, accuracy(subject, parts, seed))
 
 
-def accuracy(subject: Subject, parts: Split, seed: int) -> float:
+def accuracy(subject: TrainingVariant, parts: Split, seed: int) -> float:
     """Train a subject on the images a submission sees; return its accuracy on the held-out ones."""
     model, recipe = train_subject(subject, parts, seed)
     return evaluate(model, parts.held_out, recipe).accuracy
 
 
-def train_subject(subject: Subject, parts: Split, seed: int) -> tuple[nn.Module, Recipe]:
+def train_subject(subject: TrainingVariant, parts: Split, seed: int) -> tuple[nn.Module, Recipe]:
     """Train a subject's network; return it with the recipe that says how it sees images."""
     images = parts.train
     height, width = images.images.shape[1:3]
@@ -178,7 +178,7 @@ def train_subject(subject: Subject, parts: Split, seed: int) -> tuple[nn.Module,
 
 def conclude(runs: Sequence[Run], measured: Provenance) -> Calibration:
     """Apply the rule in the header of `thresholds.toml` to the runs."""
-    reached: dict[Subject, dict[Profile, dict[int, float]]] = {}
+    reached: dict[TrainingVariant, dict[Profile, dict[int, float]]] = {}
     for run in runs:
         reached.setdefault(run.subject, {}).setdefault(run.profile, {})[run.seed] = run.measured
     variants = []
@@ -219,7 +219,7 @@ def measure_falls(dataset: Dataset, seeds: int) -> Iterator[Run]:
     yield Run(HONEST[0], Profile.FULL, 0, _lost(HONEST[0], load_split(dataset, Profile.FULL), 0))
 
 
-def _lost(subject: Subject, parts: Split, seed: int) -> float:
+def _lost(subject: TrainingVariant, parts: Split, seed: int) -> float:
     model, recipe = train_subject(subject, parts, seed)
     changed = change(parts.held_out, np.random.default_rng(seed))
     some = Images(parts.held_out.images[: len(changed)], parts.held_out.labels[: len(changed)])

@@ -59,7 +59,7 @@ class ModelFinding(msgspec.Struct, frozen=True):
     layers: Annotated[tuple[Layer, ...], msgspec.Meta(max_length=500)] = ()
 
 
-class Misread(msgspec.Struct, frozen=True):
+class Misclassified(msgspec.Struct, frozen=True):
     """A visible test image that the best model got most wrong; `confidence` is what it gave the wrong class."""
 
     image: PNG
@@ -75,7 +75,7 @@ class Best(msgspec.Struct, frozen=True):
     confusion: Annotated[
         tuple[Annotated[tuple[int, ...], msgspec.Meta(max_length=10)], ...], msgspec.Meta(max_length=10)
     ]
-    misread: Annotated[tuple[Misread, ...], msgspec.Meta(max_length=24)]
+    misread: Annotated[tuple[Misclassified, ...], msgspec.Meta(max_length=24)]
 
 
 class Overlay(msgspec.Struct, frozen=True):

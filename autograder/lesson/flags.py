@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from itertools import combinations, groupby
 
 from autograder.engine.report import NOT_EXAMINED, Flag
-from autograder.lesson.measure import REALLY_TRAINED, REQUIRED, TIGHT, MeasuredModel, Measurements
+from autograder.lesson.measure import ACCURACY_GRADED, REALLY_TRAINED, REQUIRED, MeasuredModel, Measurements
 from autograder.lesson.observations import Gradients, ModelRecord
 from autograder.lesson.thresholds import ceiling, fall_limit
 
-ALIKE = 0.995  # of the images on which two networks decide the same; trained apart they reach about 0.9
+SAME_PREDICTIONS = 0.995  # of the images on which two networks decide the same; trained apart they reach about 0.9
 SHARED = 0.1  # of a network's parameters
 SMALLEST = 32  # elements of a tensor that is alike in two networks by no accident
 REACHED = 0.75  # of the parameter tensors
@@ -88,20 +88,20 @@ def accuracy_above_reference(measured: Measurements) -> Iterator[Flag]:
 def falls_under_change(measured: Measurements) -> Iterator[Flag]:
     """The baseline loses more accuracy under a small change of the held-out images than honest networks do."""
     limit = fall_limit(measured.dataset)
-    model = measured.verified.get(TIGHT)
+    model = measured.verified.get(ACCURACY_GRADED)
     if limit is None or model is None:
         return
     before, after = model.robustness(measured.changed)
     if before - after > limit:
         figures = {"before": round(before, 4), "after": round(after, 4), "limit": limit}
-        yield Flag("falls_under_change", _cells(measured, TIGHT), figures)
+        yield Flag("falls_under_change", _cells(measured, ACCURACY_GRADED), figures)
 
 
 def equal_scores(measured: Measurements) -> Iterator[Flag]:
     """Two networks better than chance predict the same class for nearly every image."""
     for (one, first), (other, second) in combinations(_required(measured).items(), 2):
         same = float((first.visible.scores.argmax(1) == second.visible.scores.argmax(1)).double().mean())
-        if same >= ALIKE and first.visible.accuracy >= REALLY_TRAINED:
+        if same >= SAME_PREDICTIONS and first.visible.accuracy >= REALLY_TRAINED:
             yield Flag("equal_scores", _cells(measured, one, other), {f"{one} = {other}": round(same, 4)})
 
 

@@ -29,14 +29,14 @@ from reference.data import CLASSES, Dataset
 from reference.evaluation import accuracy, confusion, macro_f1
 
 REQUIRED = ("baseline", "max_pool", "avg_pool", "gap", "regularized", "deep", "custom")  # in their order
-TIGHT = "baseline"  # the one model whose accuracy is itself worth points
+ACCURACY_GRADED = "baseline"  # the one model whose accuracy is itself worth points
 REALLY_TRAINED = 0.30  # what every other model must reach
 TOLERANCE = 1e-3
 SEED = 6
 
 
 @dataclass(frozen=True, eq=False)
-class Figures:
+class ModelScores:
     """A model's scores (N, 10) on some images, with accuracy and macro F1 as fractions."""
 
     scores: Tensor
@@ -53,12 +53,12 @@ class MeasuredModel:
         self._held_out = held_out
 
     @cached_property
-    def held_out(self) -> Figures:
+    def held_out(self) -> ModelScores:
         """On the images that never entered the sandbox."""
         return _figures(self._held_out.scores(self.model), self._held_out.labels)
 
     @cached_property
-    def visible(self) -> Figures:
+    def visible(self) -> ModelScores:
         """On the same `testset` images that the notebook measured its results on."""
         return _figures(self._visible.scores(self.model), self._visible.labels)
 
@@ -82,12 +82,12 @@ class MeasuredModel:
         return before.accuracy, _figures(changed.scores(self.model), changed.labels).accuracy
 
 
-def _figures(scores: Tensor, labels: Tensor) -> Figures:
+def _figures(scores: Tensor, labels: Tensor) -> ModelScores:
     """Measure scores (N, 10); a model that gives any other number of scores is right about no image."""
     if scores.shape != (len(labels), CLASSES):
-        return Figures(scores, 0.0, 0.0)
+        return ModelScores(scores, 0.0, 0.0)
     counts = confusion(scores.argmax(1), labels, CLASSES)
-    return Figures(scores, float(accuracy(counts)), float(macro_f1(counts)))
+    return ModelScores(scores, float(accuracy(counts)), float(macro_f1(counts)))
 
 
 def _close(ours: Tensor, theirs: Tensor) -> bool:
@@ -145,7 +145,7 @@ class Measurements:
             with self.watch.at(Part(is_model=True, name=name)):
                 reports[name] = ModelReport(
                     round(measured.held_out.accuracy, 4),
-                    threshold(self.dataset, self.evidence.file.profile) if name == TIGHT else REALLY_TRAINED,
+                    threshold(self.dataset, self.evidence.file.profile) if name == ACCURACY_GRADED else REALLY_TRAINED,
                     measured.model.parameters_declared,
                     tuple(layer.class_name for layer in measured.summary.summary_list if layer.is_leaf_layer),
                     verified=True,
@@ -209,7 +209,7 @@ class Measurements:
 
     def _rebuild(self, name: str, *, train: bool = False) -> RebuiltModel:
         model = rebuild_model(self.evidence.folder / "models" / name, train=train)
-        model.around = partial(self.watch.at, Part(is_model=True, name=name))
+        model.run_context = partial(self.watch.at, Part(is_model=True, name=name))
         return model
 
     def parameters(self, name: str, *cells: str) -> int:

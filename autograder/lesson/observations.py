@@ -14,10 +14,10 @@ from autograder.engine.evidence import (
     MAX_ARRAY,
     Evidence,
     Failure,
-    KeptFile,
     Name,
     Probe,
     Record,
+    RecordFile,
     Text,
     Whole,
     generator,
@@ -127,10 +127,10 @@ class CallRecord(Record, frozen=True, tag_field="kind", tag="call"):
     steps: Whole | None = None
     failure: Failure | None = None
 
-    def files(self, cell: str) -> Iterator[KeptFile]:
+    def files(self, cell: str) -> Iterator[RecordFile]:
         """Yield the array that came back."""
         if self.array:
-            yield KeptFile((f"{self.name}-{self.flavour}.npy",), call_array(cell, self), MAX_ARRAY)
+            yield RecordFile((f"{self.name}-{self.flavour}.npy",), call_array(cell, self), MAX_ARRAY)
 
 
 class LayerRecord(Record, frozen=True, tag_field="kind", tag="layer"):
@@ -197,15 +197,15 @@ class ModelRecord(Record, frozen=True, tag_field="kind", tag="model"):
     gradients: Gradients | None = None
     failure: Failure | None = None
 
-    def files(self, _cell: str) -> Iterator[KeptFile]:
+    def files(self, _cell: str) -> Iterator[RecordFile]:
         """Yield its graphs, its weights and its outputs, where it was exported."""
         if not self.method:
             return
         there = {"graph.json": True, "train.json": self.train_graph, "outputs.npy": self.outputs}
         for name in (name for name, taken in there.items() if taken):
             limit = MAX_GRAPH_BYTES if name.endswith(".json") else MAX_ARRAY
-            yield KeptFile((self.name, name), f"models/{self.name}/{name}", limit)
-        yield KeptFile((self.name, WEIGHTS), f"models/{self.name}/{WEIGHTS}", MAX_WEIGHT_BYTES)
+            yield RecordFile((self.name, name), f"models/{self.name}/{name}", limit)
+        yield RecordFile((self.name, WEIGHTS), f"models/{self.name}/{WEIGHTS}", MAX_WEIGHT_BYTES)
 
 
 class TransformStep(msgspec.Struct, frozen=True):
@@ -225,10 +225,10 @@ class DataRecord(Record, frozen=True, tag_field="kind", tag="data"):
     steps: Annotated[tuple[TransformStep, ...], msgspec.Meta(max_length=32)] = ()
     failure: Failure | None = None
 
-    def files(self, _cell: str) -> Iterator[KeptFile]:
+    def files(self, _cell: str) -> Iterator[RecordFile]:
         """Yield what the transform made of random images, and of the first visible ones."""
         for name in ("random.npy", "visible.npy") if self.pairs else ():
-            yield KeptFile((name,), f"transform/{name}", MAX_ARRAY)
+            yield RecordFile((name,), f"transform/{name}", MAX_ARRAY)
 
 
 class MapRecord(Record, frozen=True, tag_field="kind", tag="map"):
@@ -242,10 +242,10 @@ class MapRecord(Record, frozen=True, tag_field="kind", tag="map"):
     returned: Text = ""
     failure: Failure | None = None
 
-    def files(self, _cell: str) -> Iterator[KeptFile]:
+    def files(self, _cell: str) -> Iterator[RecordFile]:
         """Yield the map."""
         if self.array:
-            yield KeptFile((map_array(self),), f"arrays/{map_array(self)}", MAX_ARRAY)
+            yield RecordFile((map_array(self),), f"arrays/{map_array(self)}", MAX_ARRAY)
 
 
 AnyRecord = CallRecord | LayerRecord | ModelRecord | DataRecord | MapRecord

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from autograder.engine.errors import EvidenceError
 from autograder.engine.outcomes import AbsentError, UndecidedError
-from autograder.lesson.findings import Best, CNNFindings, Comparison, Layer, Misread, ModelFinding, Overlay
+from autograder.lesson.findings import Best, CNNFindings, Comparison, Layer, Misclassified, ModelFinding, Overlay
 from autograder.lesson.graders.activations import CELL, judged_model
 from autograder.lesson.graders.convolutions import (
     MATRIX_LARGE,
@@ -203,14 +203,14 @@ def best(measurements: Measurements) -> Best | None:
     return Best(name, tuple(map(tuple, counts.tolist())), _misread(scores, measurements))
 
 
-def _misread(scores: Tensor, measurements: Measurements) -> tuple[Misread, ...]:
+def _misread(scores: Tensor, measurements: Measurements) -> tuple[Misclassified, ...]:
     """Return the images that got a wrong class, those where the model was most sure of it first."""
     visible = measurements.split.visible
     shares, sureness = _shares(scores)
     wrong = (scores.argmax(1) != visible.labels).nonzero()[:, 0]
     surest = wrong[sureness[wrong].argsort(descending=True, stable=True)][:MISREAD]
     return tuple(
-        Misread(
+        Misclassified(
             image_png(visible.images[index]),
             int(visible.labels[index]),
             int(scores[index].argmax()),

@@ -10,10 +10,10 @@ from autograder.engine.text import count, number, say
 from autograder.lesson.findings import CNNFindings, ModelFinding
 from autograder.lesson.observations import History
 
-CROWD, MEDIAN = 0, 1  # styles of curves
+ONE_SUBMISSION, MEDIAN = 0, 1  # styles of curves
 BARS = "▁▂▃▄▅▆▇█"
 SHOWN = 12  # epochs of a curve: three curves of more do not fit the width
-ABOUT = {"task4_exp5_answer": "custom"}  # the model whose layers an answer is about
+ANSWER_MODEL = {"task4_exp5_answer": "custom"}  # the model whose layers an answer is about
 
 
 def page(findings: CNNFindings) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def class_page(of_all: Sequence[CNNFindings]) -> dict[str, Any]:
     for name in dict.fromkeys(model.name for model in networks):
         curves = [model.history.val_accuracy or () for model in networks if model.name == name and model.history]
         named = {str(index): curve for index, curve in enumerate(curves)}
-        styles = dict.fromkeys(named, CROWD) | {"median": MEDIAN}
+        styles = dict.fromkeys(named, ONE_SUBMISSION) | {"median": MEDIAN}
         works = say(pl=count(len(curves), "praca", "prace", "prac"), en=f"{len(curves)} submissions")
         drawn = panel(f"{name}, {works}", named | {"median": median_curve(curves)}, styles, markers=False)
         panels += [drawn] if drawn else []
@@ -90,7 +90,7 @@ def measured_beside(cell: CellReport, report: Report, findings: CNNFindings) -> 
         f"| {'&emsp; | '.join(cells)}&emsp; |" for cells in (head, *(_row(model, report) for model in findings.models))
     ]
     table = "\n".join([lines[0], "|" + " --- |" * len(head), *lines[1:]])
-    return [table, *(_layers(model) for model in findings.models if model.name == ABOUT.get(cell.id))]
+    return [table, *(_layers(model) for model in findings.models if model.name == ANSWER_MODEL.get(cell.id))]
 
 
 def _row(model: ModelFinding, report: Report) -> list[str]:

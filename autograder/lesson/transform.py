@@ -26,7 +26,7 @@ from autograder.models.rebuild import RebuiltModel, predict
 from reference.data import Images
 
 TOLERANCE = {"float16": 1e-3}  # half precision keeps eleven bits
-OTHERWISE = 1e-4
+DEFAULT_TOLERANCE = 1e-4
 MAX_SIDE = 256
 MAX_CHANNELS = 16
 CHUNK = 500
@@ -95,7 +95,7 @@ def recover(record: DataRecord, raw: Tensor, seen: NDArray[Any]) -> ImageTransfo
             )
         )
     target = torch.from_numpy(seen.astype(np.float64))
-    tolerance = TOLERANCE.get(seen.dtype.name, OTHERWISE)
+    tolerance = TOLERANCE.get(seen.dtype.name, DEFAULT_TOLERANCE)
     declared = tuple(step for step in record.steps if step.type in GEOMETRIC)
     why = say(pl="nie składa się ze znanych kroków", en="its steps are not among those the judge knows")
     for geometry in (Geometry(), *(Geometry(declared, stage) for stage in Stage if declared)):

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 from autograder.engine.files import write_report
 from autograder.engine.report import CellReport, Check, Flag, Kind, ModelReport, Profile, Report, Status
 from autograder.engine.text import Lang
-from autograder.lesson.findings import Best, CNNFindings, Comparison, Layer, Misread, ModelFinding, Overlay
+from autograder.lesson.findings import Best, CNNFindings, Comparison, Layer, Misclassified, ModelFinding, Overlay
 from autograder.lesson.observations import History, Results
 from tests.engine.reports import REPORT
 from tests.submissions.convolutions import LOOPS, WRONG_WAYS
@@ -75,7 +75,7 @@ def findings_saying(text: str) -> CNNFindings:
     return CNNFindings(
         comparisons=(compared,),
         models=(model,),
-        best=Best("baseline", counts, (Misread(PIXEL, 1, 2, 0.9),)),
+        best=Best("baseline", counts, (Misclassified(PIXEL, 1, 2, 0.9),)),
         overlays=(Overlay("gap", 1, 2, PIXEL, PIXEL),),
         faults=(text,),
     )

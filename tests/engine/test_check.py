@@ -15,14 +15,14 @@ from nbgrader.nbgraderformat import MetadataValidator
 from autograder.cli import main
 from autograder.engine.errors import SubmissionError
 from autograder.engine.notebook.assignment import load_assignment
-from autograder.engine.notebook.repair import Damage, Damaged
+from autograder.engine.notebook.repair import Damage, DamageKind
 from autograder.engine.notebook.submission import check, read_submission, write_fixed
 from autograder.engine.text import Lang, speaking
 from tests.pasted_pictures import picture
 from tests.submissions.build import RELEASE, build
 
 ASSIGNMENT = load_assignment()
-UNMENDED = {Damage.MISSING_ANSWER, Damage.MOVED}  # what grading bears with stays as the student left it
+UNMENDED = {DamageKind.MISSING_ANSWER, DamageKind.MOVED}  # what grading bears with stays as the student left it
 Document = dict[str, Any]
 
 
@@ -56,8 +56,8 @@ def splot_check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
 
 def test_each_damage_has_words_in_both_languages() -> None:
     """Every kind says what is wrong, where, and what grading does about it."""
-    for damage in Damage:
-        found = Damaged(damage, ("task1_convolution",))
+    for damage in DamageKind:
+        found = Damage(damage, ("task1_convolution",))
         with speaking(Lang.PL):
             polish = str(found)
         with speaking(Lang.EN):
@@ -69,7 +69,7 @@ def test_each_damage_has_words_in_both_languages() -> None:
 
 def test_damage_shows_untrusted_ids_harmlessly() -> None:
     """An id with line breaks and terminal codes stays on its line; of long lists and names the beginning is shown."""
-    found = Damaged(Damage.UNKNOWN, ("\n::error::\x1b[31m", "x" * 10**6, *map(str, range(100))))
+    found = Damage(DamageKind.UNKNOWN, ("\n::error::\x1b[31m", "x" * 10**6, *map(str, range(100))))
     assert str(found).isprintable()
     assert len(str(found)) < 500
 

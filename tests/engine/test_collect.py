@@ -10,7 +10,7 @@ from jupyter_client.session import Session
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from autograder.engine.collecting.collect import Collection, TimeLimits, collect
-from autograder.engine.collecting.kept import Kept
+from autograder.engine.collecting.kept import OutputBuffer
 from autograder.engine.collecting.runner import COLLECTING_MB, Runner
 from autograder.engine.errors import GraderError
 from autograder.engine.evidence.exchange import notebook_bytes
@@ -146,7 +146,7 @@ while True:
     except KeyboardInterrupt:
         pass
 """
-NONSENSE = """
+BAD_MESSAGES = """
 deep = []
 for _ in range(700):
     deep = [deep]
@@ -165,7 +165,7 @@ import time; time.sleep(30)
     "source",
     [
         pytest.param(STUBBORN, marks=pytest.mark.soak),
-        NONSENSE,
+        BAD_MESSAGES,
         pytest.param(SQUAT, marks=pytest.mark.soak),
     ],
     ids=["deaf to interrupts", "nonsense", "squatting"],
@@ -299,8 +299,8 @@ def convolution_same(X, K, q):
 
 HUNGRY = {
     "a message is read": (Session, "deserialize", "hungry"),
-    "output is kept": (Kept, "take", "hungry"),
-    "output is joined": (Kept, "finish", ""),
+    "output is kept": (OutputBuffer, "take", "hungry"),
+    "output is joined": (OutputBuffer, "finish", ""),
     "the probe is asked": (Runner, "ask", "task1"),
 }
 

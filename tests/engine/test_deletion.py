@@ -158,7 +158,7 @@ def test_who_keeps_adding_is_not_waited_for(tmp_path: Path) -> None:
         while not (tmp_path / "tree").exists():
             time.sleep(0.01)
         started = time.monotonic()
-        delete(tmp_path / "tree", patience_s=0.5)
+        delete(tmp_path / "tree", timeout_s=0.5)
         assert time.monotonic() - started < 2
         grower.kill()
     assert delete(tmp_path / "tree")

@@ -66,10 +66,10 @@ def _first(reports: Iterator[Report], folder: Path, whom: Callable[[], int]) -> 
         return left
 
     with ThreadPoolExecutor(1) as pool:
-        struck = pool.submit(strike)
+        oom_killed = pool.submit(strike)
         first = next(reports)
-        assert struck.result()
-        assert gone(struck.result())
+        assert oom_killed.result()
+        assert gone(oom_killed.result())
     return first
 
 

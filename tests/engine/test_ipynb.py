@@ -17,7 +17,7 @@ from autograder.engine.errors import SubmissionError
 from autograder.engine.notebook import reading as nbfile
 from autograder.engine.notebook.assignment import Assignment, load_assignment
 from autograder.engine.notebook.reading import NotebookFile, read_ipynb
-from autograder.engine.notebook.repair import Damage, Damaged, repair
+from autograder.engine.notebook.repair import Damage, DamageKind, repair
 from autograder.engine.notebook.submission import read_submission
 from autograder.engine.text import Lang, speaking
 from tests.submissions.build import RELEASE
@@ -51,7 +51,7 @@ def notebook(*cells: object) -> dict[str, object]:
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": list(cells)}
 
 
-def damage_of(file: NotebookFile) -> tuple[Damaged, ...]:
+def damage_of(file: NotebookFile) -> tuple[Damage, ...]:
     """Return what is wrong with a file where the assignment asks for no cell."""
     return repair(file, NO_ASSIGNMENT)[1]
 
@@ -180,14 +180,14 @@ def test_any_minor_version_of_format_4_is_read(tmp_path: Path, minor: object) ->
     read = read_ipynb(write(tmp_path, notebook(cell) | {"nbformat_minor": minor}))
     assert [found.source for found in read.cells] == ["x = 1"]
     has_ids = isinstance(minor, int) and minor >= 5
-    assert damage_of(read) == ((Damaged(Damage.NO_CELL_ID, ("1",)),) if has_ids else ())
+    assert damage_of(read) == ((Damage(DamageKind.NO_CELL_ID, ("1",)),) if has_ids else ())
 
 
 def test_cells_that_share_an_id_are_named(tmp_path: Path) -> None:
     """By their numbers; both stay."""
     read = read_ipynb(write(tmp_path, notebook(CELL, CELL | {"id": "y"}, CELL)))
     assert len(read.cells) == 3
-    assert damage_of(read) == (Damaged(Damage.NO_CELL_ID, ("1", "3")),)
+    assert damage_of(read) == (Damage(DamageKind.NO_CELL_ID, ("1", "3")),)
 
 
 @pytest.mark.parametrize("level", [10**12, -1, None, "6", [1], 3])
@@ -232,7 +232,7 @@ def test_format_3_is_converted_and_noted(tmp_path: Path, caplog: pytest.LogCaptu
     with caplog.at_level(logging.INFO):
         read = read_ipynb(write(tmp_path, old))
     assert [(c.source, c.grade_id) for c in read.cells] == [("def f():\n    pass", "task1_convolution")]
-    assert damage_of(read)[0] == Damaged(Damage.OLD_FORMAT, ("3",))
+    assert damage_of(read)[0] == Damage(DamageKind.OLD_FORMAT, ("3",))
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_a_source_of_any_type_gives_text(tmp_path: Path, source: object, text: s
     """Text in one piece or in lines is taken as it is; what is no text is none, and a note names the cell."""
     read = read_ipynb(write(tmp_path, notebook(CELL | {"source": source})))
     assert [cell.source for cell in read.cells] == [text]
-    assert damage_of(read) == (() if whole else (Damaged(Damage.UNREADABLE, ("1",)),))
+    assert damage_of(read) == (() if whole else (Damage(DamageKind.UNREADABLE, ("1",)),))
 
 
 @pytest.mark.parametrize("kind", ["heading", None, 7, [], {"code": 1}, "CODE"])

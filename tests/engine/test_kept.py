@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbformat import NotebookNode
 
-from autograder.engine.collecting.kept import MAX_DISPLAYS, MAX_KINDS, MAX_LINES, Kept
+from autograder.engine.collecting.kept import MAX_DISPLAYS, MAX_KINDS, MAX_LINES, OutputBuffer
 
 LIMIT = 10_000
 
 
-def kept(*messages: tuple[str, dict[str, Any]], limit: int = LIMIT) -> Kept:
+def kept(*messages: tuple[str, dict[str, Any]], limit: int = LIMIT) -> OutputBuffer:
     """Take messages, and finish."""
-    made = Kept([], limit)
+    made = OutputBuffer([], limit)
     for kind, content in messages:
         made.take(kind, content)
     made.finish()
@@ -26,7 +26,7 @@ def shown(text: str, display: str = "") -> dict[str, Any]:
     return {"data": {"text/plain": text}, "transient": {"display_id": display} if display else {}}
 
 
-def texts(made: Kept) -> list[str]:
+def texts(made: OutputBuffer) -> list[str]:
     """Return what the outputs say."""
     return [output.get("text") or output["data"]["text/plain"] for output in made.outputs]
 
@@ -125,7 +125,7 @@ def test_no_more_is_kept_than_there_is_room_for() -> None:
 
 def test_displays_that_can_be_updated_are_bounded() -> None:
     """Names beyond the number, long ones and what is no name can be shown, not updated; each update is quick."""
-    made = Kept([], 10**9)
+    made = OutputBuffer([], 10**9)
     for n in range(3 * MAX_DISPLAYS):
         made.take("display_data", shown("a", f"name {n}"))
         made.take("update_display_data", shown("b", f"name {n}"))

@@ -13,7 +13,7 @@ import pytest
 from autograder.engine.grading.pool import grade
 from autograder.engine.grading.task import Grading
 from autograder.engine.notebook.assignment import load_assignment
-from autograder.engine.notebook.repair import Damage
+from autograder.engine.notebook.repair import DamageKind
 from autograder.engine.notebook.submission import check, read_submission, write_fixed
 from autograder.engine.report import Outcome, Profile
 from tests.mutations import TEXT
@@ -22,7 +22,7 @@ from tests.submissions.right import TASK_1, TASK_2
 
 ASSIGNMENT = load_assignment()
 LOCKED = {cell.grade_id: cell.source for cell in ASSIGNMENT.cells if cell.locked}
-UNMENDED = {Damage.MISSING_ANSWER, Damage.MOVED}
+UNMENDED = {DamageKind.MISSING_ANSWER, DamageKind.MOVED}
 FILLED = {
     "task1_convolution": TASK_1["task1_convolution"],
     "task1_matrix": TASK_1["task1_convolution"].replace("def convolution", "def convolution_matrix"),  # a loop: wrong

@@ -19,9 +19,9 @@ from autograder.engine.sandbox.relay import (
     MAX_COMMAND,
     MAX_MESSAGE,
     MAX_PARTS,
-    NotSpokenError,
+    MessageFilter,
+    NotZMTPError,
     Relay,
-    WholeMessages,
 )
 
 HELLO = b"\xff" + bytes(8) + b"\x7f\x03\x01NULL".ljust(GREETING - 9, b"\0")
@@ -40,7 +40,7 @@ def message(*parts: bytes) -> bytes:
     return b"".join(frame(part, more=True) for part in parts[:-1]) + frame(parts[-1])
 
 
-def passed(stream: WholeMessages, content: bytes, size: int = 2**16) -> bytes:
+def passed(stream: MessageFilter, content: bytes, size: int = 2**16) -> bytes:
     """Pass `content` in pieces."""
     return b"".join(stream.passed(content[at : at + size]) for at in range(0, len(content), size))
 
@@ -55,14 +55,14 @@ def test_what_fits_passes_unchanged_and_what_does_not_is_left_out_whole() -> Non
         message(*[b""] * (MAX_PARTS + 1)),
         message(*[b"y"] * 100_000),
     ]
-    stream = WholeMessages()
+    stream = MessageFilter()
     assert passed(stream, HELLO + fits + b"".join(long) + message(b"end")) == HELLO + fits + message(b"end")
     assert stream.left_out == len(long)
 
 
 def test_a_message_without_end_takes_no_memory() -> None:
     """Of parts that never stop, and of a part of an exabyte, nothing is held."""
-    stream = WholeMessages()
+    stream = MessageFilter()
     stream.passed(HELLO)
     for _ in range(200):
         assert stream.passed(frame(b"x" * 2**17, more=True)) == b""
@@ -78,7 +78,7 @@ def test_a_message_without_end_takes_no_memory() -> None:
 def test_pieces_make_no_difference(messages: list[list[bytes]], size: int) -> None:
     """However the stream is cut, the same passes: all messages that have not too many parts."""
     content = HELLO + b"".join(message(*parts) for parts in messages)
-    stream = WholeMessages()
+    stream = MessageFilter()
     right = [parts for parts in messages if len(parts) <= MAX_PARTS]
     assert passed(stream, content, size) == HELLO + b"".join(message(*parts) for parts in right)
     assert stream.left_out == len(messages) - len(right)
@@ -99,8 +99,8 @@ def test_pieces_make_no_difference(messages: list[list[bytes]], size: int) -> No
 )
 def test_another_protocol_is_not_passed(content: bytes) -> None:
     """Older versions of the protocol, in which libzmq would see other frames than we do, and what is none."""
-    stream = WholeMessages()
-    with pytest.raises(NotSpokenError):
+    stream = MessageFilter()
+    with pytest.raises(NotZMTPError):
         stream.passed(content)
 
 
@@ -108,8 +108,8 @@ def test_another_protocol_is_not_passed(content: bytes) -> None:
 @given(st.binary(max_size=2000))
 def test_no_bytes_do_harm(content: bytes) -> None:
     """Whatever follows a greeting is passed, held or refused in one way."""
-    stream = WholeMessages()
-    with suppress(NotSpokenError):
+    stream = MessageFilter()
+    with suppress(NotZMTPError):
         stream.passed(HELLO + content)
 
 

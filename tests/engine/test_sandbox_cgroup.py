@@ -44,12 +44,12 @@ def test_a_command_is_in_its_group_before_it_is_itself(tmp_path: Path) -> None:
     group = MemoryGroup(tmp_path, 12345)
     assert (group.folder / "memory.max").read_text() == "12345\n"
     code = "import os; print(os.getpid())"
-    done = subprocess.run(group.entered([sys.executable, "-c", code]), check=True, capture_output=True, text=True)
+    done = subprocess.run(group.in_group([sys.executable, "-c", code]), check=True, capture_output=True, text=True)
     assert (group.folder / "cgroup.procs").read_text() == done.stdout
-    assert not group.struck()
-    for said, struck in (("low 0\noom 1\noom_kill 0\n", False), ("oom 2\noom_kill 13\noom_group_kill 1\n", True)):
+    assert not group.oom_killed()
+    for said, oom_killed in (("low 0\noom 1\noom_kill 0\n", False), ("oom 2\noom_kill 13\noom_group_kill 1\n", True)):
         (group.folder / "memory.events").write_text(said)
-        assert group.struck() is struck
+        assert group.oom_killed() is oom_killed
     group.close()
 
 
@@ -67,7 +67,7 @@ def test_a_group_is_gone_when_it_is_closed() -> None:
     """Whatever still runs in it is ended."""
     group = new_group(2**28)
     assert group is not None
-    with subprocess.Popen(group.entered(["sleep", "60"])) as sleeper:
+    with subprocess.Popen(group.in_group(["sleep", "60"])) as sleeper:
         group.close()
         assert sleeper.wait(5) == -9
     group.close()

@@ -9,7 +9,7 @@ import pytest
 from nbclient.exceptions import DeadKernelError
 
 from autograder.engine.sandbox import Cause, Limits
-from autograder.engine.sandbox.processes import MIB, available
+from autograder.engine.sandbox.processes import MIB, free_memory
 from tests.engine.sandboxed_kernel import needs_bubblewrap, opened
 from tests.submissions.hostile.attack import IMPORTS
 from tests.submissions.hostile.unseen import FOUND, QUICK
@@ -23,7 +23,7 @@ class Lowest:
     """The least memory that the machine had left, looked at a hundred times a second."""
 
     def __enter__(self) -> Self:
-        self.start = self.least = available()
+        self.start = self.least = free_memory()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look)
         self._thread.start()
@@ -31,7 +31,7 @@ class Lowest:
 
     def _look(self) -> None:
         while not self._stop.wait(0.01):
-            self.least = min(self.least, available())
+            self.least = min(self.least, free_memory())
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()

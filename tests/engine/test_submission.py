@@ -10,7 +10,7 @@ import pytest
 
 from autograder.engine.errors import SubmissionError
 from autograder.engine.notebook.assignment import load_assignment
-from autograder.engine.notebook.repair import Damage, Damaged
+from autograder.engine.notebook.repair import Damage, DamageKind
 from autograder.engine.notebook.submission import Submission, read_submission, student_of
 from autograder.engine.text import Lang, speaking
 from tests.submissions.build import RELEASE, build
@@ -58,7 +58,7 @@ def test_an_edited_locked_cell_is_restored(tmp_path: Path) -> None:
     read = changed(tmp_path, empty)
     cell = next(cell for cell in read.cells if cell.grade_id == TESTS)
     assert cell.source == ASSIGNMENT.by_grade_id[TESTS].source
-    assert read.damage == (Damaged(Damage.EDITED, (TESTS,)),)
+    assert read.damage == (Damage(DamageKind.EDITED, (TESTS,)),)
     with speaking(Lang.EN):
         assert read.notes == (f"Edited cells whose text is fixed: {TESTS}. Grading restores the original's text.",)
 
@@ -76,7 +76,7 @@ def test_what_a_student_defined_in_a_locked_cell_runs_before_the_original(tmp_pa
     original = ASSIGNMENT.by_grade_id[TESTS].source
     assert [cell.source for cell in read.cells[at - 1 : at + 1]] == [mine + original, original]
     assert [(cell.locked, cell.grade_id) for cell in read.cells[at - 1 : at + 1]] == [(False, None), (True, TESTS)]
-    assert [found.kind for found in read.damage] == [Damage.EDITED, Damage.ADDED]
+    assert [found.kind for found in read.damage] == [DamageKind.EDITED, DamageKind.ADDED]
 
 
 def test_every_locked_cell_that_is_missing_is_put_back_in_place(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_every_locked_cell_that_is_missing_is_put_back_in_place(tmp_path: Path) 
     read = changed(tmp_path, delete)
     locked = tuple(cell.grade_id or "" for cell in ASSIGNMENT.cells if cell.locked)
     assert ids(read) == [cell.grade_id for cell in ASSIGNMENT.cells]
-    assert read.damage == (Damaged(Damage.MISSING, locked),)
+    assert read.damage == (Damage(DamageKind.MISSING, locked),)
 
 
 def test_a_missing_test_cell_is_put_back_after_its_solution_though_the_next_cell_has_moved(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_of_doubled_cells_the_last_holds_the_id_and_all_stay(tmp_path: Path) -> 
     at = ids(read).index(SOLUTION)
     assert read.cells[at].source == "convolution = None"
     assert "def convolution" in read.cells[at - 1].source
-    assert read.damage == (Damaged(Damage.DOUBLED, (SOLUTION,)),)
+    assert read.damage == (Damage(DamageKind.DOUBLED, (SOLUTION,)),)
 
 
 @pytest.mark.parametrize("kind", ["markdown", "raw"])
@@ -143,7 +143,7 @@ def test_a_retyped_solution_is_code_again(tmp_path: Path, kind: str) -> None:
     read = changed(tmp_path, retype)
     cell = next(cell for cell in read.cells if cell.grade_id == SOLUTION)
     assert (cell.kind, cell.source) == ("code", "mine = 1")
-    assert read.damage == (Damaged(Damage.RETYPED, (SOLUTION,)),)
+    assert read.damage == (Damage(DamageKind.RETYPED, (SOLUTION,)),)
 
 
 def test_metadata_and_tags_of_a_submission_are_dropped(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_metadata_and_tags_of_a_submission_are_dropped(tmp_path: Path) -> None:
 
     read = changed(tmp_path, tamper)
     assert read.cells == changed(tmp_path, lambda _notebook: None).cells
-    assert read.damage == (Damaged(Damage.METADATA_CHANGED, (TESTS,)),)
+    assert read.damage == (Damage(DamageKind.METADATA_CHANGED, (TESTS,)),)
 
 
 def test_a_claim_of_no_cell_of_the_assignment_is_a_cell_of_the_students_own(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_claim_of_no_cell_of_the_assignment_is_a_cell_of_the_students_own(tmp_
 
     read = changed(tmp_path, claim)
     assert (read.cells[3].source, read.cells[3].grade_id, read.cells[3].locked) == ("x = 1", None, False)
-    assert read.damage == (Damaged(Damage.UNKNOWN, ("bonus",)),)
+    assert read.damage == (Damage(DamageKind.UNKNOWN, ("bonus",)),)
 
 
 def test_a_deleted_solution_is_named_and_not_put_back(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_deleted_solution_is_named_and_not_put_back(tmp_path: Path) -> None:
 
     read = changed(tmp_path, delete)
     assert SOLUTION not in ids(read)
-    assert read.damage == (Damaged(Damage.MISSING_ANSWER, (SOLUTION,)),)
+    assert read.damage == (Damage(DamageKind.MISSING_ANSWER, (SOLUTION,)),)
 
 
 def test_a_test_that_stands_before_its_solution_is_moved_behind_it(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_a_test_that_stands_before_its_solution_is_moved_behind_it(tmp_path: Pat
 
     read = changed(tmp_path, swap)
     assert ids(read) == [cell.grade_id for cell in ASSIGNMENT.cells]
-    assert read.damage == (Damaged(Damage.BEFORE_SOLUTION, ("task2_case_1_tests",)),)
+    assert read.damage == (Damage(DamageKind.BEFORE_SOLUTION, ("task2_case_1_tests",)),)
 
 
 def test_other_cells_that_were_moved_run_where_they_stand(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_other_cells_that_were_moved_run_where_they_stand(tmp_path: Path) -> Non
 
     read = changed(tmp_path, move)
     assert ids(read)[9] == "task4_exp2"
-    assert read.damage == (Damaged(Damage.MOVED, ("task4_exp2",)),)
+    assert read.damage == (Damage(DamageKind.MOVED, ("task4_exp2",)),)
 
 
 def test_cells_are_known_by_their_cell_id_where_all_metadata_is_gone(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_cells_are_known_by_their_cell_id_where_all_metadata_is_gone(tmp_path: P
 
     read = changed(tmp_path, strip)
     assert ids(read) == [cell.grade_id for cell in ASSIGNMENT.cells]
-    assert read.damage == (Damaged(Damage.METADATA_LOST, tuple(ASSIGNMENT.by_grade_id)),)
+    assert read.damage == (Damage(DamageKind.METADATA_LOST, tuple(ASSIGNMENT.by_grade_id)),)
 
 
 def test_a_copy_of_a_tests_text_is_not_the_test(tmp_path: Path) -> None:

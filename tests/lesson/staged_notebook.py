@@ -22,7 +22,7 @@ from autograder.lesson.datasets import data_folder
 from autograder.lesson.measure import Measurements
 from autograder.lesson.observations import LessonEvidence
 from autograder.lesson.recorders import recorders
-from autograder.models.capture.gradients import watch
+from autograder.models.capture.gradients import count_steps
 from tests.evidence import SEED, evidence_file, write_evidence_file
 from tests.unsandboxed import DATA, IMPORTS
 
@@ -37,7 +37,7 @@ class StagedNotebook:
     @classmethod
     def run(cls, folder: Path, *sources: str, cells: tuple[str, ...]) -> "StagedNotebook":
         """Run a notebook on the `quick` profile and take evidence at these test cells."""
-        watch()
+        count_steps()
         notebook = cls(folder, {"DATA_FOLDER": str(data_folder(Profile.QUICK))})
         write_evidence_file(evidence_file(), folder)
         (folder / "notebook.ipynb").write_text('{"cells": []}')

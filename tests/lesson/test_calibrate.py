@@ -14,7 +14,7 @@ from autograder.lesson.calibrate import (
     MEMORISING,
     VARIANTS,
     Run,
-    Subject,
+    TrainingVariant,
     accuracy,
     conclude,
     is_sound,
@@ -44,7 +44,7 @@ SLOW = next(subject for subject in VARIANTS if subject.name == "learns slowly")
 MEASURED = Provenance("splot calibrate FashionMNIST", "a machine", "2026-01-02", "2.14.1")
 
 
-def _runs(subject: Subject, full: list[float], quick: list[float]) -> list[Run]:
+def _runs(subject: TrainingVariant, full: list[float], quick: list[float]) -> list[Run]:
     pairs = ((Profile.FULL, full), (Profile.QUICK, quick))
     return [Run(subject, profile, seed, x) for profile, xs in pairs for seed, x in enumerate(xs)]
 

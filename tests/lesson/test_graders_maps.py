@@ -11,9 +11,9 @@ from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
-from autograder.lesson.graders.activations import AGREEMENT, alike, likeness
+from autograder.lesson.graders.activations import AGREEMENT, best_correlation, maps_agree
 
-WAYS: dict[str, Callable[[Tensor, int], Tensor]] = {
+RESIZING_METHODS: dict[str, Callable[[Tensor, int], Tensor]] = {
     "nearest": lambda m, side: F.interpolate(m[None, None], (side, side), mode="nearest")[0, 0],
     "bilinear": lambda m, side: F.interpolate(m[None, None], (side, side), mode="bilinear")[0, 0],
     "bilinear, ReLU": lambda m, side: F.interpolate(m[None, None], (side, side), mode="bilinear")[0, 0].relu(),
@@ -43,23 +43,23 @@ def _noise(h: int, w: int, seed: int = 0) -> Tensor:
 
 
 @pytest.mark.parametrize("side", [3, 28, 129, 2000])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", RESIZING_METHODS)
 def test_a_right_map_is_known_at_any_size(way: str, side: int) -> None:
     """Of noise, the hardest to resize alike: in each library's way, smaller or larger, also by half a thousand times."""
     for own in ((3, 3), (13, 11)):
-        assert likeness(WAYS[way](_noise(*own), side), _noise(*own)) >= AGREEMENT
+        assert best_correlation(RESIZING_METHODS[way](_noise(*own), side), _noise(*own)) >= AGREEMENT
 
 
 @pytest.mark.parametrize("side", [3, 28, 129, 2000])
 def test_another_map_is_not(side: int) -> None:
     """Not even on nine pixels."""
     for own in (3, 7, 24):
-        assert not alike(WAYS["bilinear"](_noise(own, own, 1), side), _noise(own, own))
+        assert not maps_agree(RESIZING_METHODS["bilinear"](_noise(own, own, 1), side), _noise(own, own))
 
 
 def test_the_largest_map_is_compared_in_little_time() -> None:
     """2000×2000 in well under a second of CPU; all ten classes' are compared for one message."""
     returned = _noise(2000, 2000)
     started = time.process_time()
-    likeness(returned, _noise(26, 26, 1))
+    best_correlation(returned, _noise(26, 26, 1))
     assert time.process_time() - started < 2

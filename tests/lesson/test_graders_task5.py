@@ -9,7 +9,7 @@ import torch
 
 from autograder.engine.evidence.records import Probed
 from autograder.lesson.graders import task5
-from autograder.lesson.graders.activations import CELL, SOLUTION, correlation, flat
+from autograder.lesson.graders.activations import CELL, SOLUTION, correlation, is_constant
 from autograder.lesson.measure import Measurements
 from autograder.lesson.observations import MapRecord
 from tests.lesson.staged_notebook import StagedNotebook, message_of
@@ -161,4 +161,4 @@ def test_correlation_is_pearsons() -> None:
     assert correlation(a, -a) == pytest.approx(-1)
     assert correlation(a, torch.ones(5, 7)) == 0
     assert correlation(torch.zeros(5, 7), torch.ones(5, 7)) == 1
-    assert flat(torch.full((9, 9), 0.1))
+    assert is_constant(torch.full((9, 9), 0.1))

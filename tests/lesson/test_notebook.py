@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbgrader.nbgraderformat import SCHEMA_VERSION, MetadataValidator
 
-from autograder.cli.release import generate, is_current, leftovers
+from autograder.cli.release import generate, is_current, leaked_solution_lines
 from autograder.engine.errors import GraderError
 from tests.submissions.build import RELEASE, ROOT, SOURCE
 
@@ -130,7 +130,7 @@ def test_stands_alone(source: Notebook) -> None:
 
 def test_release_holds_no_solution(release: Notebook) -> None:
     """No line of a solution region reaches students, nor does a marker of one or of a hidden test."""
-    assert leftovers(SOURCE, RELEASE) == []
+    assert leaked_solution_lines(SOURCE, RELEASE) == []
     assert not any(re.search("(BEGIN|END) (SOLUTION|HIDDEN)", cell.source) for cell in release.cells)
 
 
@@ -151,7 +151,7 @@ def test_leftovers_are_found(tmp_path: Path) -> None:
     for cell in notebook.cells:
         cell.source = "\n".join(line for line in cell.source.split("\n") if "SOLUTION" not in line)
     nbformat.write(notebook, copy)
-    found = leftovers(SOURCE, copy)
+    found = leaked_solution_lines(SOURCE, copy)
     assert "return (rows @ columns).reshape(h_out, w_out, q)" in found
     assert any("Global Average Pooling" in line and not line.startswith("#") for line in found)
 

@@ -20,14 +20,14 @@ from autograder.engine.inside.bootstrap import _AfterImport
 from autograder.lesson.measure import REQUIRED
 from autograder.lesson.recorders import _watch_gradients
 from autograder.lesson.recorders.networks import CLAIMING, _steps
-from autograder.models.capture.gradients import Seen, Steps, watch, watched
+from autograder.models.capture.gradients import StepCounter, StepCounts, count_steps, step_counter
 from tests.models.training import STEPS, X, Y, net, train
 
 
 @pytest.fixture
-def steps() -> Steps:
+def steps() -> StepCounter:
     """A record of its own for each test."""
-    return watch()
+    return count_steps()
 
 
 def by_grad() -> nn.Module:
@@ -150,7 +150,7 @@ OWN: dict[str, Callable[[], nn.Module]] = {
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
 @pytest.mark.parametrize("way", OWN)
-def test_every_way_to_train_is_seen(way: str, steps: Steps) -> None:
+def test_every_way_to_train_is_seen(way: str, steps: StepCounter) -> None:
     """The passes that reached the model's own parameters are counted, whoever called."""
     seen = steps.seen(OWN[way]())
     assert seen.steps >= STEPS
@@ -182,26 +182,26 @@ COPIES: dict[str, Callable[[nn.Module], nn.Module]] = {
 
 
 @pytest.mark.parametrize("kind", COPIES)
-def test_a_copy_of_what_was_trained_is_trained(kind: str, steps: Steps) -> None:
+def test_a_copy_of_what_was_trained_is_trained(kind: str, steps: StepCounter) -> None:
     """Steps count for a copy, also when the network that was trained is gone."""
     trained = train(net())
     copied = COPIES[kind](trained)
-    assert steps.seen(copied) == Seen(STEPS, copied=True, reached=0.0, unclaimed=0)
+    assert steps.seen(copied) == StepCounts(STEPS, copied=True, reached=0.0, unclaimed=0)
     del trained
     gc.collect()
     assert steps.seen(copied).steps == STEPS
 
 
-def test_parameters_made_anew_in_each_step_are_told_by_shape(steps: Steps) -> None:
+def test_parameters_made_anew_in_each_step_are_told_by_shape(steps: StepCounter) -> None:
     """`torch.func` with new tensors in each step: as many passes as steps, all of them a copy's."""
-    assert steps.seen(functional()) == Seen(STEPS, copied=True, reached=0.0, unclaimed=0)
+    assert steps.seen(functional()) == StepCounts(STEPS, copied=True, reached=0.0, unclaimed=0)
 
 
-def test_a_copy_of_another_model_that_is_kept_has_no_steps_of_its_own(steps: Steps) -> None:
+def test_a_copy_of_another_model_that_is_kept_has_no_steps_of_its_own(steps: StepCounter) -> None:
     """What reached one of `models` counts for that one only."""
     first = train(net())
     assert steps.seen(copy.deepcopy(first), [first]).steps == 0
-    assert steps.seen(train(copy.deepcopy(first)), [first]) == Seen(STEPS, copied=False, reached=1.0, unclaimed=0)
+    assert steps.seen(train(copy.deepcopy(first)), [first]) == StepCounts(STEPS, copied=False, reached=1.0, unclaimed=0)
 
 
 WARM: dict[str, Callable[[nn.Module], nn.Module]] = {
@@ -214,7 +214,7 @@ WARM: dict[str, Callable[[nn.Module], nn.Module]] = {
 
 @pytest.mark.parametrize("gone", [False, True])
 @pytest.mark.parametrize("kind", WARM)
-def test_who_begins_from_a_trained_network_is_told(kind: str, gone: bool, steps: Steps) -> None:
+def test_who_begins_from_a_trained_network_is_told(kind: str, gone: bool, steps: StepCounter) -> None:
     """Also where the first network no longer exists, once it has been looked at."""
     first = train(net(4))
     assert steps.seen(first, name="gap").inherited == 0
@@ -226,7 +226,7 @@ def test_who_begins_from_a_trained_network_is_told(kind: str, gone: bool, steps:
     assert (0.01 < share < 0.1) if "moved" in kind else share > 0.9
 
 
-def test_a_copy_taken_before_the_network_is_trained_on(steps: Steps) -> None:
+def test_a_copy_taken_before_the_network_is_trained_on(steps: StepCounter) -> None:
     """`models["gap"]` is a copy; what it was copied from goes on as `models["deep"]`, itself or in a copy again."""
     model = train(net())
     assert steps.seen(copy.deepcopy(model), name="gap").inherited == 0
@@ -235,7 +235,7 @@ def test_a_copy_taken_before_the_network_is_trained_on(steps: Steps) -> None:
     assert steps.seen(model, name="deep").inherited > 0.9
 
 
-def test_networks_that_begin_alike_are_no_warm_start(steps: Steps) -> None:
+def test_networks_that_begin_alike_are_no_warm_start(steps: StepCounter) -> None:
     """One seed for each of them, trained in turn or side by side, layers thawed by and by, or looked at twice."""
     nets = []
     for _ in range(3):
@@ -256,7 +256,9 @@ def test_networks_that_begin_alike_are_no_warm_start(steps: Steps) -> None:
 
 
 @pytest.mark.parametrize("name", ["gap", "cam"])
-def test_the_best_epochs_copy_has_the_steps_of_a_network_kept_under_a_name_of_ones_own(name: str, steps: Steps) -> None:
+def test_the_best_epochs_copy_has_the_steps_of_a_network_kept_under_a_name_of_ones_own(
+    name: str, steps: StepCounter
+) -> None:
     """Only the assignment's models keep their steps for themselves: the last epoch's network beside the best is not one."""
     last = train(net())
     models = {name: copy.deepcopy(last), "last_epoch": last}
@@ -277,14 +279,14 @@ NOTHING: dict[str, Callable[[nn.Module], object]] = {
 
 
 @pytest.mark.parametrize("what", NOTHING)
-def test_what_trains_nothing_is_no_step(what: str, steps: Steps) -> None:
+def test_what_trains_nothing_is_no_step(what: str, steps: StepCounter) -> None:
     """Zero gradients, gradients of something else, another network's: none of them is a step of this one."""
     model = net()
     NOTHING[what](model)
     assert steps.seen(model).steps == 0
 
 
-def test_the_share_of_parameters_that_were_reached(steps: Steps) -> None:
+def test_the_share_of_parameters_that_were_reached(steps: StepCounter) -> None:
     """Frozen layers are told: two of four tensors."""
     assert steps.seen(head_only()).reached == 0.5
 
@@ -307,10 +309,10 @@ def test_training_in_a_process_of_its_own_is_not_made_nothing() -> None:
     In a fresh interpreter: where autograd has already run with threads, torch refuses to train in a fork.
     """
     run = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == str(Seen(0, copied=False, reached=0.0, unclaimed=STEPS)), run.stderr
+    assert run.stdout.strip() == str(StepCounts(0, copied=False, reached=0.0, unclaimed=STEPS)), run.stderr
 
 
-def test_nothing_is_kept_alive(steps: Steps) -> None:
+def test_nothing_is_kept_alive(steps: StepCounter) -> None:
     """A network that the notebook drops is freed, whatever was noted of it."""
     model = net()
     train(model)
@@ -321,7 +323,7 @@ def test_nothing_is_kept_alive(steps: Steps) -> None:
     assert weight() is None
 
 
-def test_a_thousand_networks_take_little(steps: Steps) -> None:
+def test_a_thousand_networks_take_little(steps: StepCounter) -> None:
     """What is remembered has a bound: a notebook that makes networks without end fills no memory."""
     for width in range(1, 1201):
         steps.note([torch.ones(width, 2)], [torch.ones(1)])
@@ -329,7 +331,7 @@ def test_a_thousand_networks_take_little(steps: Steps) -> None:
     assert len(steps._gone) <= 1000
 
 
-def test_a_pass_that_fails_raises_as_without_us(steps: Steps) -> None:
+def test_a_pass_that_fails_raises_as_without_us(steps: StepCounter) -> None:
     """The student's error is the student's: the same type, and no step is counted."""
     loss = F.cross_entropy(net()(X), Y)
     loss.backward()
@@ -337,7 +339,7 @@ def test_a_pass_that_fails_raises_as_without_us(steps: Steps) -> None:
         loss.backward()
     with pytest.raises(RuntimeError, match="does not require grad"):
         torch.ones(1).backward()
-    assert watched() is steps
+    assert step_counter() is steps
 
 
 def test_the_notebooks_own_import_of_torch_starts_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,7 +352,7 @@ def test_the_notebooks_own_import_of_torch_starts_it(monkeypatch: pytest.MonkeyP
     assert called == ["this"]
     assert finder not in sys.meta_path
     _watch_gradients(torch)
-    assert watched() is not None
+    assert step_counter() is not None
 
 
 FRESH = """
@@ -363,9 +365,9 @@ prepare(shell, "/nowhere", "/nowhere", "lesson.recorders")
 assert "torch" not in sys.modules
 shell.run_cell("import torch\\nw = torch.ones(2, 3, requires_grad=True)\\nfor _ in range(7): (w * w).sum().backward()")
 from autograder.lesson.measure import REQUIRED
-from autograder.models.capture.gradients import watched
+from autograder.models.capture.gradients import step_counter
 from autograder.lesson.recorders.networks import CLAIMING, _steps
-print([(dict(group.shapes), group.steps) for group in watched()._groups.values()])
+print([(dict(group.shapes), group.steps) for group in step_counter()._groups.values()])
 """
 
 

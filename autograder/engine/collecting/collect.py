@@ -29,10 +29,10 @@ from autograder.engine.evidence import (
     Probed,
     Record,
     Schema,
-    seal,
     seed_for,
     take,
     withdraw,
+    write_evidence,
     write_requests,
 )
 from autograder.engine.notebook import Cell, Submission
@@ -120,7 +120,7 @@ def collect(submission: Submission, assignment: str, how: Collection, folder: Pa
             **{name: importlib.metadata.version(name) for name in PACKAGES},
         },
     )
-    seal(folder, run.notebook, file)
+    write_evidence(folder, run.notebook, file)
 
 
 class _NotebookRun:
@@ -163,7 +163,7 @@ class _NotebookRun:
             code=str(view.code), inbox=str(view.inbox), outbox=str(view.outbox), recorders=self.how.recorders
         )
         await self.runner.start(f"exec({source!r}, {{'shell': get_ipython()}})")
-        self._spend("start_s", started)
+        self._add_time("start_s", started)
 
     async def _step(self, index: int, cell: Cell) -> None:
         """Run one cell and, at a test cell, the probe."""
@@ -185,7 +185,7 @@ class _NotebookRun:
     async def _run(self, index: int) -> CellRun:
         started = time.monotonic()
         run = await self.runner.run(index, min(self.how.time.cell, self.deadline - started))
-        self._spend("notebook_s", started)
+        self._add_time("notebook_s", started)
         return run
 
     async def _ready(self, index: int) -> bool:
@@ -228,12 +228,12 @@ class _NotebookRun:
             probed = Probed(cell, failure=failure)
         else:
             probed = take(self.sandbox.outbox, cell, self.folder, self.how.schema)
-        self._spend("probe_s", started)
+        self._add_time("probe_s", started)
         if shutil.disk_usage(self.sandbox.base).free < MIN_FREE:  # then the answer may be incomplete
             raise GraderError(f"The disk that holds {self.sandbox.base.parent} is full: make room, then grade again.")
         return probed
 
-    def _spend(self, what: str, started: float) -> None:
+    def _add_time(self, what: str, started: float) -> None:
         spent = getattr(self.timing, what) + time.monotonic() - started
         self.timing = msgspec.structs.replace(self.timing, **{what: round(spent, 3)})
 

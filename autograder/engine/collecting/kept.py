@@ -17,7 +17,7 @@ OVERHEAD = 100
 SHOWN = re.compile(r"(text|image)/[a-z0-9.+-]{1,40}")
 
 
-class Kept:
+class OutputBuffer:
     """Collects one cell's outputs in `outputs`, up to `limit` bytes."""
 
     def __init__(self, outputs: list[NotebookNode], limit: int) -> None:

@@ -21,10 +21,10 @@ from nbclient.exceptions import CellExecutionComplete, DeadKernelError
 from nbformat import NotebookNode
 from zmq import ZMQError
 
-from autograder.engine.collecting.kept import Kept
+from autograder.engine.collecting.kept import OutputBuffer
 from autograder.engine.errors import GraderError
 from autograder.engine.evidence import CellRun, Failure, Fault
-from autograder.engine.inside import CUT
+from autograder.engine.inside import CUT_MARK
 from autograder.engine.sandbox import Cause, Sandbox, death, kernel_manager, left_out
 
 COLLECTING_MB = 2048
@@ -35,7 +35,7 @@ POLL_S = 0.2
 MAX_OUTPUT = 5_000_000  # bytes of one cell
 MAX_OUTPUTS = 40_000_000  # of the whole notebook
 LAST_BYTES = 10_000
-NONSENSE = "nonsense"  # `Failure.type` where a kernel sends malformed messages
+BAD_MESSAGES = "nonsense"  # `Failure.type` where a kernel sends malformed messages
 
 SMALLEST_PICTURE = 64  # pixels, each way
 MAX_TEXT = 1_000
@@ -82,7 +82,7 @@ class BoundedClient(NotebookClient):
     output_limit = MAX_OUTPUT
     ended = True
     """Whether the kernel reported the last cell as done, so that all its output has arrived."""
-    kept = Kept([], 0)
+    kept = OutputBuffer([], 0)
     reply: Mapping[str, Any] = {}
     """The kernel's reply to the last cell if that cell raised an exception."""
 
@@ -95,7 +95,7 @@ class BoundedClient(NotebookClient):
         """Process one kernel message; it may hold anything, since the student's code can read the signing key."""
         kind, content = msg.get("msg_type"), msg.get("content")
         if self.kept.outputs is not cell.outputs:
-            self.kept = Kept(cell.outputs, self.output_limit)
+            self.kept = OutputBuffer(cell.outputs, self.output_limit)
         if not isinstance(kind, str) or not isinstance(content, dict):
             return None
         if kind == "status" and content.get("execution_state") == "idle":
@@ -168,13 +168,13 @@ class Runner:
         cell = self.notebook.cells[index]
         client.timeout = max(1, round(seconds))
         others = sum(size for cell_index, size in self._kept.items() if cell_index != index)
-        client.output_limit, client.kept = min(MAX_OUTPUT, MAX_OUTPUTS - others), Kept([], 0)
+        client.output_limit, client.kept = min(MAX_OUTPUT, MAX_OUTPUTS - others), OutputBuffer([], 0)
         client.ended, client.reply = False, {}
         started, left_out_before = time.monotonic(), left_out(manager)
         failure = await self._execute(client, index, seconds)
         client.kept.finish()
         self._kept[index] = client.kept.size
-        cut_inside = any(CUT in str(output.get("text", "")) for output in cell.get("outputs", ()))
+        cut_inside = any(CUT_MARK in str(output.get("text", "")) for output in cell.get("outputs", ()))
         if client.kept.cut or cut_inside:
             self.cut.add(index)
         if self._manager is not None and (not client.ended or left_out(manager) > left_out_before):
@@ -201,7 +201,7 @@ class Runner:
             raise
         except Exception as error:  # noqa: BLE001 - malformed messages: the student's code can read the signing key
             await self.stop()
-            return Failure(Fault.DIED, NONSENSE, type(error).__name__)
+            return Failure(Fault.DIED, BAD_MESSAGES, type(error).__name__)
         return _raised(cell, client.reply)
 
     async def ask(self, code: str, seconds: float) -> Failure | None:
@@ -213,7 +213,7 @@ class Runner:
             raise
         except Exception as error:  # noqa: BLE001 - likewise
             await self.stop()
-            return Failure(Fault.DIED, NONSENSE, type(error).__name__)
+            return Failure(Fault.DIED, BAD_MESSAGES, type(error).__name__)
         if reply is not None and reply.get("status") == "ok":
             return None
         if reply is not None:

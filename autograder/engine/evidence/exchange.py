@@ -26,7 +26,7 @@ from nbformat.v4 import new_output
 
 from autograder.engine.errors import EvidenceError, GraderError
 from autograder.engine.evidence.reader import MAX_JSON, UNREADABLE
-from autograder.engine.evidence.records import EvidenceFile, Failure, Fault, KeptFile, Probed, Record
+from autograder.engine.evidence.records import EvidenceFile, Failure, Fault, Probed, Record, RecordFile
 from autograder.engine.files import PRIVATE, delete, make_private, open_beneath, parse_array, read_beneath, write_whole
 from autograder.engine.text import say
 
@@ -35,7 +35,7 @@ MAX_ANSWER = 2_000_000  # of every test cell's; together they stay within what `
 MAX_RECORDS = 1_000
 MAX_OTHER = 256_000_000  # of a submission, all but its heavy files
 CHUNK = 1_000_000
-PATIENCE_S = 2.0
+DELETE_TIMEOUT_S = 2.0
 """How long to keep deleting an answer from the outbox; the notebook still runs and may write it again."""
 
 
@@ -102,7 +102,7 @@ def write_requests(probes: Sequence[Probe], seed: str, folder: Path) -> None:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
-def seal(folder: Path, notebook: nbformat.NotebookNode, file: EvidenceFile) -> None:
+def write_evidence(folder: Path, notebook: nbformat.NotebookNode, file: EvidenceFile) -> None:
     """Write the executed notebook, then atomically `evidence.json`; raises `OSError` or `SplotError` on a full disk.
 
     Everything in the folder is synced first: if `evidence.json` exists, so does all that it lists, also after a crash
@@ -172,7 +172,7 @@ def take(outbox: Path, cell: str, evidence: Path, schema: Schema) -> Probed:
     except OSError as error:
         raise GraderError(f"Evidence cannot be written to {evidence}: {error.strerror}.") from error
     finally:
-        delete(outbox / cell, PATIENCE_S)
+        delete(outbox / cell, DELETE_TIMEOUT_S)
     return Probed.from_records(cell, *records)
 
 
@@ -206,7 +206,7 @@ class _Budget:
         for path in (path for path in evidence.rglob("*") if path.is_file()):
             self._left[path.name == schema.heavy] -= path.stat().st_size
 
-    def take(self, outbox: Path, cell: str, file: KeptFile) -> None:
+    def take(self, outbox: Path, cell: str, file: RecordFile) -> None:
         """Copy one file within its own limit and the budget; raises `EvidenceError` where it does not fit."""
         parts, target = (cell, *file.source), self._evidence / file.target
         where, heavy = "/".join(parts), target.name == self._schema.heavy

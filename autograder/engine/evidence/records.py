@@ -34,7 +34,7 @@ class Failure(msgspec.Struct, frozen=True):
     line: Whole | None = None
 
 
-class KeptFile(NamedTuple):
+class RecordFile(NamedTuple):
     """A file that belongs to a record: its path in the outbox, its name in the evidence, its size limit in bytes."""
 
     source: tuple[str, ...]
@@ -45,7 +45,7 @@ class KeptFile(NamedTuple):
 class Record(msgspec.Struct, frozen=True):
     """One recorder's result at a test cell; a lesson's records are subclasses, distinguished by a tag."""
 
-    def files(self, _cell: str) -> Iterator[KeptFile]:
+    def files(self, _cell: str) -> Iterator[RecordFile]:
         """Yield the files that belong to it."""
         yield from ()
 

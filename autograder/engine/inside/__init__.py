@@ -4,14 +4,14 @@ It knows no answer: it gets names and inputs (`request.json` and arrays in the i
 outbox. Whatever it reports is untrusted; the grader checks form and content on its side. Standard library only.
 """
 
-from .bootstrap import CUT, KERNEL_PROBE, Recorder, after_import, prepare
-from .failures import HOLDING, TEXT, DeadlineError, MissingNameError, deadline, failure
+from .bootstrap import CUT_MARK, KERNEL_PROBE, Recorder, after_import, prepare
+from .failures import DO_NOT_INTERRUPT, MAX_TEXT, DeadlineError, MissingNameError, deadline, failure
 
 __all__ = [
-    "CUT",
-    "HOLDING",
+    "CUT_MARK",
+    "DO_NOT_INTERRUPT",
     "KERNEL_PROBE",
-    "TEXT",
+    "MAX_TEXT",
     "DeadlineError",
     "MissingNameError",
     "Recorder",

@@ -19,7 +19,7 @@ from typing import Any
 from .failures import restored_generators
 
 MAX_PRINTED = 1_000_000
-CUT = "[… 1 MB]"
+CUT_MARK = "[… 1 MB]"
 """Marks the place where a cell's printed text was cut off."""
 
 KERNEL_PROBE = "splot_probe_of_this_kernel"
@@ -78,7 +78,7 @@ def _limit_printing(shell: Any) -> None:
             nonlocal left
             if left <= 0:
                 return len(text)
-            shown = text if len(text) <= left else f"{text[:left]}\n{CUT}\n"
+            shown = text if len(text) <= left else f"{text[:left]}\n{CUT_MARK}\n"
             left -= len(text)
             return write(shown)
 

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-TEXT = 1_000
-AGAIN = 0.001  # seconds until the next try to stop a call
-HOLDING: list[Callable[[FrameType | None], bool]] = []
+MAX_TEXT = 1_000
+RETRY_S = 0.001  # seconds until the next try to stop a call
+DO_NOT_INTERRUPT: list[Callable[[FrameType | None], bool]] = []
 """Functions that tell, for the current frame, whether a call must not be interrupted there."""
 
 
@@ -37,8 +37,8 @@ def failure(error: BaseException) -> dict[str, Any]:
     lines = [line for frame, line in frames if "ipykernel_" in frame.f_code.co_filename]
     return {
         "fault": fault,
-        "type": type(error).__name__[:TEXT],
-        "message": str(error)[:TEXT],
+        "type": type(error).__name__[:MAX_TEXT],
+        "message": str(error)[:MAX_TEXT],
         "line": lines[-1] if lines else None,
     }
 
@@ -48,8 +48,8 @@ def deadline(seconds: float) -> Iterator[None]:
     """Raise `DeadlineError` in the block when it takes longer than `seconds`."""
 
     def stop(_signal: int, frame: FrameType | None) -> None:
-        if any(holds(frame) for holds in HOLDING):
-            signal.setitimer(signal.ITIMER_REAL, AGAIN)
+        if any(holds(frame) for holds in DO_NOT_INTERRUPT):
+            signal.setitimer(signal.ITIMER_REAL, RETRY_S)
             return
         raise DeadlineError(f"{seconds:g} s")
 

@@ -13,7 +13,7 @@ from autograder.engine.errors import SplotError
 from autograder.engine.lms.grades import Bonus, StudentGrade
 from autograder.engine.lms.sheet import Place, Sheet, number
 
-OURS = "Splot: "
+COMMENT_PREFIX = "Splot: "
 """The prefix of comments that Splot writes."""
 
 
@@ -33,7 +33,7 @@ class IssueKind(StrEnum):
     ABSENT = "no submission"
 
 
-LOST = frozenset({IssueKind.UNMATCHED, IssueKind.DOUBLED, IssueKind.UNGRADED, IssueKind.OPEN, IssueKind.ABOVE})
+WITHOUT_GRADE = frozenset({IssueKind.UNMATCHED, IssueKind.DOUBLED, IssueKind.UNGRADED, IssueKind.OPEN, IssueKind.ABOVE})
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Filled:
     @property
     def complete(self) -> bool:
         """Whether every grade was written."""
-        return not any(issue.kind in LOST for issue in self.issues)
+        return not any(issue.kind in WITHOUT_GRADE for issue in self.issues)
 
     @property
     def by_kind(self) -> dict[IssueKind, list[Issue]]:
@@ -139,7 +139,7 @@ def fill(file: GradeFile, grades: Sequence[StudentGrade], rules: Rules) -> Fille
     for grade, rows in zip(grades, matches, strict=True):
         issues += [Issue(IssueKind.IGNORED, grade.student, what) for what in grade.ignored]
         certain = len(rows) == 1 and taken[rows[0]] == 1
-        hindrance = _hindrance(file, rules, grade, rows[0]) if certain else _without_row(file, grade, rows, by)
+        hindrance = _obstacle(file, rules, grade, rows[0]) if certain else _without_row(file, grade, rows, by)
         if hindrance is not None:
             issues.append(hindrance)
         else:
@@ -166,7 +166,7 @@ def _without_row(file: GradeFile, grade: StudentGrade, rows: Sequence[int], by: 
     return Issue(IssueKind.DOUBLED, grade.student, ", ".join(map(file.name, rows)) + others)
 
 
-def _hindrance(file: GradeFile, rules: Rules, grade: StudentGrade, row: int) -> Issue | None:
+def _obstacle(file: GradeFile, rules: Rules, grade: StudentGrade, row: int) -> Issue | None:
     """Return the issue that prevents writing a grade into its row, or None."""
     value, old, most = _value(file, rules, grade), file.text(row, (file.column,)).strip(), file.maximum
     if value is None:
@@ -191,10 +191,10 @@ def _entered(file: GradeFile, rules: Rules, grade: StudentGrade, row: int) -> tu
         issues += [Issue(IssueKind.CHANGED, grade.student, f"{old} → {value:g}")] if old else []
     if file.comments is not None:
         comment = file.text(row, (file.comments,)).strip()
-        if comment and not comment.startswith(OURS.strip()):
+        if comment and not comment.startswith(COMMENT_PREFIX.strip()):
             issues.append(Issue(IssueKind.KEPT, grade.student, "the comment that stands there"))
         elif grade.comment:
-            cells[row, file.comments] = OURS + escape(grade.comment, quote=False)
+            cells[row, file.comments] = COMMENT_PREFIX + escape(grade.comment, quote=False)
     return cells, issues
 
 

@@ -10,7 +10,7 @@ import msgspec
 from autograder.engine.errors import SplotError
 from autograder.engine.lms.sheet import Sheet, number, read_file
 from autograder.engine.report import CellReport, Kind, Outcome, Report
-from autograder.engine.text import as_meant, points, say
+from autograder.engine.text import points, say, unescape_formula
 
 STUDENT = "student"
 
@@ -78,7 +78,7 @@ def read_marks(path: Path, cells: Collection[str]) -> dict[str, dict[str, float]
                 if value is None:
                     raise SplotError(f"{path}, row {row + 1} has {text!r} for {cell}; write a number of points.")
                 given[cell] = value
-        student = as_meant(sheet.text((row, sheet.header.index(STUDENT))).strip())
+        student = unescape_formula(sheet.text((row, sheet.header.index(STUDENT))).strip())
         if given and student in marks:
             raise SplotError(f"{path} has {student} twice; leave one row.")
         if given:

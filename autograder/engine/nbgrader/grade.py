@@ -79,7 +79,7 @@ def fill_notebook(notebook: NotebookNode, report: Report, evidence: Evidence, as
         meta = node.metadata.get("nbgrader", {})
         cell = cells.get(meta.get("grade_id", ""))
         if cell is not None and cell.kind is Kind.MANUAL:
-            filled.append(_scheme(cell, [schemes.get(cell.id, ""), *lesson.beside(cell, report, findings)]))
+            filled.append(_scheme(cell, [schemes.get(cell.id, ""), *lesson.marking_notes(cell, report, findings)]))
         if cell is not None and cell.kind is Kind.AUTO and meta["points"] != cell.points:
             raise GraderError(
                 f"{cell.id} is worth {meta['points']:g} points in the gradebook and {cell.points:g} in source/; "

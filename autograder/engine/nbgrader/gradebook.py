@@ -26,10 +26,10 @@ from autograder.engine.text import points, say, speaking
 
 TABLES = MetaData()
 # The part of a grade's extra credit that Splot wrote; the rest is the instructor's and is kept in a regrade.
-GIVEN = Table(
+BONUSES = Table(
     "splot_bonus", TABLES, Column("grade_id", String(32), primary_key=True), Column("points", Float, nullable=False)
 )
-SAME = 1e-6  # points
+POINTS_TOLERANCE = 1e-6  # points
 
 
 class AmendGrades(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
@@ -52,11 +52,11 @@ class AmendGrades(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has n
                     grade.auto_score, grade.needs_manual_grade = None, True
                 if cell.kind is Kind.BONUS:
                     # The earlier bonus is replaced, in one transaction with the record of its amount.
-                    before = session.scalar(select(GIVEN.c.points).where(GIVEN.c.grade_id == grade.id)) or 0.0
+                    before = session.scalar(select(BONUSES.c.points).where(BONUSES.c.grade_id == grade.id)) or 0.0
                     given = bonus.get(cell.id, 0.0)
                     grade.extra_credit = round((grade.extra_credit or 0.0) - before + given, 4) or None
-                    session.execute(delete(GIVEN).where(GIVEN.c.grade_id == grade.id))
-                    session.execute(insert(GIVEN).values(grade_id=grade.id, points=given))
+                    session.execute(delete(BONUSES).where(BONUSES.c.grade_id == grade.id))
+                    session.execute(insert(BONUSES).values(grade_id=grade.id, points=given))
             session.commit()
         return nb, resources
 
@@ -118,7 +118,7 @@ def _marks_of(notebook: Any, cells: tuple[CellReport, ...], assignment: Assignme
         text = "\n".join(texts).strip()
         extra = grade.extra_credit if cell.kind is Kind.BONUS else None
         decided = not (grade.manual_score is None and grade.auto_score is None and extra is None)
-        differs = decided and (cell.score is None or abs(grade.score - cell.score) >= SAME)
+        differs = decided and (cell.score is None or abs(grade.score - cell.score) >= POINTS_TOLERANCE)
         if differs or text:
             marks[cell.id] = Mark(float(grade.score) if differs else None, grade.max_score, text)
     return marks

@@ -4,13 +4,20 @@ from autograder.engine.notebook.assignment import Assignment, Item, load_assignm
 from autograder.engine.notebook.find import find_evidence, find_reports, find_submissions, left_out, refuse_overlap
 from autograder.engine.notebook.reading import Picture, joined_text, picture_kind, read_ipynb
 from autograder.engine.notebook.repair import Cell
-from autograder.engine.notebook.submission import Checked, Submission, check, read_submission, student_of, write_fixed
+from autograder.engine.notebook.submission import (
+    CheckResult,
+    Submission,
+    check,
+    read_submission,
+    student_of,
+    write_fixed,
+)
 from autograder.engine.notebook.syntax import parse_cell, plain_statements
 
 __all__ = [
     "Assignment",
     "Cell",
-    "Checked",
+    "CheckResult",
     "Item",
     "Picture",
     "Submission",

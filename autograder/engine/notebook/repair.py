@@ -18,7 +18,7 @@ MAX_NAMED = 20
 MAX_NAME = 60
 
 
-class Damage(Enum):
+class DamageKind(Enum):
     """What can be wrong with a notebook, and what grading does about it: in Polish, then in English.
 
     Grading mends or ignores each kind; none costs points by itself. Reports name them in this order.
@@ -117,10 +117,10 @@ class Damage(Enum):
 
 
 @dataclass(frozen=True)
-class Damaged:
+class Damage:
     """One kind of damage and the cells that have it, by id if known to the assignment, else by number from 1."""
 
-    kind: Damage
+    kind: DamageKind
     where: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -151,17 +151,17 @@ class Cell:
     checksum: str = ""
 
 
-Places = defaultdict[Damage, list[str]]
+Places = defaultdict[DamageKind, list[str]]
 
 
-def repair(file: NotebookFile, assignment: Assignment) -> tuple[tuple[Cell, ...], tuple[Damaged, ...]]:
+def repair(file: NotebookFile, assignment: Assignment) -> tuple[tuple[Cell, ...], tuple[Damage, ...]]:
     """Return the cells to run, and what was wrong with the notebook."""
     damage = _reading_damage(file)
     cells = _identify(file.cells, assignment, damage)
     last = {cell.grade_id: index for index, cell in enumerate(cells)}
     for index, cell in enumerate(cells):
         if cell.grade_id and last[cell.grade_id] != index:
-            damage[Damage.DOUBLED].append(cell.grade_id)
+            damage[DamageKind.DOUBLED].append(cell.grade_id)
             cells[index] = replace(cell, grade_id=None)
     moved = _out_of_order([cell.grade_id for cell in cells if cell.grade_id], assignment)
     cells = _restore(cells, assignment, damage)
@@ -170,9 +170,9 @@ def repair(file: NotebookFile, assignment: Assignment) -> tuple[tuple[Cell, ...]
     for test, solution in early.items():
         ids = [cell.grade_id for cell in cells]
         cells.insert(ids.index(solution), cells.pop(ids.index(test)))
-    damage[Damage.BEFORE_SOLUTION] += early
-    damage[Damage.MOVED] += [name for name in moved if name not in early]
-    return tuple(cells), tuple(Damaged(kind, tuple(dict.fromkeys(damage[kind]))) for kind in Damage if damage[kind])
+    damage[DamageKind.BEFORE_SOLUTION] += early
+    damage[DamageKind.MOVED] += [name for name in moved if name not in early]
+    return tuple(cells), tuple(Damage(kind, tuple(dict.fromkeys(damage[kind]))) for kind in DamageKind if damage[kind])
 
 
 def _reading_damage(file: NotebookFile) -> Places:
@@ -184,10 +184,10 @@ def _reading_damage(file: NotebookFile) -> Places:
         return [str(number) for number, is_marked in enumerate(marked, start=1) if is_marked]
 
     damage = Places(list)
-    damage[Damage.OLD_FORMAT] = [str(file.version)] if file.version < 4 else []
-    damage[Damage.UNREADABLE] = numbers(not cell.is_whole for cell in file.cells)
-    damage[Damage.NOT_A_PICTURE] = numbers(cell.lost_attachments for cell in file.cells)
-    damage[Damage.NO_CELL_ID] = numbers(has_ids and not (c.cell_id and holders[c.cell_id] == 1) for c in file.cells)
+    damage[DamageKind.OLD_FORMAT] = [str(file.version)] if file.version < 4 else []
+    damage[DamageKind.UNREADABLE] = numbers(not cell.is_whole for cell in file.cells)
+    damage[DamageKind.NOT_A_PICTURE] = numbers(cell.lost_attachments for cell in file.cells)
+    damage[DamageKind.NO_CELL_ID] = numbers(has_ids and not (c.cell_id and holders[c.cell_id] == 1) for c in file.cells)
     return damage
 
 
@@ -203,11 +203,11 @@ def _identify(found: tuple[FoundCell, ...], assignment: Assignment, damage: Plac
         name = known or by_text.get(cell.source.strip())
         template = assignment.by_grade_id.get(name or "")
         if template is None:
-            damage[Damage.UNKNOWN] += [cell.grade_id] if cell.grade_id else []
+            damage[DamageKind.UNKNOWN] += [cell.grade_id] if cell.grade_id else []
         elif cell.grade_id is None:
-            damage[Damage.METADATA_LOST].append(name or "")
+            damage[DamageKind.METADATA_LOST].append(name or "")
         elif cell.grade_id != name or cell.marking != template.marking:
-            damage[Damage.METADATA_CHANGED].append(name or "")
+            damage[DamageKind.METADATA_CHANGED].append(name or "")
         made = Cell(cell.kind, cell.source, name, cell_id=cell.cell_id, pictures=cell.pictures, checksum=cell.checksum)
         cells.append(made)
     return cells
@@ -223,14 +223,14 @@ def _restore(cells: list[Cell], assignment: Assignment, damage: Places) -> list[
             restored.append(cell)
             continue
         if template.kind != cell.kind:
-            damage[Damage.RETYPED].append(name)
+            damage[DamageKind.RETYPED].append(name)
         if not template.locked:
             restored.append(replace(cell, kind=template.kind))
             continue
         if template.source.strip() != cell.source.strip():
-            damage[Damage.EDITED].append(name)
+            damage[DamageKind.EDITED].append(name)
             if cell.kind == "code" and defined(cell.source) - defined(template.source):
-                damage[Damage.ADDED].append(name)
+                damage[DamageKind.ADDED].append(name)
                 restored.append(replace(cell, grade_id=None))
         restored.append(replace(cell, kind=template.kind, source=template.source, locked=True, pictures=()))
     return restored
@@ -245,7 +245,7 @@ def _put_back(cells: list[Cell], assignment: Assignment, damage: Places) -> None
     for at, template in enumerate(assignment.cells):
         if not template.grade_id or template.grade_id in present:
             continue
-        damage[Damage.MISSING if template.locked else Damage.MISSING_ANSWER].append(template.grade_id)
+        damage[DamageKind.MISSING if template.locked else DamageKind.MISSING_ANSWER].append(template.grade_id)
         if template.locked:
             made = Cell(template.kind, template.source, template.grade_id, locked=True, cell_id=template.cell_id)
             cells.insert(_place(cells, assignment.cells[:at], assignment.cells[at + 1 :]), made)

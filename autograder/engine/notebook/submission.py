@@ -16,7 +16,7 @@ from autograder.engine.files import write_whole
 from autograder.engine.notebook.assignment import Assignment, TemplateCell
 from autograder.engine.notebook.find import require_own
 from autograder.engine.notebook.reading import read_ipynb, refused
-from autograder.engine.notebook.repair import Cell, Damaged, repair
+from autograder.engine.notebook.repair import Cell, Damage, repair
 from autograder.engine.notebook.syntax import MAX_CODE
 from autograder.engine.text import say
 
@@ -37,7 +37,7 @@ class Submission:
     student: str
     digest: str
     cells: tuple[Cell, ...]
-    damage: tuple[Damaged, ...]
+    damage: tuple[Damage, ...]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -74,11 +74,11 @@ def student_of(path: Path, assignment: str) -> str:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """What is wrong with one notebook; `refusal` says why it cannot be read at all."""
 
     path: Path
-    damage: tuple[Damaged, ...] = ()
+    damage: tuple[Damage, ...] = ()
     refusal: str | None = None
 
     @property
@@ -87,12 +87,12 @@ class Checked:
         return 2 if self.refusal is not None else int(bool(self.damage))
 
 
-def check(path: Path, assignment: Assignment) -> Checked:
+def check(path: Path, assignment: Assignment) -> CheckResult:
     """Read a notebook as grading does; nothing in it is run."""
     try:
-        return Checked(path, read_submission(path, assignment).damage)
+        return CheckResult(path, read_submission(path, assignment).damage)
     except SubmissionError as error:
-        return Checked(path, refusal=str(error))
+        return CheckResult(path, refusal=str(error))
 
 
 def write_fixed(path: Path, assignment: Assignment, into: Path) -> None:

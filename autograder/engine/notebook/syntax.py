@@ -14,7 +14,7 @@ MAX_DEPTH = 8  # magics within magics
 MAX_ESCAPES = 8
 """IPython reads the whole cell again, 4 µs a character, for each of its own lines; beyond so many they are left out."""
 
-RUN_HERE = frozenset({"capture", "prun", "time", "timeit"})
+INLINE_MAGICS = frozenset({"capture", "prun", "time", "timeit"})
 """Magics that run their text as Python in the notebook's namespace; the text of others is not parsed."""
 CELL_MAGIC = re.compile(r"\s*%%(\w*)(\??)[^\n]*\n?")
 ESCAPED = re.compile(r"^(?P<before>[ \t]*+(?:\w[\w., ]*+=)?+)[ \t]*+(?:[!%?].*|[\w.]++\?++)$", re.MULTILINE)
@@ -62,9 +62,9 @@ def _statements(source: str, depth: int) -> Iterator[ast.stmt]:
     magic = CELL_MAGIC.match(source)
     if magic is None:
         for statement in _parse(source) or _parse(_translated(source)) or []:
-            text = _run_here(statement)
+            text = _inline_magic_text(statement)
             yield from [statement] if text is None else _statements(text, depth - 1)
-    elif magic[1] in RUN_HERE or magic[2]:  # `%%name?` shows help, and the rest of the cell runs
+    elif magic[1] in INLINE_MAGICS or magic[2]:  # `%%name?` shows help, and the rest of the cell runs
         yield from _statements(source[magic.end() :], depth - 1)
 
 
@@ -80,13 +80,13 @@ def _parse(source: str) -> list[ast.stmt] | None:
     return module.body
 
 
-def _run_here(statement: ast.stmt) -> str | None:
+def _inline_magic_text(statement: ast.stmt) -> str | None:
     """Return the text of a line magic that runs it here: `%time fit(model)`."""
     match statement:
         case ast.Expr(
             ast.Call(ast.Attribute(attr="run_line_magic"), [ast.Constant(str(name)), ast.Constant(str(text))])
         ):
-            return text if name in RUN_HERE else None
+            return text if name in INLINE_MAGICS else None
     return None
 
 

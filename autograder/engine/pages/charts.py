@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 WIDTH, HEIGHT = 320.0, 200.0  # of the plotted area, in the SVG's own units
 TICKS = 4
-WILD = 8.0  # an outlier: a value this many times the typical one is drawn at the edge
+OUTLIER = 8.0  # an outlier: a value this many times the typical one is drawn at the edge
 LARGEST = 1e12  # a loss beyond is drawn as this one
 MARKERS = (  # relative SVG paths around the current point
     "m-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0z",
@@ -101,7 +101,7 @@ def _ticks(values: Sequence[float]) -> list[float]:
     """
     ordered = sorted(values)
     typical = abs(ordered[len(ordered) // 2]) or 1.0
-    calm = [value for value in ordered if abs(value) <= WILD * typical] or [0.0]
+    calm = [value for value in ordered if abs(value) <= OUTLIER * typical] or [0.0]
     low, high = calm[0], calm[-1]
     rough = max(high - low, abs(high) / 1e6, 1e-6) / TICKS
     power = 10.0 ** math.floor(math.log10(rough))

@@ -27,7 +27,7 @@ NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 
 
 @dataclass(frozen=True)
-class Work:
+class ClassSubmission:
     """One submission of the class; `report` is None, and `reason` says why, where it cannot be read."""
 
     student: str
@@ -79,7 +79,7 @@ class CellShare:
     messages: tuple[tuple[str, int], ...]
 
 
-def read_class(folder: Path, assignment: Assignment) -> list[Work]:
+def read_class(folder: Path, assignment: Assignment) -> list[ClassSubmission]:
     """Read every report below `graded/`, by student; raises `SplotError` where there is none."""
     kind = find_lesson(assignment.lesson).findings
     works = []
@@ -87,14 +87,14 @@ def read_class(folder: Path, assignment: Assignment) -> list[Work]:
         try:
             report = read_result(path.parent)
         except SplotError as error:
-            works.append(Work(path.parent.parent.name, path.parent, None, kind(), str(error)))
+            works.append(ClassSubmission(path.parent.parent.name, path.parent, None, kind(), str(error)))
         else:
             findings = findings_of(report, path.parent, kind)
-            works.append(Work(report.student, path.parent, report, findings, report.reason or ""))
+            works.append(ClassSubmission(report.student, path.parent, report, findings, report.reason or ""))
     return works
 
 
-def cell_shares(works: Sequence[Work]) -> list[CellShare]:
+def cell_shares(works: Sequence[ClassSubmission]) -> list[CellShare]:
     """Return the graded cells that have checks, those with a check that most failed first."""
     cells: dict[str, list[CellReport]] = {}
     for work in works:
@@ -129,7 +129,7 @@ COLUMNS = (
 )
 
 
-def class_table(works: Sequence[Work]) -> bytes:
+def class_table(works: Sequence[ClassSubmission]) -> bytes:
     """Return the table as CSV: one row per check, each text on one line."""
     rows = (row for work in works for row in _rows(work))
     return csv_table(
@@ -138,7 +138,7 @@ def class_table(works: Sequence[Work]) -> bytes:
     )
 
 
-def _rows(work: Work) -> Iterator[tuple[Field, ...]]:
+def _rows(work: ClassSubmission) -> Iterator[tuple[Field, ...]]:
     report = work.report
     if report is None:
         yield work.student, "unreadable", work.reason
@@ -172,7 +172,7 @@ def write_class_page(graded: Path, assignment: Assignment, lang: Lang, out: Path
     return page, write_whole(out.with_suffix(".csv"), class_table(works))
 
 
-def class_page(works: Sequence[Work], assignment: Assignment, lang: Lang, beside: Path) -> str:
+def class_page(works: Sequence[ClassSubmission], assignment: Assignment, lang: Lang, beside: Path) -> str:
     """Return the page; links to feedback pages are relative to the folder it will lie in."""
     lesson = find_lesson(assignment.lesson)
     reports = [work.report for work in works if work.report]

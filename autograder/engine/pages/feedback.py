@@ -77,7 +77,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Sum:
+class PointsSum:
     """A sum of points: earned, decided, and still open."""
 
     score: float
@@ -85,7 +85,7 @@ class Sum:
     open: float
 
     @classmethod
-    def from_rows(cls, rows: Iterable[Row], *, bonus: bool, penalty: float = 0.0) -> "Sum":
+    def from_rows(cls, rows: Iterable[Row], *, bonus: bool, penalty: float = 0.0) -> "PointsSum":
         """Add up the ordinary cells, or the bonus ones, less a penalty, but never to less than nothing."""
         counted = [row for row in rows if row.bonus is bonus]
         return cls(
@@ -139,7 +139,7 @@ def feedback(
     for row in rows:
         tasks.setdefault(row.task, []).append(row)
     # A penalty is taken off the points, and what is left of it off the bonus: a course may take both away.
-    earned = Sum.from_rows(rows, bonus=False).score
+    earned = PointsSum.from_rows(rows, bonus=False).score
     with speaking(lang):
         return render(
             "feedback.html",
@@ -148,8 +148,8 @@ def feedback(
             report=report,
             findings=findings,
             tasks=tasks,
-            total=Sum.from_rows(rows, bonus=False, penalty=penalty),
-            bonus=Sum.from_rows(rows, bonus=True, penalty=max(0.0, penalty - earned)),
+            total=PointsSum.from_rows(rows, bonus=False, penalty=penalty),
+            bonus=PointsSum.from_rows(rows, bonus=True, penalty=max(0.0, penalty - earned)),
             penalty=penalty,
             reason=_own_fault(report, assignment, lang),
             places={row.cell.id: place(assignment, row.cell.id) for row in rows},

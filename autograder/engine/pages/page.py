@@ -22,7 +22,7 @@ LONGEST = 3_000
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def harmless(text: str, limit: int = LONGEST) -> str:
+def sanitize(text: str, limit: int = LONGEST) -> str:
     """Return text safe to show: invisible characters become U+FFFD, stacked accents and long text are cut."""
     cut = text if len(text) <= limit else text[:limit] + " […]"
     kept: list[str] = []
@@ -77,7 +77,7 @@ def figures(flag: Flag) -> str:
 
 
 def render(template: str, lang: Lang, lesson: Lesson, **context: Any) -> str:
-    """Return a page; every text in `context` is shown as `harmless` leaves it, and never as HTML."""
+    """Return a page; every text in `context` is shown as `sanitize` leaves it, and never as HTML."""
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     with speaking(lang):
@@ -106,5 +106,5 @@ def _environment(lessons: Path | None) -> Environment:
 def _shown(value: Any) -> Any:
     """Sanitise a value that a template prints; every text a student may have written passes through here."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return harmless(value)
+        return sanitize(value)
     return "" if value is None else value

@@ -9,7 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from autograder.engine.notebook import Checked
+from autograder.engine.notebook import CheckResult
 from autograder.engine.pages.page import status_name
 from autograder.engine.pages.results import by_message
 from autograder.engine.report import Kind, Outcome, Report, Status
@@ -23,7 +23,7 @@ COLOURS = {
 }
 
 
-def print_check(checked: Checked, console: Console) -> None:
+def print_check(checked: CheckResult, console: Console) -> None:
     """Print what is wrong with one notebook; a student's own words in them are shown harmlessly."""
     if checked.refusal is not None:
         console.print(plain(checked.refusal), soft_wrap=True)

@@ -44,7 +44,7 @@ class Arguments:
         """Put a read-only file with `content` at `target`."""
         self.add("--perms", "0444", "--ro-bind-data", self.memory(content), target)
 
-    def sealed(self) -> list[str]:
+    def by_descriptor(self) -> list[str]:
         """Pass the options through a descriptor, so that process 1's command line shows no path of the host."""
         return ["bwrap", "--args", str(self.memory("".join(f"{o}\0" for o in self.options).encode()))]
 
@@ -152,7 +152,7 @@ ETC = {
 
 
 @dataclass(frozen=True, slots=True)
-class Entrance:
+class SandboxCommand:
     """The command line of a process in a sandbox, and the descriptors it must inherit."""
 
     argv: tuple[str, ...]
@@ -160,9 +160,9 @@ class Entrance:
 
 
 @contextmanager
-def entrance(
+def sandbox_command(
     sandbox: Sandbox, command: Sequence[str], environment: dict[str, str], connection: bytes = b""
-) -> Iterator[Entrance]:
+) -> Iterator[SandboxCommand]:
     """Make the command line that runs `command` in `sandbox`; start it inside the context, with a minimal environment.
 
     Args:
@@ -185,15 +185,15 @@ def entrance(
     ]
     with ExitStack() as stack:
         inner = _inner_stage(stack, sandbox, environment, connection)
-        argv = [*inner.sealed(), "--", *limited, *command]
+        argv = [*inner.by_descriptor(), "--", *limited, *command]
         descriptors = inner.descriptors
         if os.geteuid() == 0:
             outer = outer_stage(stack, sandbox)
-            argv = [*outer.sealed(), "--", *DROP_ROOT, *argv]
+            argv = [*outer.by_descriptor(), "--", *DROP_ROOT, *argv]
             descriptors = descriptors + outer.descriptors
         if sandbox.cores:
             argv = ["taskset", "--cpu-list", ",".join(map(str, sandbox.cores)), *argv]
-        yield Entrance((shutil.which(argv[0]) or argv[0], *argv[1:]), tuple(descriptors))
+        yield SandboxCommand((shutil.which(argv[0]) or argv[0], *argv[1:]), tuple(descriptors))
 
 
 def _inner_stage(stack: ExitStack, sandbox: Sandbox, environment: dict[str, str], connection: bytes) -> Arguments:

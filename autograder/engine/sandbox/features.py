@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from autograder.engine.errors import GraderError
-from autograder.engine.sandbox.bubblewrap import entrance
+from autograder.engine.sandbox.bubblewrap import sandbox_command
 from autograder.engine.sandbox.processes import PROC, descendants, host_uid, memory_in_use
 from autograder.engine.sandbox.sandbox import Limits, Sandbox, SandboxKind
 from autograder.engine.sandbox.watchdog import parent_group
@@ -93,7 +93,7 @@ def _findings(trial: _Trial) -> tuple[Feature, ...]:
 def _try_sandbox() -> _Trial:
     with (
         Sandbox.open(SandboxKind.BWRAP, code={}) as sandbox,
-        entrance(sandbox, ["sh", "-c", TRIAL], {"PATH": os.defpath}) as way,
+        sandbox_command(sandbox, ["sh", "-c", TRIAL], {"PATH": os.defpath}) as way,
         subprocess.Popen(  # noqa: S603 - our own command
             way.argv,
             pass_fds=way.descriptors,

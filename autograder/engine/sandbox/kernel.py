@@ -18,7 +18,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import Instance
 
 from autograder.engine.errors import GraderError
-from autograder.engine.sandbox.bubblewrap import CONNECTION_FILE, IPC, entrance
+from autograder.engine.sandbox.bubblewrap import CONNECTION_FILE, IPC, sandbox_command
 from autograder.engine.sandbox.relay import MAX_MESSAGE, Relay
 from autograder.engine.sandbox.sandbox import Sandbox, SandboxKind
 from autograder.engine.sandbox.watchdog import Death, MemoryGroup, Watchdog, new_group
@@ -26,7 +26,7 @@ from autograder.engine.sandbox.watchdog import Death, MemoryGroup, Watchdog, new
 MIB = 2**20
 SOCKET = "kernel"
 """Base name of the kernel's sockets: `kernel-1` to `kernel-5`."""
-LINE = "line"
+RELAY_SOCKET = "line"
 """Base name of the relay's sockets, to which the grader's clients connect instead."""
 
 
@@ -59,15 +59,15 @@ class BubblewrapProvisioner(LocalProvisioner):
         await self._close_relay()
         ports = [value for name, value in self.connection_info.items() if name.endswith("_port")]
         self._relay = await Relay.open(
-            {self.sandbox.base / f"{LINE}-{port}": self.sandbox.ipc / f"{SOCKET}-{port}" for port in ports}
+            {self.sandbox.base / f"{RELAY_SOCKET}-{port}": self.sandbox.ipc / f"{SOCKET}-{port}" for port in ports}
         )
         info = {k: v.decode() if isinstance(v, bytes) else v for k, v in self.connection_info.items()}
         connection = json.dumps(info | {"ip": str(IPC / SOCKET)}).encode()
-        with entrance(self.sandbox, cmd, environment(self.sandbox), connection) as way:
+        with sandbox_command(self.sandbox, cmd, environment(self.sandbox), connection) as way:
             # Bubblewrap stays as the sandbox's process 1, whose environment can be read inside: it gets only PATH.
             outside = {"PATH": os.defpath}
             self._group = new_group(self.sandbox.limits.memory_mb * MIB)
-            argv = list(way.argv) if self._group is None else self._group.entered(list(way.argv))
+            argv = list(way.argv) if self._group is None else self._group.in_group(list(way.argv))
             await self._launch(argv, outside, cwd="/", pass_fds=way.descriptors, **own)
 
     async def _launch(self, cmd: list[str], env: dict[str, str], **own: Any) -> None:
@@ -207,7 +207,7 @@ def kernel_manager(sandbox: Sandbox) -> AsyncKernelManager:
         kernel_name=KERNEL_NAME,
         kernel_spec_manager=_OneKernelSpec(sandbox=sandbox),
         transport="ipc",
-        ip=str(sandbox.ipc / SOCKET if sandbox.kind is SandboxKind.NONE else sandbox.base / LINE),
+        ip=str(sandbox.ipc / SOCKET if sandbox.kind is SandboxKind.NONE else sandbox.base / RELAY_SOCKET),
         connection_file=str(sandbox.base / "connection.json"),
     )
     _bounded(manager.context)

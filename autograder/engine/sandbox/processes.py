@@ -67,7 +67,7 @@ def claimed(count: int) -> Iterator[tuple[int, ...]]:
         yield tuple(mine)
 
 
-def keep_to(cores: tuple[int, ...], pid: int) -> None:
+def pin_to_cores(cores: tuple[int, ...], pid: int) -> None:
     """Set the affinity of every thread in a tree to these cores, where it differs.
 
     The call that chooses cannot be refused inside: torch counts the machine's cores with it.
@@ -121,7 +121,7 @@ def memory_in_use(pid: int, limit: int) -> int:
     for process in sorted(processes, key=lambda process: process.resident, reverse=True):
         if kernel > limit or total <= limit:
             break
-        if available() < floor():
+        if free_memory() < min_free_memory():
             return limit  # more is not known
         total += _proportional(process) - process.resident
     return total
@@ -247,12 +247,12 @@ def _area_bytes(processes: list[_Process]) -> int:
     return areas * AREA_BYTES
 
 
-def available() -> int:
+def free_memory() -> int:
     """Return this machine's available memory in bytes."""
     return _numbers(PROC / "meminfo").get("MemAvailable", 2**63)
 
 
 @cache
-def floor() -> int:
+def min_free_memory() -> int:
     """Return the free memory, in bytes, below which sandboxes are ended."""
     return min(512 * MIB, _numbers(PROC / "meminfo")["MemTotal"] // 20)

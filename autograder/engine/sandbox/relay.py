@@ -26,11 +26,11 @@ GREETED_WITH = {0: 0xFF, 9: 0x7F, 10: 3}
 MORE, LONG, COMMAND = 1, 2, 4
 
 
-class NotSpokenError(ValueError):
+class NotZMTPError(ValueError):
     """The bytes are not ZMTP 3, so nothing after them can be parsed."""
 
 
-class WholeMessages:
+class MessageFilter:
     """Parses one connection's stream and passes on only messages within the limits."""
 
     def __init__(self) -> None:
@@ -44,11 +44,11 @@ class WholeMessages:
         self._skip = 0
 
     def passed(self, chunk: bytes) -> bytes:
-        """Read the next bytes and return those that may be passed on; raises `NotSpokenError`."""
+        """Read the next bytes and return those that may be passed on; raises `NotZMTPError`."""
         greeting = chunk[: GREETING - len(self._greeting)]
         self._greeting += greeting
         if any(place < len(self._greeting) and self._greeting[place] != byte for place, byte in GREETED_WITH.items()):
-            raise NotSpokenError("not a greeting of ZMTP 3")
+            raise NotZMTPError("not a greeting of ZMTP 3")
         rest = memoryview(chunk)[len(greeting) :]
         if not self._unread:  # of what is left out, nothing need be copied
             skipped = min(self._skip, len(rest))
@@ -111,13 +111,13 @@ def _head(unread: bytearray, at: int) -> tuple[int, int, int] | None:
         return None
     flags = unread[at]
     if flags & ~(MORE | LONG | COMMAND) or (flags & COMMAND and flags & MORE):
-        raise NotSpokenError("not a frame")
+        raise NotZMTPError("not a frame")
     start = at + (9 if flags & LONG else 2)
     if start > len(unread):
         return None
     size = int.from_bytes(unread[at + 1 : start], "big")
     if flags & COMMAND and size > MAX_COMMAND:
-        raise NotSpokenError("not a command")
+        raise NotZMTPError("not a command")
     return flags, start, start + size
 
 
@@ -127,7 +127,7 @@ class Relay:
     def __init__(self) -> None:
         self._servers: list[asyncio.Server] = []
         self._serving: set[asyncio.Task[None]] = set()
-        self._streams: list[WholeMessages] = []
+        self._streams: list[MessageFilter] = []
         self._paths: list[Path] = []
         self._closed = False
 
@@ -172,7 +172,7 @@ class Relay:
 
     async def _serve(self, socket: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass bytes on in both ways until one of them ends; a client of libzmq's then connects anew."""
-        stream = WholeMessages()
+        stream = MessageFilter()
         self._streams.append(stream)
         writers = [writer]
         try:
@@ -209,7 +209,7 @@ async def _connected(socket: Path) -> tuple[asyncio.StreamReader, asyncio.Stream
 async def _passed_on(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passed: Callable[[bytes], bytes]
 ) -> None:
-    with suppress(OSError, NotSpokenError):
+    with suppress(OSError, NotZMTPError):
         while chunk := await reader.read(CHUNK):
             writer.write(passed(chunk))
             await writer.drain()

@@ -49,7 +49,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class InsidePaths:
     """Paths as the kernel sees them."""
 
     work: Path
@@ -71,7 +71,7 @@ class Sandbox:
         kind: how the kernel is confined.
         base: private directory (0700) that holds all the others; deleted when the sandbox closes.
         data: folder that the notebook sees as `./data`, read-only; its files must be readable by any user.
-        code: packages that the notebook's process may import, read-only: each folder by where it is seen below `View.code`.
+        code: packages that the notebook's process may import, read-only: each folder under its name below `InsidePaths.code`.
         limits: what the kernel and its children may use.
         cores: the numbers of those it keeps to; empty where it may use all.
 
@@ -110,12 +110,12 @@ class Sandbox:
         return self.base / "kernel.log"
 
     @property
-    def inside(self) -> View:
+    def inside(self) -> InsidePaths:
         """The sandbox's folders as the kernel sees them."""
         if self.kind is SandboxKind.NONE:
             work = self.work
-            return View(work, work / "data", self.base / "lib", self.inbox, self.outbox)
-        return View(HOME, HOME / "data", INSIDE / "lib", INSIDE / "inbox", INSIDE / "outbox")
+            return InsidePaths(work, work / "data", self.base / "lib", self.inbox, self.outbox)
+        return InsidePaths(HOME, HOME / "data", INSIDE / "lib", INSIDE / "inbox", INSIDE / "outbox")
 
     def sources(self) -> dict[Path, bytes]:
         """Return the packages' files as they are seen inside: copied, since a mount would tell where the checkout lies."""

@@ -27,7 +27,14 @@ from functools import cache
 from pathlib import Path
 
 from autograder.engine.files import FOLDER
-from autograder.engine.sandbox.processes import PROC, available, descendants, floor, keep_to, memory_in_use
+from autograder.engine.sandbox.processes import (
+    PROC,
+    descendants,
+    free_memory,
+    memory_in_use,
+    min_free_memory,
+    pin_to_cores,
+)
 from autograder.engine.sandbox.sandbox import Limits, Sandbox, SandboxKind
 
 INTERVAL_S = 0.2
@@ -58,11 +65,11 @@ class MemoryGroup:
     def _write(self, name: str, value: int) -> None:
         (self.folder / name).write_text(f"{value}\n", "ascii")
 
-    def entered(self, argv: list[str]) -> list[str]:
+    def in_group(self, argv: list[str]) -> list[str]:
         """Return a command line that joins the group and then executes `argv`, so that every child is in the group."""
         return [*ENTER, str(self.folder / "cgroup.procs"), *argv]
 
-    def struck(self) -> bool:
+    def oom_killed(self) -> bool:
         """Return whether the kernel killed a process in the group for exceeding the memory limit."""
         with suppress(OSError):
             lines = (self.folder / "memory.events").read_text("ascii").splitlines()
@@ -108,9 +115,9 @@ def limit_holds(parent: Path) -> bool:
     group = MemoryGroup(parent, TRIAL_BYTES)
     try:
         code = f"held = bytearray({4 * TRIAL_BYTES})"
-        command = group.entered([sys.executable, "-I", "-S", "-c", code])
+        command = group.in_group([sys.executable, "-I", "-S", "-c", code])
         done = subprocess.run(command, check=False, capture_output=True, timeout=TRIAL_S)  # noqa: S603 - our own
-        return done.returncode != 0 and group.struck()
+        return done.returncode != 0 and group.oom_killed()
     except subprocess.TimeoutExpired:
         return False
     finally:
@@ -175,7 +182,7 @@ class Watchdog:
         status = self._process.poll()
         if self.verdict is not None or status is None:
             return self.verdict
-        if self._struck or (self._group is not None and self._group.struck()):
+        if self._struck or (self._group is not None and self._group.oom_killed()):
             self._struck = True  # kept, since the group is removed
             return Death(Cause.MEMORY, self._sandbox.limits.memory_mb)
         if status < 0 and self._sandbox.kind is SandboxKind.BWRAP:
@@ -216,17 +223,17 @@ class Watchdog:
     def _excess(self) -> Death | None:
         limits = self._sandbox.limits
         self.note_processes()
-        if self._group is not None and self._group.struck():  # an old kernel kills only one process
+        if self._group is not None and self._group.oom_killed():  # an old kernel kills only one process
             return Death(Cause.MEMORY, limits.memory_mb)
         if self._sandbox.cores:
-            keep_to(self._sandbox.cores, self._process.pid)
+            pin_to_cores(self._sandbox.cores, self._process.pid)
         most = limits.memory_mb * MIB
         memory = memory_in_use(self._process.pid, most)
         if memory > most:  # measured again: a child that has yet to `exec` shows its parent's memory
             memory = min(memory, memory_in_use(self._process.pid, most))
         if memory > most:
             return Death(Cause.MEMORY, memory // MIB)
-        if (left := available()) < floor():
+        if (left := free_memory()) < min_free_memory():
             return Death(Cause.SHORTAGE, left // MIB)
         written = written_bytes(self._sandbox, limits)
         if written > limits.outbox_mb * MIB:

@@ -12,8 +12,8 @@ from torch import Tensor
 from autograder.models.rebuild import Compute, RebuiltModel, Step, in_place
 
 SEED = 5
-LOUD = 3.0  # noise, in units of the step's largest output
-HEARD = 1e-3  # of the scores' standard deviation over images
+NOISE_SCALE = 3.0  # noise, in units of the step's largest output
+MIN_EFFECT = 1e-3  # of the scores' standard deviation over images
 MOST = 100  # runs with noise per model: a chain of layers takes one, each branch of a network one more
 
 
@@ -45,7 +45,7 @@ def dependence(model: RebuiltModel, steps: Sequence[Step], images: Tensor) -> fl
     return 1.0 if whole <= 0 else max(0.0, 1.0 - left / whole)
 
 
-class Search:
+class UsedStepSearch:
     """Finds the steps of a model that its scores depend on.
 
     Noise is added to a step's output. If that changes the scores, the step is used, and so is every step that its
@@ -55,7 +55,7 @@ class Search:
 
     def __init__(self, model: RebuiltModel, images: Tensor, scores: Tensor) -> None:
         self._model, self._images, self._scores = model, images, scores
-        self._level = HEARD * _spread(scores) ** 0.5
+        self._level = MIN_EFFECT * _spread(scores) ** 0.5
         self._position = {step.name: index for index, step in enumerate(model.steps)}
         self._passed = _passed_by_all(model, self._position)
         self._used = 0  # a bit for each step
@@ -63,7 +63,7 @@ class Search:
         self.unused: set[str] = set()
         self.open: set[str] = set()  # steps left when `MOST` runs were spent
 
-    def among(self, names: Sequence[str]) -> "Search":
+    def among(self, names: Sequence[str]) -> "UsedStepSearch":
         """Test these steps, in the model's order; all count as used if the scores are the same for all images."""
         groups = [list(names)] if self._level > 0 else []
         while groups:
@@ -71,19 +71,19 @@ class Search:
             first, rest = group[:1], group[1:]
             if self._runs >= MOST:
                 self.open.update(group)
-            elif first and self._hears(first):
+            elif first and self._noise_changes_scores(first):
                 self._used |= self._passed[self._position[group[0]]]
                 groups.append(rest)
             else:
                 self.unused.update(first)
-                if rest and self._hears(rest):
+                if rest and self._noise_changes_scores(rest):
                     middle = len(rest) // 2
                     groups += [rest[middle:], rest[:middle]]
                 else:
                     self.unused.update(rest)
         return self
 
-    def _hears(self, names: Sequence[str]) -> bool:
+    def _noise_changes_scores(self, names: Sequence[str]) -> bool:
         """Whether noise in these steps' outputs, other noise in each, changes the scores of some image."""
         self._runs += 1
         wanted = set(names)
@@ -94,7 +94,7 @@ class Search:
                 return output
             generator = torch.Generator().manual_seed(SEED + self._position[call.name])
             noise = torch.randn(output.shape, generator=generator).to(output.dtype)
-            loud = output + LOUD * (output.abs().max() + 1) * noise
+            loud = output + NOISE_SCALE * (output.abs().max() + 1) * noise
             return output.copy_(loud) if in_place(call.op) else loud
 
         return bool((run(self._model, self._images, compute) - self._scores).abs().max() >= self._level)

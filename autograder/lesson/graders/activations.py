@@ -25,7 +25,7 @@ from autograder.models.rebuild import StepKind
 AGREEMENT = 0.98
 FLAT = 1e-6  # relative to the map's own size: what float32 leaves of a constant
 LARGEST = 128  # pixels per side that are compared; larger maps are averaged down
-WAYS: tuple[dict[str, Any], ...] = (
+RESIZING_METHODS: tuple[dict[str, Any], ...] = (
     {"mode": "nearest"},
     {"mode": "nearest-exact"},
     {"mode": "area"},
@@ -35,28 +35,28 @@ WAYS: tuple[dict[str, Any], ...] = (
         for options in ({}, {"align_corners": True}, {"antialias": True})
     ),
 )
-PICKS: tuple[Callable[[int, int, int], int], ...] = (
+NEAREST_PIXEL: tuple[Callable[[int, int, int], int], ...] = (
     lambda pixel, length, wanted: (2 * pixel + 1) * length // (2 * wanted),
     lambda pixel, length, wanted: (2 * pixel * (length - 1) + wanted - 1) // max(1, 2 * (wanted - 1)),
 )
 """Which pixel of `length` is repeated as one of `wanted`: with Pillow, and with SciPy's `zoom(order=0)`."""
 
 
-def alike(returned: Tensor, right: Tensor) -> bool:
+def maps_agree(returned: Tensor, right: Tensor) -> bool:
     """Whether a returned map (h, w) agrees with the right one, up to resizing."""
-    return any(reached >= AGREEMENT for reached in _likenesses(returned, right))
+    return any(reached >= AGREEMENT for reached in _correlations(returned, right))
 
 
-def likeness(returned: Tensor, right: Tensor) -> float:
+def best_correlation(returned: Tensor, right: Tensor) -> float:
     """Return the best correlation with the right map, resized in the usual ways, before or after a ReLU."""
-    return max(_likenesses(returned, right))
+    return max(_correlations(returned, right))
 
 
-def _likenesses(returned: Tensor, right: Tensor) -> Iterator[float]:
+def _correlations(returned: Tensor, right: Tensor) -> Iterator[float]:
     h, w = returned.shape
     size = min(h, LARGEST), min(w, LARGEST)
     seen = F.adaptive_avg_pool2d(returned.double()[None], size)[0]
-    for way in range(len(WAYS) + len(PICKS)):
+    for way in range(len(RESIZING_METHODS) + len(NEAREST_PIXEL)):
         rows, columns = _resizing(way, right.shape[0], h), _resizing(way, right.shape[1], w)
         for base in (right.double(), right.double().relu()):
             resized = rows @ base @ columns.T
@@ -73,23 +73,23 @@ def _resizing(way: int, length: int, wanted: int) -> Tensor:
     each = torch.eye(length, dtype=torch.float64)[None, :, :, None].repeat(
         1, 1, 1, 2
     )  # two columns, since a single one cannot be aligned
-    if way < len(WAYS):
-        resized = F.interpolate(each, (wanted, 2), **WAYS[way])[..., :1]
+    if way < len(RESIZING_METHODS):
+        resized = F.interpolate(each, (wanted, 2), **RESIZING_METHODS[way])[..., :1]
     else:
-        pick = PICKS[way - len(WAYS)]
+        pick = NEAREST_PIXEL[way - len(RESIZING_METHODS)]
         resized = each[:, :, [pick(pixel, length, wanted) for pixel in range(wanted)], :1]
     return F.adaptive_avg_pool2d(resized, (min(wanted, LARGEST), 1))[0, :, :, 0].T
 
 
 def correlation(a: Tensor, b: Tensor) -> float:
     """Return Pearson's correlation; 1 for two constant maps, 0 for a constant and another."""
-    if flat(a) or flat(b):
-        return float(flat(a) and flat(b))
+    if is_constant(a) or is_constant(b):
+        return float(is_constant(a) and is_constant(b))
     a, b = a - a.mean(), b - b.mean()
     return float((a * b).sum() / (a.norm() * b.norm()))
 
 
-def flat(a: Tensor) -> bool:
+def is_constant(a: Tensor) -> bool:
     """Whether all values are equal, but for rounding."""
     return bool((a - a.mean()).norm() <= FLAT * torch.linalg.vector_norm(a))
 
@@ -179,7 +179,7 @@ def _require_several(maps: Tensor) -> None:
             "leave out the last pooling",
         )
         raise UnfitError(too_small)
-    if all(flat(plane) for plane in maps.flatten(0, 1)):
+    if all(is_constant(plane) for plane in maps.flatten(0, 1)):
         constant = say(
             pl="ma przed uśrednianiem mapy, które w każdym miejscu mają tę samą wartość",
             en="has maps before averaging that are the same everywhere",

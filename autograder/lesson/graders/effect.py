@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.modules.dropout import _DropoutNd
 
-from autograder.lesson.graders.ablation import Search, run
+from autograder.lesson.graders.ablation import UsedStepSearch, run
 from autograder.models.rebuild import RebuiltModel, Step, StepKind, in_place
 
 SAME = 1e-3  # of the spread of what comes out: less is no change
@@ -73,7 +73,7 @@ def effects(model: RebuiltModel, images: Tensor, *, training: bool = False) -> E
                 idle.add(step.name)
         return output
 
-    search = Search(model, images, run(model, images, compute)).among(parts)
+    search = UsedStepSearch(model, images, run(model, images, compute)).among(parts)
     return Effects(frozenset(idle), frozenset(search.unused), frozenset(search.open))
 
 
@@ -123,7 +123,7 @@ def _untouched(norm: _BatchNorm, x: Tensor) -> bool:
     mean, var = norm.running_mean, norm.running_var
     if mean is None or var is None or x.dim() < 2:
         return False
-    x = _few(x).double().movedim(1, -1)
+    x = _first_images(x).double().movedim(1, -1)
     initial = x / (1 + norm.eps) ** 0.5
     normed = (x - mean.double()) * (var.double() + norm.eps).rsqrt()
     return bool((normed - initial).norm() <= SAME * initial.norm())
@@ -134,7 +134,9 @@ def _is_idle(step: Step, before: list[Tensor], output: Tensor) -> bool:
     if step.kind is StepKind.BATCH_NORM:
         return False
     if step.kind is not StepKind.CONV:
-        return any(value.shape == output.shape and _same(_few(value), _few(output)) for value in before)
+        return any(
+            value.shape == output.shape and _same(_first_images(value), _first_images(output)) for value in before
+        )
     if isinstance(step.layer, _ConvNd):
         return _copies(step.layer, before[0], output)
     x, axes = before[0], before[-1].dim() - 2  # weights computed from the image are read after it
@@ -149,7 +151,7 @@ def _same(x: Tensor, y: Tensor) -> bool:
     return bool(y.norm() > 0) and bool((y - slope * x).norm() <= SAME * y.norm())
 
 
-def _few(values: Tensor) -> Tensor:
+def _first_images(values: Tensor) -> Tensor:
     """Return the first images of a batch, at most `ELEMENTS` values."""
     return values[: max(1, ELEMENTS * len(values) // max(1, values.numel()))] if values.dim() else values
 
@@ -192,8 +194,8 @@ def _copied(x: Tensor, y: Tensor, axes: int) -> bool:
         return False
     x, y = (_channels(z if z.dim() > 1 + axes else z[None]) for z in (x, y))
     spread = y.norm(dim=1)
-    likeness = (y @ x.T) / (spread[:, None] * x.norm(dim=1)).clamp(min=1e-30)
-    left = 1 - likeness.square().amax(1)
+    best_correlation = (y @ x.T) / (spread[:, None] * x.norm(dim=1)).clamp(min=1e-30)
+    left = 1 - best_correlation.square().amax(1)
     return bool(((left <= SAME**2) | (spread <= 0)).all())
 
 
@@ -246,7 +248,10 @@ def _matters(name: str, call: Step, layer: _ConvNd, values: Mapping[str, Any], o
     if _size(plain, _inputs(call, values)[0]) != _map_size(plain, output):
         return True
     other = replace(call, function=plain, shape=None, dtype=None)(values)
-    return not bool((_few(other).double() - _few(output).double()).norm() <= SAME * _few(output).double().norm())
+    return not bool(
+        (_first_images(other).double() - _first_images(output).double()).norm()
+        <= SAME * _first_images(output).double().norm()
+    )
 
 
 def _size(layer: _ConvNd, image: Tensor) -> tuple[int, ...]:
@@ -269,7 +274,7 @@ def averages_one_pixel(model: RebuiltModel, images: Tensor, average: Step, sourc
     def compute(call: Step, values: Mapping[str, Any]) -> Any:
         output = call(values)
         if call.name in {average.name, source.name}:
-            seen[call.name] = _few(output).double()
+            seen[call.name] = _first_images(output).double()
         return output
 
     run(model, images, compute)

@@ -22,11 +22,11 @@ from autograder.lesson.graders.activations import (
     SMALLEST,
     SOLUTION,
     Activations,
-    alike,
+    best_correlation,
     correlation,
-    flat,
+    is_constant,
     judged_model,
-    likeness,
+    maps_agree,
 )
 from autograder.lesson.graders.student_models import CELLS
 from autograder.lesson.measure import Measurements
@@ -53,8 +53,8 @@ def test_cam(evidence: LessonEvidence, measured: Measurements) -> None:
             require_any_map(evidence, records)
         raise
     shown = [(record, agreeing(evidence, record, judged.right)) for record in records if record.model == judged.name]
-    if not any(tells(record, judged.right) and not flat(returned) for record, returned in shown):
-        all_flat = all(flat(returned) for _, returned in shown)
+    if not any(is_conclusive(record, judged.right) and not is_constant(returned) for record, returned in shown):
+        all_flat = all(is_constant(returned) for _, returned in shown)
         raise constant() if all_flat and is_stub(evidence) else indistinct(judged.name, all_flat=all_flat)
 
 
@@ -69,7 +69,7 @@ def require_any_map(evidence: LessonEvidence, records: list[MapRecord]) -> None:
         except (AbsentError, AssertionError) as reason:
             useless.append(reason)
         else:
-            if not flat(returned):
+            if not is_constant(returned):
                 return
             useless.append(constant())
     if useless:
@@ -126,8 +126,8 @@ def agreeing(evidence: LessonEvidence, record: MapRecord, right: Activations) ->
         "or enlarged to the image's.",
     )
     settled(min(returned.shape) >= SMALLEST, small)
-    if not alike(returned, expected):
-        reached, known = number(likeness(returned, expected), 2), hint(returned, record, right)
+    if not maps_agree(returned, expected):
+        reached, known = number(best_correlation(returned, expected), 2), hint(returned, record, right)
         other = say(
             pl=f"{where}: mapa nie odpowiada sumie Σ_k w_ck·f_k(x, y) (korelacja {reached}). {known}",
             en=f"{where}: the map is not the sum Σ_k w_ck·f_k(x, y) (correlation {reached}). {known}",
@@ -136,7 +136,7 @@ def agreeing(evidence: LessonEvidence, record: MapRecord, right: Activations) ->
     return returned
 
 
-def tells(record: MapRecord, right: Activations) -> bool:
+def is_conclusive(record: MapRecord, right: Activations) -> bool:
     """Whether an image's right map differs enough from maps made without the class or without the model.
 
     Measured on the judge's own maps, before any ReLU: it varies, most other classes' maps are others (up to scale and
@@ -144,13 +144,13 @@ def tells(record: MapRecord, right: Activations) -> bool:
     """
     maps = right.class_maps(record.image)
     own = maps[record.class_index]
-    if flat(own):
+    if is_constant(own):
         return False
     same = sum(abs(correlation(own, other)) >= AGREEMENT for other in maps) - 1
     image = right.images[record.image]
     planes = [*image, image.mean(0)]
     planes += [F.adaptive_avg_pool2d(plane[None], (own.shape[0], own.shape[1]))[0] for plane in planes]
-    return same <= len(maps) // 2 and not any(alike(sign * plane, own) for plane in planes for sign in (1, -1))
+    return same <= len(maps) // 2 and not any(maps_agree(sign * plane, own) for plane in planes for sign in (1, -1))
 
 
 def is_stub(evidence: LessonEvidence) -> bool:
@@ -195,19 +195,19 @@ def hint(returned: Tensor, record: MapRecord, right: Activations) -> str:
     """Name the mistake where it is a known one."""
     maps, classes = right.maps[record.image], right.class_maps(record.image)
     expected = classes[record.class_index]
-    if flat(returned):
+    if is_constant(returned):
         return say(pl="Wszystkie jej wartości są równe.", en="All its values are equal.")
-    if alike(-returned, expected):
+    if maps_agree(-returned, expected):
         return say(pl="Znak mapy jest odwrócony.", en="The map's sign is reversed.")
-    if alike(returned.T, expected):
+    if maps_agree(returned.T, expected):
         return say(pl="Osie mapy są zamienione.", en="The map's axes are swapped.")
     for other, theirs in enumerate(classes):
-        if alike(returned, theirs):
+        if maps_agree(returned, theirs):
             return say(
                 pl=f"To mapa klasy {other}, a class_index to {record.class_index}.",
                 en=f"It is the map of class {other}; class_index is {record.class_index}.",
             )
-    if alike(returned, maps.mean(0)):
+    if maps_agree(returned, maps.mean(0)):
         return say(
             pl="To średnia map f_k bez wag: pomnóż każdą przez w_ck.",
             en="It is the mean of the maps f_k without weights: multiply each by w_ck.",

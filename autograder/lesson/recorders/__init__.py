@@ -37,9 +37,9 @@ def recorders() -> dict[str, Recorder]:
 
 
 def _watch_gradients(_torch: ModuleType) -> None:
-    from ...models.capture import watch
+    from ...models.capture import count_steps
 
-    watch()
+    count_steps()
 
 
 def _relax_cifar(module: ModuleType) -> None:

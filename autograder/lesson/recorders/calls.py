@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...engine.inside import TEXT, DeadlineError, MissingNameError, deadline, failure
+from ...engine.inside import MAX_TEXT, DeadlineError, MissingNameError, deadline, failure
 from .observe import Observed, observed
 
 SECONDS = 20.0
@@ -64,7 +64,7 @@ def _call(
         # A tensor of a class of the student's own may compute when it is read: that is watched as well.
         with observed(count=request["steps"]) as seen, deadline(SECONDS):
             returned = function(*arguments)
-            array, described = as_array(returned), describe(returned)[:TEXT]
+            array, described = as_array(returned), describe(returned)[:MAX_TEXT]
             after = (value.detach().numpy() if isinstance(value, torch.Tensor) else value for value in arguments)
             kept = all(np.array_equal(a, b) for a, b in zip(after, before, strict=True))
     finally:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import Subset, default_collate
 
-from ...engine.inside import TEXT, MissingNameError, deadline, failure
+from ...engine.inside import MAX_TEXT, MissingNameError, deadline, failure
 
 BATCH = 100
 SHOWN = 8
@@ -40,7 +40,7 @@ def record_data(
         dataset = _testset(namespace)
         while isinstance(dataset, Subset):
             dataset = dataset.dataset
-        record["type"] = type(dataset).__name__[:TEXT]
+        record["type"] = type(dataset).__name__[:MAX_TEXT]
         record["length"] = len(namespace["testset"])
         record["steps"] = [_described(step) for step in _steps(getattr(dataset, "transform", None))][:32]
         with deadline(SECONDS):
@@ -99,7 +99,7 @@ def _described(step: Any) -> dict[str, Any]:
         plain = _plain(value)
         if not name.startswith("_") and plain is not None:
             parameters[name[:64]] = plain
-    return {"type": type(step).__name__[:TEXT], "parameters": parameters}
+    return {"type": type(step).__name__[:MAX_TEXT], "parameters": parameters}
 
 
 def _plain(value: Any) -> Any:

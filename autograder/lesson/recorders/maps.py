@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ...engine.inside import TEXT, MissingNameError, deadline, failure
+from ...engine.inside import MAX_TEXT, MissingNameError, deadline, failure
 from .calls import as_array, describe, find_function
 from .images import VisibleImages
 from .networks import evaluating
@@ -76,7 +76,7 @@ def _map(
     class_index = int(classes[image])
     with evaluating(model), torch.enable_grad():
         returned = namespace["cam"](model, batch[image].clone(), class_index)
-    record: dict[str, Any] = {"class_index": class_index, "returned": describe(returned)[:TEXT]}
+    record: dict[str, Any] = {"class_index": class_index, "returned": describe(returned)[:MAX_TEXT]}
     array = as_array(returned)
     if array is not None and array.ndim == 2:
         if max(array.shape) > LARGEST:
@@ -85,5 +85,5 @@ def _map(
         np.save(target, array, allow_pickle=False)
         record["array"] = True
     elif array is not None:
-        record["returned"] += f" {array.shape}"[:TEXT]
+        record["returned"] += f" {array.shape}"[:MAX_TEXT]
     return record

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ...engine.inside import TEXT, MissingNameError, deadline, failure
-from ...models.capture import UNTAKEN, export, watched
+from ...engine.inside import MAX_TEXT, MissingNameError, deadline, failure
+from ...models.capture import NO_NAME, export, step_counter
 from .images import VisibleImages
 
 SECONDS = 60.0
@@ -35,7 +35,7 @@ def record_layer(
         if name not in namespace:
             raise MissingNameError(name)
         layer = namespace[name]
-        record["type"] = type(layer).__name__[:TEXT]
+        record["type"] = type(layer).__name__[:MAX_TEXT]
         if isinstance(layer, nn.Conv2d):
             named = isinstance(layer.padding, str)
             record |= {
@@ -45,7 +45,7 @@ def record_layer(
                 "kernel_size": _pair(layer.kernel_size),
                 "stride": _pair(layer.stride),
                 "padding": [0, 0] if named else _pair(layer.padding),
-                "padding_name": layer.padding[:TEXT] if named else "",
+                "padding_name": layer.padding[:MAX_TEXT] if named else "",
                 "dilation": _pair(layer.dilation),
                 "groups": int(layer.groups),
             }
@@ -71,7 +71,7 @@ def record_model(
     record["results"] = _entry(namespace, "results", name, FIGURES, _number)
     try:
         model = _model(namespace, name)
-        record["type"] = type(model).__name__[:TEXT]
+        record["type"] = type(model).__name__[:MAX_TEXT]
         with deadline(SECONDS):
             record["parameters"] = sum(parameter.numel() for parameter in model.parameters())
             record |= _steps(namespace, name, model)
@@ -104,12 +104,12 @@ def _model(namespace: dict[str, Any], name: str) -> nn.Module:
 
 def _steps(namespace: dict[str, Any], name: str, model: nn.Module) -> dict[str, Any]:
     """Return the gradient steps counted for the model; `models["cam"]` may be a copy of any other."""
-    steps = watched()
+    steps = step_counter()
     if steps is None:
         return {}
     kept = namespace["models"].items() if name != ANY_COPY else ()
     others = [other for key, other in kept if key in CLAIMING and key != name and isinstance(other, nn.Module)]
-    return {"gradients": asdict(steps.seen(model, others, name if name in CLAIMING else UNTAKEN))}
+    return {"gradients": asdict(steps.seen(model, others, name if name in CLAIMING else NO_NAME))}
 
 
 def _outputs(model: nn.Module, batch: torch.Tensor, folder: Path) -> dict[str, Any]:
@@ -118,11 +118,11 @@ def _outputs(model: nn.Module, batch: torch.Tensor, folder: Path) -> dict[str, A
         scores = model(batch)
     if not isinstance(scores, torch.Tensor):
         held = f" ({len(scores)})" if isinstance(scores, tuple | list | dict) else ""
-        return {"returned": f"{type(scores).__name__}{held}"[:TEXT]}
+        return {"returned": f"{type(scores).__name__}{held}"[:MAX_TEXT]}
     scores = scores.detach().as_subclass(torch.Tensor).cpu()
     scores = scores.float() if scores.dtype in {torch.bfloat16, torch.float16} else scores
     if scores.dim() != SCORES_AXES or len(scores) != len(batch):
-        return {"returned": f"{type(scores).__name__} {tuple(scores.shape)}"[:TEXT]}
+        return {"returned": f"{type(scores).__name__} {tuple(scores.shape)}"[:MAX_TEXT]}
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "outputs.npy", scores.contiguous().numpy(), allow_pickle=False)
     return {"outputs": True}
@@ -132,7 +132,7 @@ def _export(model: nn.Module, batch: torch.Tensor, folder: Path) -> dict[str, An
     try:
         exported = export.export_model(model, batch, folder)
     except Exception as error:  # noqa: BLE001 - that no method exports is itself what the grader must know
-        return {"export_error": f"{type(error).__name__}: {error}"[:TEXT]}
+        return {"export_error": f"{type(error).__name__}: {error}"[:MAX_TEXT]}
     return {"method": exported.method, "train_graph": exported.train_graph}
 
 

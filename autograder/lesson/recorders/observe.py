@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from ...engine.inside import HOLDING
+from ...engine.inside import DO_NOT_INTERRUPT
 
 CONVOLUTION = re.compile(r"conv(?!ert)")
 TORCH_LIBRARIES = frozenset(
@@ -238,4 +238,4 @@ def _importing(frame: FrameType | None) -> bool:
     return False
 
 
-HOLDING.append(is_watching)
+DO_NOT_INTERRUPT.append(is_watching)

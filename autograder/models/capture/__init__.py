@@ -4,6 +4,6 @@ The notebook's own `import torch` brings in the counting of steps alone: whateve
 exported.
 """
 
-from .gradients import UNTAKEN, watch, watched
+from .gradients import NO_NAME, count_steps, step_counter
 
-__all__ = ["UNTAKEN", "watch", "watched"]
+__all__ = ["NO_NAME", "count_steps", "step_counter"]

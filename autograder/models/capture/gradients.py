@@ -28,7 +28,7 @@ MAX_NODES = 20_000  # of a graph that are looked at, for each pass
 MAX_GROUPS = 1_000  # distinct sets of parameters
 MAX_MARKS = 10_000
 COMPARED = 50  # sets of parameters, the latest, whose weights another set may begin from
-UNTAKEN = ""  # stands for the name of a network that is not one of `models`, or not yet
+NO_NAME = ""  # stands for the name of a network that is not one of `models`, or not yet
 ENOUGH = 10  # passes whose gradients were not zero; after them nobody looks at values any more
 INPUTS = 3  # position of `inputs` among what `run_backward` is given after the outputs
 SAMPLE = 64  # elements
@@ -54,7 +54,7 @@ def _marks(tensors: Iterable[Tensor]) -> frozenset[Mark]:
     return frozenset(mark for tensor in tensors if (mark := _mark(tensor)) is not None)
 
 
-class _Origins:
+class _TrainedWeights:
     """The weights of trained networks, by the network's name."""
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ class _Group:
 
 
 @dataclass(frozen=True)
-class Seen:
+class StepCounts:
     """The gradient steps seen for one model.
 
     Attributes:
@@ -128,14 +128,14 @@ class Seen:
     inherited: float = 0.0
 
 
-class Steps:
+class StepCounter:
     """Counts the backward passes of this process, and of processes forked from it."""
 
     def __init__(self) -> None:
         self._groups: dict[frozenset[int], _Group] = {}
         self._gone: Counter[frozenset[tuple[tuple[int, ...], int]]] = Counter()
         self._process = os.getpid()
-        self._origins = _Origins()
+        self._origins = _TrainedWeights()
         with tempfile.TemporaryFile() as file:  # the sandbox refuses memory shared with forks that is in no file
             file.truncate(8)
             self._elsewhere = mmap.mmap(file.fileno(), 8)
@@ -150,7 +150,7 @@ class Steps:
         if group.steps >= ENOUGH or _any(gradients):
             group.steps += 1
 
-    def seen(self, model: nn.Module, others: Iterable[nn.Module] = (), name: str = UNTAKEN) -> Seen:
+    def seen(self, model: nn.Module, others: Iterable[nn.Module] = (), name: str = NO_NAME) -> StepCounts:
         """Return the steps counted for a model; those that reached the parameters of `others` belong to these.
 
         Under its name its weights are remembered: what another network began with may be them.
@@ -179,10 +179,10 @@ class Steps:
             unclaimed += steps * (not alike and _large(Counter(dict(items)), shapes))
         unclaimed += int.from_bytes(self._elsewhere[:], "little")
         is_copy = bool(copied and not own)
-        if name != UNTAKEN:
+        if name != NO_NAME:
             self._take(name, [parameter for parameter in parameters if id(parameter) in reached or is_copy])
         inherited = inherited if own else inherited_by_copies
-        return Seen(own + copied, is_copy, len(reached) / max(1, len(mine)), unclaimed, inherited)
+        return StepCounts(own + copied, is_copy, len(reached) / max(1, len(mine)), unclaimed, inherited)
 
     def _take(self, name: str, trained: list[Tensor]) -> None:
         """Remember these weights under the model's name: another model's training may start from them."""
@@ -211,10 +211,10 @@ class Steps:
     def _shares(self, leaves: Sequence[Tensor]) -> Shares:
         """Return what fraction of these leaves is another network's that was trained: one of `models`, or untaken."""
         mine = set(map(id, leaves))
-        untaken = _Origins()
+        untaken = _TrainedWeights()
         for group in islice(reversed(self._groups.values()), COMPARED):
             if group.steps:
-                untaken.keep(UNTAKEN, _marks(leaf for leaf in group.living if id(leaf) not in mine) - group.first)
+                untaken.keep(NO_NAME, _marks(leaf for leaf in group.living if id(leaf) not in mine) - group.first)
         return untaken.shares(leaves) | self._origins.shares(leaves)
 
 
@@ -273,10 +273,10 @@ def _unwrapped(tensor: Tensor) -> Tensor:
     return tensor
 
 
-class _Watched(type(Variable._execution_engine)):  # type: ignore[misc]
+class _CountingEngine(type(Variable._execution_engine)):  # type: ignore[misc]
     """The autograd engine, which counts each successful backward pass."""
 
-    steps: Steps
+    steps: StepCounter
 
     def run_backward(self, outputs: Any, *arguments: Any, **options: Any) -> Any:
         """Run the backward pass; an error in counting must not affect it."""
@@ -292,14 +292,14 @@ class _Watched(type(Variable._execution_engine)):  # type: ignore[misc]
         return gradients
 
 
-def watch() -> Steps:
+def count_steps() -> StepCounter:
     """Start counting gradient steps in this process, from zero."""
-    engine = _Watched()
-    engine.steps = Steps()
+    engine = _CountingEngine()
+    engine.steps = StepCounter()
     Variable._execution_engine = engine  # where torch.autograd itself looks it up
     return engine.steps
 
 
-def watched() -> Steps | None:
+def step_counter() -> StepCounter | None:
     """Return this process's step counts, or None if they are not counted."""
     return getattr(Variable._execution_engine, "steps", None)

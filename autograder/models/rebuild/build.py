@@ -124,7 +124,7 @@ class Builder:
             name = packet(operation.op)
             kind = _mask_kind(operation) if name == "bernoulli" else KINDS.get(name, StepKind.OTHER)
             self._append(operation, kind, functions()[operation.op])
-        self._trial.charge(operation)
+        self._trial.count_work(operation)
 
     def _append(self, operation: Operation, kind: StepKind, function: Callable[..., Any]) -> None:
         step = Step(**vars(operation), kind=kind, function=function)

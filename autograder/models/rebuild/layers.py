@@ -64,16 +64,16 @@ def _assign(layer: nn.Module, **weights: Operand | Tensor | None) -> nn.Module:
     return layer
 
 
-Given = dict[str, Any]
+ArgumentsByName = dict[str, Any]
 """An operation's arguments by PyTorch's names for them, its tensors as operands, what was left out by default."""
 
 
-def by_name(ops: str, make: Callable[[Any, Given], FoundLayer]) -> dict[str, Callable[..., FoundLayer]]:
+def by_name(ops: str, make: Callable[[Any, ArgumentsByName], FoundLayer]) -> dict[str, Callable[..., FoundLayer]]:
     """Return a table in which `make` finds the layer of each operation, from its first argument and all by name."""
     return {op: partial(_found, op, make) for op in listed(ops)}
 
 
-def _found(op: str, make: Callable[[Any, Given], FoundLayer], *args: Any, **kwargs: Any) -> FoundLayer:
+def _found(op: str, make: Callable[[Any, ArgumentsByName], FoundLayer], *args: Any, **kwargs: Any) -> FoundLayer:
     given = named(op, args, kwargs)
     return make(next(iter(given.values())), given)
 
@@ -166,7 +166,7 @@ PLAIN: dict[str, Callable[..., FoundLayer]] = {
 }
 
 
-def _prelu(image: Operand, given: Given) -> FoundLayer:
+def _prelu(image: Operand, given: ArgumentsByName) -> FoundLayer:
     weight: Operand = given["weight"]
     layer = nn.PReLU(weight.sample.numel(), device="meta")
     if len(weight.shape) != 1:  # below autograd the weight comes spread over the axes: take the one it was
@@ -174,7 +174,7 @@ def _prelu(image: Operand, given: Given) -> FoundLayer:
     return FoundLayer(image, StepKind.ACTIVATION, _assign(layer, weight=weight))
 
 
-def _conv(rank: int | None, image: Operand, given: Given) -> FoundLayer:
+def _conv(rank: int | None, image: Operand, given: ArgumentsByName) -> FoundLayer:
     """Find a convolution over `rank` axes, or over as many as its weight has."""
     weight, groups, padding = given["weight"], given["groups"], given["padding"]
     transposed = given.get("transposed", rank is None and "output_padding" in given)
@@ -222,13 +222,13 @@ def _product(image: Operand, weight: Operand, bias: Operand | None) -> FoundLaye
     return _linear(image, turned, bias)
 
 
-def _addmm(bias: Operand, given: Given) -> FoundLayer:
+def _addmm(bias: Operand, given: ArgumentsByName) -> FoundLayer:
     if (given["beta"], given["alpha"]) != (1, 1) or len(bias.shape) != 1:
         raise NotALayerError
     return _product(given["mat1"], given["mat2"], bias)
 
 
-def _batch_norm(image: Operand, given: Given) -> FoundLayer:
+def _batch_norm(image: Operand, given: ArgumentsByName) -> FoundLayer:
     kinds: dict[int, Any] = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
     weight, mean, var = given["weight"], given["running_mean"], given["running_var"]
     training = given.get("training", False)
@@ -246,19 +246,19 @@ def _batch_norm(image: Operand, given: Given) -> FoundLayer:
     return FoundLayer(image, StepKind.BATCH_NORM, layer.train(training))
 
 
-def _layer_norm(image: Operand, given: Given) -> FoundLayer:
+def _layer_norm(image: Operand, given: ArgumentsByName) -> FoundLayer:
     shape, weight, bias = list(given["normalized_shape"]), given["weight"], given["bias"]
     layer = nn.LayerNorm(shape, given["eps"], weight is not None, bias is not None, device="meta")
     return FoundLayer(image, StepKind.OTHER, _assign(layer, weight=weight, bias=bias))
 
 
-def _group_norm(image: Operand, given: Given) -> FoundLayer:
+def _group_norm(image: Operand, given: ArgumentsByName) -> FoundLayer:
     groups = given["num_groups"] if "num_groups" in given else given["group"]
     layer = nn.GroupNorm(groups, image.shape[1], given["eps"], given["weight"] is not None, device="meta")
     return FoundLayer(image, StepKind.OTHER, _assign(layer, weight=given["weight"], bias=given["bias"]))
 
 
-def _instance_norm(image: Operand, given: Given) -> FoundLayer:
+def _instance_norm(image: Operand, given: ArgumentsByName) -> FoundLayer:
     kinds: dict[int, Any] = {3: nn.InstanceNorm1d, 4: nn.InstanceNorm2d}
     if given["running_mean"] is not None or not given["use_input_stats"] or len(image.shape) not in kinds:
         raise NotALayerError

@@ -14,7 +14,7 @@ from autograder.engine.text import say
 from autograder.models import refusal
 
 from .operations import StepKind
-from .schema import WORDS, Graph, Operation, Ref
+from .schema import ALLOWED_CONSTANTS, Graph, Operation, Ref
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class RebuiltModel(nn.Module):
 
     """
 
-    around: Callable[[], AbstractContextManager[None]] = nullcontext
+    run_context: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def __init__(
         self, graph: Graph, steps: Sequence[Step], output: str, weights: Mapping[str, Tensor], *, changes_input: bool
@@ -135,7 +135,7 @@ class RebuiltModel(nn.Module):
         super().__init__()
         self.input = graph.input.name
         self.input_shape = graph.input.shape
-        self.input_dtype: torch.dtype = WORDS[f"torch.{graph.input.dtype}"]
+        self.input_dtype: torch.dtype = ALLOWED_CONSTANTS[f"torch.{graph.input.dtype}"]
         self.batch_size = self.input_shape[0]
         self.parameters_declared = graph.declared
         self.steps = tuple(steps)
@@ -177,7 +177,7 @@ class RebuiltModel(nn.Module):
 
         `values` holds the values that are still read, by name; `step(values)` is what the step itself gives.
         """
-        with self.around():
+        with self.run_context():
             if tuple(images.shape) != self.input_shape:
                 raise refusal(
                     pl=f"Model przyjmuje {self.input_shape}, a nie {tuple(images.shape)}.",

@@ -126,30 +126,30 @@ def named(op: str, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any
     return {name: given[name] for name in names}
 
 
-def _few(count: float) -> None:
+def _check_part_count(count: float) -> None:
     """Reject splitting a tensor into more than `MAX_PARTS` parts: each is an object, however small."""
     if count > MAX_PARTS:
         raise ValueError(f"it cuts a tensor into more than {MAX_PARTS} parts")
 
 
 def _chunk(value: Tensor, chunks: int, dim: int = 0) -> Sequence[Tensor]:
-    _few(chunks)
+    _check_part_count(chunks)
     return torch.chunk(value, chunks, dim)
 
 
 def _split(value: Tensor, split_size: int | Sequence[int], dim: int = 0) -> Sequence[Tensor]:
     sizes = split_size
-    _few(value.shape[dim] / max(sizes, 1) if isinstance(sizes, int) else len(sizes))
+    _check_part_count(value.shape[dim] / max(sizes, 1) if isinstance(sizes, int) else len(sizes))
     return torch.split(value, sizes if isinstance(sizes, int) else list(sizes), dim)
 
 
 def _tensor_split(value: Tensor, sections: int, dim: int = 0) -> Sequence[Tensor]:
-    _few(sections)
+    _check_part_count(sections)
     return torch.tensor_split(value, sections, dim)
 
 
 def _unbind(value: Tensor, dim: int = 0) -> Sequence[Tensor]:
-    _few(value.shape[dim])
+    _check_part_count(value.shape[dim])
     return torch.unbind(value, dim)
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from torch import nn
 
-from .layers import FoundLayer, Given, NotALayerError, Operand, by_name, sizes
+from .layers import ArgumentsByName, FoundLayer, NotALayerError, Operand, by_name, sizes
 from .operations import StepKind, listed
 
 VIEWS = listed("view.default reshape.default _unsafe_view.default flatten.using_ints")
 
 
-def _max_pool(rank: int, image: Operand, given: Given) -> FoundLayer:
+def _max_pool(rank: int, image: Operand, given: ArgumentsByName) -> FoundLayer:
     kinds: dict[int, Any] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
     kernel, step = _kernel(given, rank)
     padding, dilation = sizes(given["padding"], rank, 0), sizes(given["dilation"], rank, 1)
@@ -21,7 +21,7 @@ def _max_pool(rank: int, image: Operand, given: Given) -> FoundLayer:
     return FoundLayer(image, StepKind.MAX_POOL, layer)
 
 
-def _avg_pool2d(image: Operand, given: Given) -> FoundLayer:
+def _avg_pool2d(image: Operand, given: ArgumentsByName) -> FoundLayer:
     """Find average pooling; with a kernel as large as a map of more than one pixel it is global pooling."""
     kernel, step = _kernel(given, 2)
     make: Callable[..., nn.Module] = nn.AvgPool2d
@@ -31,13 +31,15 @@ def _avg_pool2d(image: Operand, given: Given) -> FoundLayer:
     return FoundLayer(image, StepKind.GLOBAL_POOL if whole else StepKind.AVG_POOL, layer)
 
 
-def _kernel(given: Given, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _kernel(given: ArgumentsByName, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return a pooling's kernel size and stride, which is the kernel's size by default."""
     kernel = sizes(given["kernel_size"], rank, 1)
     return kernel, kernel if given["stride"] in ((), []) else sizes(given["stride"], rank, 1)
 
 
-def _adaptive_pool2d(kind: StepKind, make: Callable[..., nn.Module], image: Operand, given: Given) -> FoundLayer:
+def _adaptive_pool2d(
+    kind: StepKind, make: Callable[..., nn.Module], image: Operand, given: ArgumentsByName
+) -> FoundLayer:
     """Find adaptive pooling; averaging to one pixel is global pooling."""
     size = sizes(given["output_size"], 2, 1)
     if kind is StepKind.AVG_POOL and size == (1, 1):
@@ -45,7 +47,7 @@ def _adaptive_pool2d(kind: StepKind, make: Callable[..., nn.Module], image: Oper
     return FoundLayer(image, kind, make(size))
 
 
-def _mean(image: Operand, given: Given) -> FoundLayer:
+def _mean(image: Operand, given: ArgumentsByName) -> FoundLayer:
     """Find global pooling: the mean over H and W, at once or one by one, on the map or on its pixels in a row."""
     dim, keepdim = given["dim"], given["keepdim"]
     if given["dtype"] is not None or dim is None:
@@ -70,18 +72,18 @@ def _map_under(image: Operand, axes: set[int]) -> Operand | None:
     return before if image.op == "aten.mean.dim" and over in {(2,), (3,), (-1,), (-2,)} else None
 
 
-def _dropout(make: Callable[[float], nn.Module], image: Operand, given: Given) -> FoundLayer:
+def _dropout(make: Callable[[float], nn.Module], image: Operand, given: ArgumentsByName) -> FoundLayer:
     return FoundLayer(image, StepKind.DROPOUT, make(given["p"]).train(given["train"]))
 
 
-def _feature_dropout(image: Operand, given: Given) -> FoundLayer:
+def _feature_dropout(image: Operand, given: ArgumentsByName) -> FoundLayer:
     kinds: dict[int, Any] = {3: nn.Dropout1d, 4: nn.Dropout2d, 5: nn.Dropout3d}
     if len(image.shape) not in kinds:
         raise NotALayerError
     return FoundLayer(image, StepKind.DROPOUT2D, kinds[len(image.shape)](given["p"]).train(given["train"]))
 
 
-def _view(image: Operand, given: Given) -> FoundLayer:
+def _view(image: Operand, given: ArgumentsByName) -> FoundLayer:
     batch, width = image.shape[0], math.prod(image.shape[1:])
     shape = given["shape"] if "shape" in given else given["size"]
     if len(image.shape) < 3 or tuple(shape) not in {(batch, -1), (batch, width), (-1, width)}:
@@ -89,14 +91,14 @@ def _view(image: Operand, given: Given) -> FoundLayer:
     return FoundLayer(image, StepKind.FLATTEN, nn.Flatten())
 
 
-def _flatten(image: Operand, given: Given) -> FoundLayer:
+def _flatten(image: Operand, given: ArgumentsByName) -> FoundLayer:
     axes = len(image.shape)
     if axes < 3 or (given["start_dim"] % axes, given["end_dim"] % axes) != (1, axes - 1):
         raise NotALayerError
     return FoundLayer(image, StepKind.FLATTEN, nn.Flatten())
 
 
-def _squeeze(image: Operand, given: Given) -> FoundLayer:
+def _squeeze(image: Operand, given: ArgumentsByName) -> FoundLayer:
     """Find flatten: dropping both axes of a map of one pixel."""
     batch, channels, *pixels = image.shape
     dims = {axis % len(image.shape) for axis in given["dim"]} if "dim" in given else None

@@ -34,7 +34,7 @@ Type = Literal["float32", "float64", "float16", "bfloat16", "uint8", "int8", "in
 Arguments = Annotated[list[Any], msgspec.Meta(max_length=32)]
 Named = Annotated[dict[Name, Any], msgspec.Meta(max_length=32)]
 
-WORDS: dict[str, Any] = {
+ALLOWED_CONSTANTS: dict[str, Any] = {
     **{f"torch.{name}": getattr(torch, name) for name in Type.__args__},  # type: ignore[attr-defined]
     **{f"torch.{name}": getattr(torch, name) for name in ("contiguous_format", "preserve_format", "channels_last")},
     **{word: float(word) for word in ("inf", "-inf", "nan")},
@@ -62,7 +62,7 @@ class WeightEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def nbytes(self) -> int:
         """How much memory it takes."""
-        dtype: torch.dtype = WORDS[f"torch.{self.dtype}"]
+        dtype: torch.dtype = ALLOWED_CONSTANTS[f"torch.{self.dtype}"]
         return math.prod(self.shape) * dtype.itemsize
 
 
@@ -164,8 +164,8 @@ def read_graph(folder: Path, name: str) -> Graph:
 def _operation(node: NodeEntry) -> Operation:
     args = tuple(_argument(item, 0) for item in node.args)
     kwargs = {key: _argument(item, 0) for key, item in node.kwargs.items()}
-    dtype = WORDS[f"torch.{node.dtype}"] if node.dtype else None
-    autocast = WORDS[f"torch.{node.autocast}"] if node.autocast else None
+    dtype = ALLOWED_CONSTANTS[f"torch.{node.dtype}"] if node.dtype else None
+    autocast = ALLOWED_CONSTANTS[f"torch.{node.autocast}"] if node.autocast else None
     return Operation(node.name, node.op, args, kwargs, node.shape, dtype, autocast)
 
 
@@ -181,7 +181,7 @@ def _argument(value: object, depth: int) -> object:
     if isinstance(value, str):
         if len(value) > MAX_WORD:
             raise _MalformedError("an argument is a text too long to be a word")
-        return WORDS.get(value, value)
+        return ALLOWED_CONSTANTS.get(value, value)
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise _MalformedError("an argument is larger than 64 bits")
     return value

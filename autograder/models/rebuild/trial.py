@@ -15,7 +15,7 @@ from autograder.models import refusal
 
 from .module import Step, last_uses
 from .operations import KINDS, StepKind, packet
-from .schema import MAX_ELEMENTS, WORDS, InputEntry, Operation, Ref
+from .schema import ALLOWED_CONSTANTS, MAX_ELEMENTS, InputEntry, Operation, Ref
 
 MAX_LIVE = 2**29  # elements that the values of one batch hold at one time
 MAX_TOTAL = 2**35  # elements that are computed for one batch
@@ -33,7 +33,7 @@ class Trial:
         self._work = 0.0
         with self._fake:
             self.samples: dict[str, Any] = {
-                images.name: torch.empty(images.shape, dtype=WORDS[f"torch.{images.dtype}"])
+                images.name: torch.empty(images.shape, dtype=ALLOWED_CONSTANTS[f"torch.{images.dtype}"])
             }
 
     def add_weight(self, name: str, tensor: Tensor) -> None:
@@ -66,7 +66,7 @@ class Trial:
                 )
             live -= sum(self._size(name) for name in spent)
 
-    def charge(self, operation: Operation) -> None:
+    def count_work(self, operation: Operation) -> None:
         """Add an operation's multiplications to the total."""
         self._work += self._size(operation.name) * self._work_per_output(operation)
         if self._work > MAX_WORK:
