@@ -293,9 +293,9 @@ def test_the_share_of_parameters_that_were_reached(steps: StepCounter) -> None:
 
 FORKED = """
 import multiprocessing
-from autograder.models.capture.gradients import watch
+from autograder.models.capture.gradients import count_steps
 from tests.models.training import net, train
-steps, model = watch(), net()
+steps, model = count_steps(), net()
 process = multiprocessing.get_context("fork").Process(target=train, args=(model,))
 process.start()
 process.join()
