@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbformat import NotebookNode
 
-from autograder.engine.collecting.kept import MAX_DISPLAYS, MAX_KINDS, MAX_LINES, OutputBuffer
+from autograder.engine.collecting.output_buffer import MAX_DISPLAYS, MAX_KINDS, MAX_LINES, OutputBuffer
 
 LIMIT = 10_000
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autograder.lesson.graders.architecture import (
+from autograder.lesson.graders.layer_flow import (
     LayerFlow,
     changed_parameters,
     convolutions,

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from autograder.engine.outcomes import UndecidedError
 from autograder.lesson.graders.ablation import MOST
-from autograder.lesson.graders.architecture import LayerFlow, changed_parameters, convolutions, regularizers
 from autograder.lesson.graders.effect import averages_one_pixel
+from autograder.lesson.graders.layer_flow import LayerFlow, changed_parameters, convolutions, regularizers
 from autograder.models.rebuild import Compute, StepKind, rebuild_model
 from tests.models.rebuilding import images, roundtrip, vary
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autograder.engine.report import Profile
-from autograder.lesson.graders import task4
+from autograder.lesson.graders import task4_experiments
 from autograder.lesson.graders.student_models import CELLS as CELL_OF
 from autograder.lesson.graders.training import appears
 from autograder.lesson.measure import Measurements
@@ -21,12 +21,12 @@ from tests.unsandboxed import DATA, cell_of, failed, judged
 
 CELLS = ("task3_architecture_tests", *(f"task4_exp{number}_tests" for number in range(1, 6)))
 STRUCTURE: dict[str, Callable[..., None]] = {
-    "max_pool": partial(task4.test_pooling, "max_pool", StepKind.MAX_POOL, StepKind.AVG_POOL),
-    "avg_pool": partial(task4.test_pooling, "avg_pool", StepKind.AVG_POOL, StepKind.MAX_POOL),
-    "gap": task4.test_gap,
-    "regularized": task4.test_regularized,
-    "deep": task4.test_deep,
-    "custom": task4.test_custom,
+    "max_pool": partial(task4_experiments.test_pooling, "max_pool", StepKind.MAX_POOL, StepKind.AVG_POOL),
+    "avg_pool": partial(task4_experiments.test_pooling, "avg_pool", StepKind.AVG_POOL, StepKind.MAX_POOL),
+    "gap": task4_experiments.test_gap,
+    "regularized": task4_experiments.test_regularized,
+    "deep": task4_experiments.test_deep,
+    "custom": task4_experiments.test_custom,
 }
 
 
@@ -103,4 +103,6 @@ def test_one_loop_counts_once_it_trained_two_models(case: str, right: StagedNote
     code, message = FEW[case]
     notebook = right.then(tmp_path, code, *CELLS)
     (tmp_path / "notebook.ipynb").write_text('{"cells": []}')
-    assert message_of(task4.test_single_loop, Measurements(notebook.evidence), notebook.evidence).startswith(message)
+    assert message_of(
+        task4_experiments.test_single_loop, Measurements(notebook.evidence), notebook.evidence
+    ).startswith(message)

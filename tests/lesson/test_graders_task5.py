@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from autograder.engine.evidence.records import Probed
-from autograder.lesson.graders import task5
+from autograder.lesson.graders import task5_cam
 from autograder.lesson.graders.activations import CELL, SOLUTION, correlation, is_constant
 from autograder.lesson.measure import Measurements
 from autograder.lesson.observations import MapRecord
@@ -32,7 +32,7 @@ def measured(notebook: StagedNotebook) -> Measurements:
 
 def judged(bench: StagedNotebook, measured: Measurements | None = None) -> str:
     """What the grader says; nothing where the map is right."""
-    return message_of(task5.test_cam, bench.evidence, measured or Measurements(bench.evidence))
+    return message_of(task5_cam.test_cam, bench.evidence, measured or Measurements(bench.evidence))
 
 
 @pytest.mark.parametrize("way", RIGHT_WAYS)

@@ -20,7 +20,7 @@ from scipy import ndimage, signal
 from torch.nn.grad import conv2d_input
 
 from autograder.engine.inside.failures import DeadlineError, deadline
-from autograder.lesson.graders.task1 import PROBES
+from autograder.lesson.graders.task1_convolution import PROBES
 from autograder.lesson.recorders.calls import SECONDS
 from autograder.lesson.recorders.observe import Observed, observed
 

@@ -21,7 +21,7 @@ from nbclient.exceptions import CellExecutionComplete, DeadKernelError
 from nbformat import NotebookNode
 from zmq import ZMQError
 
-from autograder.engine.collecting.kept import OutputBuffer
+from autograder.engine.collecting.output_buffer import OutputBuffer
 from autograder.engine.errors import GraderError
 from autograder.engine.evidence import CellRun, Failure, Fault
 from autograder.engine.inside import CUT_MARK

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from autograder.engine.errors import EvidenceError
 from autograder.engine.outcomes import AbsentError, SettledError, UndecidedError
 from autograder.engine.text import say
-from autograder.lesson.graders.architecture import MAP_AXES, LayerFlow
+from autograder.lesson.graders.layer_flow import MAP_AXES, LayerFlow
 from autograder.lesson.graders.training import really_trained
 from autograder.lesson.measure import MeasuredModel, Measurements
 from autograder.lesson.observations import LessonEvidence

@@ -2,7 +2,7 @@
 
 from autograder.engine.outcomes import AbsentError, UndecidedError
 from autograder.engine.text import say
-from autograder.lesson.graders.architecture import (
+from autograder.lesson.graders.layer_flow import (
     LayerFlow,
     convolutions,
     idle_layers,

@@ -5,7 +5,8 @@ from torch import nn
 
 from autograder.engine.outcomes import AbsentError, UndecidedError, settled
 from autograder.engine.text import say
-from autograder.lesson.graders.architecture import (
+from autograder.lesson.graders.effect import averages_one_pixel
+from autograder.lesson.graders.layer_flow import (
     REGULAR,
     LayerFlow,
     changed_parameters,
@@ -16,7 +17,6 @@ from autograder.lesson.graders.architecture import (
     spatial,
     written_parameters,
 )
-from autograder.lesson.graders.effect import averages_one_pixel
 from autograder.lesson.graders.own_code import training_loops
 from autograder.lesson.graders.student_models import (
     AVG,

@@ -4,7 +4,7 @@ import pytest
 
 from autograder.engine.text import number, say
 from autograder.lesson.graders.ablation import dependence
-from autograder.lesson.graders.architecture import LayerFlow, idle_layers, spatial
+from autograder.lesson.graders.layer_flow import LayerFlow, idle_layers, spatial
 from autograder.lesson.graders.student_models import BASELINE, network
 from autograder.lesson.graders.training import agree, complete, parameters_printed, steps_taken
 from autograder.lesson.measure import Measurements
