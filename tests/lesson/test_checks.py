@@ -19,6 +19,7 @@ import pytest
 
 from autograder.engine.evidence.records import Probed
 from autograder.engine.report import Profile
+from autograder.lesson.graders import task3_baseline
 from autograder.lesson.measure import REALLY_TRAINED, Measurements
 from autograder.lesson.observations import AnyRecord, Gradients, History, LessonEvidence, Results
 from tests.lesson.staged_notebook import message_of
