@@ -5,6 +5,7 @@ One notebook is run once for all; what is wrong is written into a copy of what w
 
 import inspect
 import json
+import pkgutil
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import pytest
 
 from autograder.engine.evidence.records import Probed
 from autograder.engine.report import Profile
+from autograder.lesson import graders
 from autograder.lesson.graders import task3_baseline
 from autograder.lesson.measure import REALLY_TRAINED, Measurements
 from autograder.lesson.observations import AnyRecord, Gradients, History, LessonEvidence, Results
@@ -55,17 +57,19 @@ class Check:
 
 
 def _checks() -> Iterator[tuple[str, Check]]:
-    for number in range(1, 6):
-        module = import_module(f"autograder.lesson.graders.task{number}")
+    for info in pkgutil.iter_modules(graders.__path__):
+        if not info.name.startswith("task"):
+            continue
+        module, task = import_module(f"{graders.__name__}.{info.name}"), info.name.partition("_")[0]
         for name, function in [each for each in vars(module).items() if each[0].startswith("test_")]:
             table = next((mark for mark in function.pytestmark if mark.name == "parametrize"), None)
             if table is None:
-                yield f"task{number}: {name}", Check(module, function, {})
+                yield f"{task}: {name}", Check(module, function, {})
                 continue
             names = (table.args[0],) if isinstance(table.args[0], str) else table.args[0]
             for row in table.args[1]:
                 values = dict(zip(names, row.values, strict=True))
-                yield f"task{number}: {name}[{row.id}]", Check(module, function, values)
+                yield f"{task}: {name}[{row.id}]", Check(module, function, values)
 
 
 CHECKS = dict(_checks())
