@@ -15,7 +15,7 @@ from autograder.engine.evidence import Evidence
 from autograder.engine.grading import folder_of, grade, regrade
 from autograder.engine.lesson import Lesson, find_lesson
 from autograder.engine.nbgrader.settings import Splot
-from autograder.engine.notebook import Assignment, load_assignment, read_ipynb, refuse_overlap, student_of
+from autograder.engine.notebook import Assignment, joined_text, load_assignment, read_ipynb, refuse_overlap, student_of
 from autograder.engine.pages import by_message, figures, findings_of
 from autograder.engine.report import CellReport, Kind, Outcome, Profile, Report, Status
 from autograder.engine.text import points, printable, say, speaking
@@ -162,20 +162,14 @@ def _safe(output: dict[str, object]) -> Iterator[NotebookNode]:
     kind = output.get("output_type")
     if kind == "stream":
         name = "stderr" if output.get("name") == "stderr" else "stdout"
-        yield new_output("stream", name=name, text=_text(output.get("text")))
+        yield new_output("stream", name=name, text=joined_text(output.get("text")))
     elif kind == "error":
-        name, value = _text(output.get("ename")), _text(output.get("evalue"))
+        name, value = joined_text(output.get("ename")), joined_text(output.get("evalue"))
         lines = output.get("traceback")
-        traceback = [_text(line) for line in lines] if isinstance(lines, list) else []
+        traceback = [joined_text(line) for line in lines] if isinstance(lines, list) else []
         yield new_output("error", ename=name, evalue=value, traceback=traceback)
     elif kind in {"display_data", "execute_result"} and isinstance(found := output.get("data"), dict):
-        texts = {kind: _text(found[kind]) for kind in SAFE if kind in found}
+        texts = {kind: joined_text(found[kind]) for kind in SAFE if kind in found}
         data = {kind: text for kind, text in texts.items() if kind == "text/plain" or BASE64.fullmatch(text)}
         if data:
             yield new_output("display_data", data=data)
-
-
-def _text(value: object) -> str:
-    """Return a notebook's text field, a string or a list of lines, as one string."""
-    parts = value if isinstance(value, list) else [value]
-    return "".join(part for part in parts if isinstance(part, str))

@@ -86,10 +86,7 @@ def read_notebook(
         except SubmissionError:
             grade(path, assignment, settings.grading())  # fails at once with the same error, and writes its report
             raise
-        source = nbformat.read(settings.root / "source" / assignment.name / f"{assignment.name}.ipynb", as_version=4)
-        metadata = {
-            cell.metadata.nbgrader.grade_id: cell.metadata for cell in source.cells if "nbgrader" in cell.metadata
-        }
+        metadata = {cell.grade_id: nbformat.from_dict(cell.metadata) for cell in assignment.cells if cell.grade_id}
         budget, own = RenderBudget(), {template.source for template in assignment.cells}
         cells = [
             _node(replace(cell, locked=cell.locked or cell.source in own), f"cell-{index}", metadata, budget)

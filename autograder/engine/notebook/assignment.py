@@ -6,6 +6,8 @@ instructor's notebook, the marking `scheme` of a written answer. The notebook's 
 grades it.
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -31,6 +33,7 @@ class TemplateCell:
     grade_id: str | None
     locked: bool
     marking: Marking
+    metadata: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ def _template(index: int, cell: Any) -> TemplateCell:
         grade_id=nbgrader.get("grade_id"),
         locked=bool(nbgrader.get("locked")) and not nbgrader.get("solution"),
         marking=read_marking(nbgrader),
+        metadata=json.loads(json.dumps(cell.metadata)),
     )
 
 
