@@ -91,8 +91,9 @@ def test_a_fork_server_that_breaks_is_replaced(graded: Path) -> None:
 
     def strike() -> None:
         wait_for(fork_server, 20)
-        kill(fork_server(), signal.SIGINT)
-        kill(fork_server(), signal.SIGTERM)
+        server = fork_server()
+        kill(server, signal.SIGTERM)
+        kill(server, signal.SIGINT)
 
     with ThreadPoolExecutor(1) as pool:
         struck = pool.submit(strike)
