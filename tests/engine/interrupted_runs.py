@@ -50,9 +50,9 @@ def wait_for(what: Callable[[], object], seconds: float = 300) -> None:
         time.sleep(0.02)
 
 
-def fork_server() -> int:
-    """Return the process id of this process's fork server; 0 where it has none."""
-    return next((pid for pid in descendants(os.getpid()) if b"multiprocessing.forkserver" in _command(pid)), 0)
+def fork_server(command: int = os.getpid()) -> int:
+    """Return the process id of a command's fork server, or of this process's; 0 where it has none."""
+    return next((pid for pid in descendants(command) if b"multiprocessing.forkserver" in _command(pid)), 0)
 
 
 def worker() -> int:

@@ -1,15 +1,20 @@
 """Faults of ours: whoever is killed, and whatever the judge runs into, nobody is shown as graded who is not."""
 
+import os
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
 from autograder.engine.grading.folders import held
-from autograder.engine.grading.pool import each
+from autograder.engine.grading.pool import ANSWER, LOST, _become_worker, _run_folder, each
 from autograder.engine.grading.task import Grading, JudgeLimits, reason_of
 from autograder.engine.report import Outcome, Report, read_report
 from tests.engine.interrupted_runs import (
@@ -71,6 +76,75 @@ def _first(reports: Iterator[Report], folder: Path, whom: Callable[[], int]) -> 
         assert oom_killed.result()
         assert gone(oom_killed.result())
     return first
+
+
+def test_a_fork_server_that_breaks_is_replaced(graded: Path) -> None:
+    """It ends by an exception: the run's folder stays; where the folder is gone too, another one is made.
+
+    Signals to the whole group that reach the new one as it starts do not end it.
+    """
+    run, first = _run_folder(), fork_server()
+    with socket.socket(socket.AF_UNIX) as stranger:
+        stranger.connect(next(map(str, run.glob("listener-*"))))
+    os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
+    assert _run_folder() == run
+
+    def strike() -> None:
+        wait_for(fork_server, 20)
+        server = fork_server()
+        kill(server, signal.SIGTERM)
+        kill(server, signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as pool:
+        struck = pool.submit(strike)
+        assert _score(graded) == CHEAP_POINTS
+        struck.result()
+    second = fork_server()
+    shutil.rmtree(run)
+    assert _score(graded) == CHEAP_POINTS
+    assert _run_folder() != run
+    assert fork_server() not in {first, second}
+
+
+def _score(folder: Path) -> float | None:
+    (report,) = each([again(folder, Grading(Path()))])
+    return report.score
+
+
+def test_a_report_that_got_lost_is_said_to_be_lost(tmp_path: Path) -> None:
+    """Where a worker cannot hand its report over, the sentence says what to do, and no other report is left."""
+    cheap = task(CHEAP, tmp_path)
+
+    def obstruct() -> None:
+        wait_for((cheap.folder / "evidence" / "arrays").is_dir, 60)
+        latest = max(int(folder.name) for folder in _run_folder().iterdir() if folder.name.isdecimal())
+        (_run_folder() / str(latest) / ANSWER).mkdir()
+
+    with ThreadPoolExecutor(1) as pool:
+        obstructed = pool.submit(obstruct)
+        (report,) = each([cheap])
+        obstructed.result()
+    assert (report.status, report.reason) == (Outcome.UNGRADED, LOST)
+    assert read_report(cheap.folder / "report.json") == report
+
+
+def _tell_search_path(file: Path) -> None:
+    _become_worker()
+    file.write_text("\n".join(sys.path))
+
+
+def test_a_worker_imports_nothing_from_where_the_command_does(
+    graded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that the command looks in for modules, as its script's or a course's, is none of a worker's."""
+    assert graded
+    monkeypatch.syspath_prepend(str(tmp_path))
+    process = get_context("forkserver").Process(target=_tell_search_path, args=(tmp_path / "path",))
+    process.start()
+    process.join()
+    found = (tmp_path / "path").read_text().split("\n")
+    assert str(tmp_path) not in found
+    assert found
 
 
 @pytest.mark.parametrize("reached", [pytest.param("evidence/arrays", marks=pytest.mark.soak), "evidence/evidence.json"])

@@ -13,7 +13,18 @@ from autograder.cli.grading import interruptible
 from autograder.engine.collecting.runner import Runner, SandboxEndedError
 from autograder.engine.report import read_report
 from autograder.engine.sandbox import Sandbox, SandboxKind
-from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, SLEEPING, kill, sandboxed, start, task, wait_for
+from tests.engine.interrupted_runs import (
+    CHEAP,
+    CHEAP_POINTS,
+    SLEEPING,
+    STALE,
+    fork_server,
+    kill,
+    sandboxed,
+    start,
+    task,
+    wait_for,
+)
 from tests.engine.sandboxed_kernel import gone, needs_bubblewrap
 
 
@@ -41,6 +52,23 @@ def test_ctrl_c_keeps_what_is_done(group: bool, tmp_path: Path) -> None:
     assert not (second.folder / "report.json").exists()
     assert left
     assert gone(left)
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["as the fork server starts", "while it imports"])
+def test_ctrl_c_before_a_worker_is_there_touches_nothing(late: bool, tmp_path: Path) -> None:
+    """The whole group is struck: exit 130 without waiting for the imports, one sentence, an older report stays."""
+    only = task(CHEAP, tmp_path)
+    command = start("grade", "submitted", "--profile", "quick", folder=tmp_path)
+    wait_for(lambda: list((tmp_path / "tmp").glob("*/errors")) if late else fork_server(command.pid))
+    server = fork_server(command.pid)
+    kill(-command.pid, signal.SIGINT)
+    _, said = command.communicate(timeout=20)
+    assert command.returncode == 130, said
+    assert said.strip() == "splot: Stopped: 0 of 1 submissions are done; run the same again for the others."
+    assert (only.folder / "report.json").read_bytes() == STALE
+    assert server
+    assert gone([server])
     assert list((tmp_path / "tmp").iterdir()) == []
 
 

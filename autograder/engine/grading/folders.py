@@ -77,12 +77,17 @@ def run_folder() -> Iterator[Path]:
     run = short_folder(PREFIX, "9999/splot-12345678/ipc/kernel-99")
     with _locked(run):
         for left in run.parent.glob(f"{PREFIX}*"):
-            with suppress(OSError), _locked(left):
-                delete(left)
+            delete_left(left)
         try:
             yield run
         finally:
             delete(run)
+
+
+def delete_left(run: Path) -> None:
+    """Delete the folder of a run that has ended; one that lives, or is another user's, stays."""
+    with suppress(OSError), _locked(run):
+        delete(run)
 
 
 @contextmanager

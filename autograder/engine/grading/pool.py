@@ -8,13 +8,14 @@ import fcntl
 import itertools
 import os
 import signal
-import tempfile
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import cache
-from multiprocessing import forkserver, get_context, parent_process, spawn
+from multiprocessing import current_process, forkserver, get_context, parent_process, resource_tracker, spawn
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.util import Finalize
@@ -37,6 +38,10 @@ ANSWER = "answer.json"
 SERVER_ENDED = 255
 """Stands for the exit status of a process whose fork server was ended (multiprocessing/popen_forkserver.py)."""
 ENDED = "The grader's own processes were ended; grade this submission again."
+LOST_STATUS = os.EX_IOERR
+LOST = "The report got lost on the way, perhaps on a full disk; make room, then grade this submission again."
+FROM_TERMINAL = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM})
+"""Signals that reach a whole process group: they are for the command alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +54,13 @@ class _Worker:
 
 
 class Pool:
-    """Carries out tasks, each in a process of its own; leaving its `with` block ends those that are under way."""
+    """Carries out tasks, each in a process of its own; leaving its `with` block ends those that are under way.
 
-    def __init__(self) -> None:
+    Once `stopped` says so nobody is set aside any more: a report that was there before the run stays.
+    """
+
+    def __init__(self, stopped: Callable[[], bool]) -> None:
+        self._stopped = stopped
         self._workers: list[_Worker] = []
         self._failed: list[Report] = []
 
@@ -76,11 +85,13 @@ class Pool:
             folder = run / str(next(_numbers))
             folder.mkdir()
             process = get_context("forkserver").Process(target=_work, args=(task, folder))
-            _start_fork_server(run, task.assignment.lesson)
-            process.start()
+            _start(process, run, task.assignment.lesson, self._stopped)
         except (EOFError, OSError) as error:
-            if (run / "errors").exists():
-                complaint = (run / "errors").read_text("utf-8", "replace").strip().split("\n")[-1]
+            if self._stopped():
+                return
+            errors = run / "errors"
+            complaint = errors.read_text("utf-8", "replace").strip().split("\n")[-1] if errors.exists() else ""
+            if complaint:
                 raise GraderError(f"The grader did not start: {complaint[:300]}.") from error
             machine = isinstance(error, OSError) and not isinstance(error, ConnectionError)
             self._failed.append(set_aside(task, reason_of(error) if machine else ENDED))
@@ -88,7 +99,7 @@ class Pool:
             self._workers.append(_Worker(task, process, folder))
 
     def result(self, timeout_s: float) -> Report | None:
-        """Return the report of a task that has ended; None where none has in this time."""
+        """Return the report of a task that has ended; None where none has in this time, or it was ended by who stopped."""
         if self._failed:
             return self._failed.pop()
         ready = wait([worker.process.sentinel for worker in self._workers], timeout_s)
@@ -97,10 +108,11 @@ class Pool:
             return None
         self._workers.remove(worker)
         worker.process.join()
+        report: Report | None
         try:
             report = read_report(worker.folder / ANSWER)
         except (OSError, msgspec.DecodeError):
-            report = set_aside(worker.task, _why(worker.process))
+            report = None if self._stopped() else set_aside(worker.task, _why(worker.process))
         worker.process.close()
         delete(worker.folder)
         return report
@@ -118,20 +130,58 @@ def _why(process: ForkServerProcess) -> str:
             wait([descriptor], END_S)
             os.close(descriptor)
         return ENDED
+    if status == LOST_STATUS:
+        return LOST
     died = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
     return f"The grader's own process {died}; grade this submission again."
 
 
-@cache
 def _run_folder() -> Path:
-    """Make the folder of what is temporary in this process; it is deleted when the process ends."""
+    """Return the folder of what is temporary in this process, a new one where it is gone; raises `GraderError`."""
+    try:
+        run = _made_run_folder()
+        if not run.exists():
+            _end_fork_server()  # nobody can connect to its socket any more
+            _made_run_folder.cache_clear()
+            run = _made_run_folder()
+    except OSError as error:
+        raise GraderError(f"The grader did not start: {error}.") from error
+    return run
+
+
+@cache
+def _made_run_folder() -> Path:
+    """Make a folder that is deleted when this process ends."""
     stack = ExitStack()
-    Finalize(None, stack.close, exitpriority=-200)  # after multiprocessing's own, which expects its folder to be there
+    Finalize(None, stack.close, exitpriority=-200)
     return stack.enter_context(run_folder())
 
 
-def _start_fork_server(run: Path, lesson: str) -> None:
-    """Start the fork server where none runs yet; what a lesson needs that is not the first one's, each worker imports."""
+def _start(process: ForkServerProcess, run: Path, lesson: str, stopped: Callable[[], bool]) -> None:
+    """Start a process, in a thread: the fork server may have to import everything first, and is ended where that is in vain.
+
+    Raises `EOFError` or `OSError` where the fork server ended or cannot be started.
+    """
+    with futures.ThreadPoolExecutor(1) as thread:
+        try:
+            starting = thread.submit(_launch, process, run, lesson)
+        except RuntimeError as error:  # the machine has no thread left
+            raise EOFError from error
+        try:
+            while not starting.done() and not stopped():
+                futures.wait([starting], POLL_S)
+        finally:
+            while not starting.done():
+                _end_fork_server()
+                futures.wait([starting], POLL_S)
+        starting.result()
+
+
+def _launch(process: ForkServerProcess, run: Path, lesson: str) -> None:
+    """Start a process, and first the fork server where none runs yet; to be called in a thread of its own.
+
+    What a lesson needs that is not the first one's, each worker imports.
+    """
     settings = {
         "SPLOT_RUN": str(run),
         "SPLOT_LESSON": lesson,
@@ -140,25 +190,53 @@ def _start_fork_server(run: Path, lesson: str) -> None:
         # Threads that wait by spinning make each other wait where there are more than cores.
         "OMP_WAIT_POLICY": "PASSIVE",
     }
-    before, temporary = {name: os.environ.get(name) for name in settings}, tempfile.tempdir
+    before, config = {name: os.environ.get(name) for name in settings}, vars(current_process())["_config"]
+    temporary = config.get("tempdir")
     os.environ.update(settings)
-    tempfile.tempdir = str(run)  # its socket lies there, and goes with the folder where the command is killed
+    config["tempdir"] = str(run)  # the server's socket lies there, and goes with the folder where the command is killed
     try:
+        (run / "errors").unlink(missing_ok=True)
+        resource_tracker.ensure_running()  # as it starts, it unblocks signals
+        signal.pthread_sigmask(signal.SIG_BLOCK, FROM_TERMINAL)  # the server inherits this thread's mask
         forkserver.set_forkserver_preload(["autograder.engine.grading.preload"])
-        forkserver.ensure_running()
+        process.start()
     finally:
-        tempfile.tempdir = temporary
+        config["tempdir"] = temporary
         for name, value in before.items():
             os.environ.pop(name)
             os.environ.update({} if value is None else {name: value})
 
 
+def _end_fork_server() -> None:
+    """End the fork server, if there is one, and with it its workers; the next process that starts has a new one."""
+    pid = vars(forkserver)["_forkserver"]._forkserver_pid  # noqa: SLF001 - multiprocessing tells it in no other way
+    with suppress(ProcessLookupError, ChildProcessError):
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+
 def _work(task: Task, folder: Path) -> None:
     """Carry out a task, as a worker, and leave its report in the private folder `folder`."""
+    _become_worker()
     from autograder.engine.grading.stages import work  # noqa: PLC0415 - what the command need not import
 
+    try:
+        work(task, folder / ANSWER)
+    except SplotError:
+        sys.exit(LOST_STATUS)
+
+
+def _become_worker() -> None:
+    """Look for modules where the fork server does, not where the command does; end with either."""
+    from autograder.engine.grading import preload  # noqa: PLC0415 - the fork server has imported it
+
+    sys.path[:] = preload.SEARCH_PATH
+
+    from autograder.engine.grading.judge_process import end_with_parent  # noqa: PLC0415 - as in `_work`
+
+    end_with_parent(preload.SERVER)
     _end_with_command()
-    work(task, folder / ANSWER)
 
 
 def _end_with_command() -> None:
@@ -182,9 +260,9 @@ def each(tasks: Iterable[Task], jobs: int = 1, stopped: Callable[[], bool] = lam
     process can be started.
     """
     waiting = deque(tasks)
-    with Pool() as pool:
+    with Pool(stopped) as pool:
         while (waiting or pool) and not stopped():
-            while waiting and len(pool) < jobs:
+            while waiting and len(pool) < jobs and not stopped():
                 pool.submit(waiting.popleft())
             report = pool.result(POLL_S)
             if report is not None:

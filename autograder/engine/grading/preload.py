@@ -9,16 +9,27 @@ import importlib
 import os
 import signal
 import sys
+from multiprocessing import parent_process
 from pathlib import Path
 
-if "SPLOT_RUN" not in os.environ:
+from autograder.engine.grading.pool import FROM_TERMINAL
+
+if "SPLOT_RUN" not in os.environ or parent_process() is not None:
     raise ImportError("This module is for the fork server that pool.py starts.")
 RUN = Path(os.environ["SPLOT_RUN"])
+SERVER = os.getpid()
+SEARCH_PATH = tuple(sys.path)
+"""Where workers look for modules: without the folders that the command looks in first, its script's or a course's."""
 
-# Before the imports that take long: Ctrl-C is for the command alone. Workers inherit that SIGINT is ignored.
+# Before the imports that take long: Ctrl-C is for the command alone. What came so far was blocked (`pool.py`) and is
+# dropped. Workers inherit that SIGINT is ignored.
+_before = {number: signal.signal(number, signal.SIG_IGN) for number in FROM_TERMINAL}
 os.setsid()
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-_errors, _nothing = os.open(RUN / "errors", os.O_WRONLY | os.O_CREAT, 0o600), os.open(os.devnull, os.O_RDWR)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, FROM_TERMINAL)
+for _number in FROM_TERMINAL - {signal.SIGINT}:
+    signal.signal(_number, _before[_number])
+_errors = os.open(RUN / "errors", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+_nothing = os.open(os.devnull, os.O_RDWR)
 os.dup2(_nothing, 1)
 os.dup2(_errors, 2)  # read by the command only where the server ends before it is ready
 os.close(_errors)
@@ -28,8 +39,8 @@ if os.environ["SPLOT_SCRIPT"]:
     sys.modules["__main__"].__file__ = os.environ["SPLOT_SCRIPT"]
 
 try:
-    from autograder.engine.files import delete
     from autograder.engine.grading import stages  # noqa: F401 - what a worker will run
+    from autograder.engine.grading.folders import delete_left
     from autograder.engine.grading.judge_process import conceal
     from autograder.engine.judging import gather_probes
     from autograder.engine.lesson import find_lesson
@@ -44,7 +55,7 @@ except ImportError as error:  # which the fork server would pass over in silence
     raise RuntimeError(str(error)) from error
 
 gc.freeze()
-atexit.register(delete, RUN)  # it ends after the command and all workers, also where the command was killed
+atexit.register(delete_left, RUN)  # where the command was killed; a command that lives goes on with another server
 os.dup2(_nothing, 2)
 os.close(_nothing)
 (RUN / "errors").unlink()

@@ -14,7 +14,7 @@ from autograder.engine.errors import SplotError
 from autograder.engine.evidence import Evidence, withdraw
 from autograder.engine.files import write_report, write_whole
 from autograder.engine.grading.folders import held
-from autograder.engine.grading.judge_process import conceal, confined, end_with_parent, judged
+from autograder.engine.grading.judge_process import conceal, confined, judged
 from autograder.engine.grading.task import Task, reason_of
 from autograder.engine.judging import gather_probes
 from autograder.engine.lesson import find_lesson
@@ -30,9 +30,9 @@ PAGES_S = 60.0
 def work(task: Task, answer: Path) -> None:
     """Carry out a task in a worker process, as in the process that asks for it, and write its report to `answer`.
 
-    The report is published and answered before pages are drawn: none of them may cost the grade.
+    The report is published and answered before pages are drawn: none of them may cost the grade. Raises `SplotError`
+    where `answer` cannot be written.
     """
-    end_with_parent(os.getppid())
     conceal()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.clear()
