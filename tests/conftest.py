@@ -9,7 +9,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch comes: tests
 
 import torch
 
-from autograder.engine.text import Lang, speaking
+from autograder.engine.text import Lang, in_language
 
 torch.set_num_threads(1)
 os.environ.pop("GITHUB_ACTIONS", None)  # on its runners the command says more: tests/test_cli.py
@@ -38,5 +38,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def english() -> Iterator[None]:
     """Let what is read by students be said in English."""
-    with speaking(Lang.EN):
+    with in_language(Lang.EN):
         yield

@@ -20,7 +20,7 @@ IN_ENGINE = (
     {"notebook", "sandbox"},
     {"evidence"},
     {"outcomes", "collecting"},
-    {"watch"},
+    {"part_tracker"},
     {"lesson"},
     {"judging"},
     {"pages", "lms"},

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from autograder.cli.app import Language, app, chosen_assignment
 from autograder.engine.errors import SplotError
-from autograder.engine.text import Lang, speaking
+from autograder.engine.text import Lang, in_language
 
 
 @app.command()
@@ -47,7 +47,7 @@ def check(
     found = [notebook for path in paths for notebook in find_submissions(path, chosen_assignment())]
     if fix is not None and len(found) != 1:
         raise SplotError(f"--fix writes one notebook, and {len(found)} were given; give one.")
-    with speaking(lang):
+    with in_language(lang):
         results = [checked(notebook, assignment) for notebook in found]
         for result in results:
             print_check(result, Console())

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from autograder.cli.app import Language, app, chosen_assignment
 from autograder.engine.report import Outcome, Profile, Report
 from autograder.engine.sandbox import SandboxKind
-from autograder.engine.text import Lang, printable, speaking
+from autograder.engine.text import Lang, in_language, printable
 
 MOST_WARNINGS = 20
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -152,7 +152,7 @@ def _publish(reports: list[Report], run: _Run) -> None:
     from autograder.engine.pages import junit, print_report, print_summary
     from autograder.engine.report import encode_all
 
-    with speaking(run.lang):
+    with in_language(run.lang):
         console = Console()
         for report in reports:
             print_report(report, console)

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from autograder.cli.app import Language, app, chosen_assignment
 from autograder.engine.lms import HELP, Bonus, Rules, System, fill_file, read_grades
-from autograder.engine.text import Lang, printable, speaking
+from autograder.engine.text import Lang, in_language, printable
 
 
 @app.command()
@@ -58,7 +58,7 @@ def export(
     """
     from autograder.engine.pages import plain, read_reports
 
-    with speaking(lang):
+    with in_language(lang):
         grades = read_grades(read_reports(graded, chosen_assignment()), marks)
     rules = Rules(assignment, match, bonus, partial, keep, scale, feedback)
     written, filled = fill_file(system, file, out, grades, rules)

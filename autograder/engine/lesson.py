@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from autograder.engine.errors import GraderError
 from autograder.engine.evidence import Evidence, Findings, Schema
 from autograder.engine.notebook import Submission
+from autograder.engine.part_tracker import PartTracker
 from autograder.engine.report import CellReport, Flag, ModelReport, Profile, Report
-from autograder.engine.watch import Watch
 
 
 class Measuring(Protocol):
@@ -67,7 +67,7 @@ class Lesson:
     evidence: Callable[[Path], Evidence] = Evidence
     dataset: Callable[[Submission], str | None] = lambda _submission: None
     data: Callable[[Profile], Path | None] = lambda _profile: None
-    measure: Callable[[Any, Watch], Measuring] = lambda _evidence, _watch: _NothingMeasured()
+    measure: Callable[[Any, PartTracker], Measuring] = lambda _evidence, _watch: _NothingMeasured()
     flags: Callable[[Any], tuple[Flag, ...]] = lambda _measured: ()
     findings: type[Findings] = Findings
     look: Callable[[Any], Findings] = lambda _measured: Findings()

@@ -21,7 +21,7 @@ _current: ContextVar[Lang] = ContextVar("lang", default=Lang.PL)
 
 
 @contextmanager
-def speaking(lang: Lang) -> Iterator[None]:
+def in_language(lang: Lang) -> Iterator[None]:
     """Set the language of every message made inside the block."""
     token = _current.set(lang)
     try:

@@ -16,9 +16,9 @@ from torchinfo import ModelStatistics, summary
 from autograder.engine.errors import EvidenceError
 from autograder.engine.evidence import generator
 from autograder.engine.outcomes import AbsentError, UndecidedError, absent
+from autograder.engine.part_tracker import Part, PartTracker
 from autograder.engine.report import ModelReport, Status
 from autograder.engine.text import printable, say
-from autograder.engine.watch import Part, Watch
 from autograder.lesson.datasets import Split, load_split
 from autograder.lesson.observations import LessonEvidence, ModelRecord, random_images
 from autograder.lesson.thresholds import threshold
@@ -124,9 +124,9 @@ class Measurements:
     `verified` holds the models that were measured and agree with the notebook's own.
     """
 
-    def __init__(self, evidence: LessonEvidence, watch: Watch | None = None) -> None:
+    def __init__(self, evidence: LessonEvidence, watch: PartTracker | None = None) -> None:
         self.evidence = evidence
-        self.watch = watch or Watch()
+        self.watch = watch or PartTracker()
         self.verified: dict[str, MeasuredModel] = {}
         self._asked: set[str] = set()
         self._rebuilt: dict[str, RebuiltModel] = {}

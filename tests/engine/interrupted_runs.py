@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from autograder.engine.grading.task import Grading, Task, to_grade, to_judge
+from autograder.engine.grading.task import Grading, GradingTask, to_grade, to_judge
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.report import Profile
 from autograder.engine.sandbox.processes import descendants
@@ -28,7 +28,7 @@ SLEEPING = CHEAP | {"task1_matrix": "import time\ntime.sleep(600)"}
 STALE = b'{"schema": "splot/report/v1", "of": "an earlier run"}'
 
 
-def task(cells: Mapping[str, str], root: Path, student: str = "ola", how: Grading | None = None) -> Task:
+def task(cells: Mapping[str, str], root: Path, student: str = "ola", how: Grading | None = None) -> GradingTask:
     """Write a submission below `root`, an earlier run's report where its own will be, and make the task of grading it."""
     notebook = build(cells, root / "submitted", student)
     made = to_grade(notebook, load_assignment(), how or Grading(root / "graded", Profile.QUICK))
@@ -37,7 +37,7 @@ def task(cells: Mapping[str, str], root: Path, student: str = "ola", how: Gradin
     return made
 
 
-def again(folder: Path, how: Grading) -> Task:
+def again(folder: Path, how: Grading) -> GradingTask:
     """Make the task of judging a student's evidence again."""
     return to_judge(folder, load_assignment(), how)
 

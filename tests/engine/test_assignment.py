@@ -8,7 +8,7 @@ import pytest
 from autograder.engine.errors import GraderError
 from autograder.engine.notebook.assignment import CHECKOUT, load_assignment
 from autograder.engine.report import Kind
-from autograder.engine.text import Lang, speaking
+from autograder.engine.text import Lang, in_language
 
 NO_POINTS = (
     '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "id": "a", "outputs": [], '
@@ -41,7 +41,7 @@ def test_test_cells_are_locked_and_solutions_are_not() -> None:
 def test_a_title_is_in_the_language_in_force() -> None:
     """Polish by default, English on request."""
     item = load_assignment().items[0]
-    with speaking(Lang.EN):
+    with in_language(Lang.EN):
         assert item.title == "Task 1: convolution"
     assert item.title == "Zadanie 1: konwolucja"
 

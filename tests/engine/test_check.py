@@ -17,7 +17,7 @@ from autograder.engine.errors import SubmissionError
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.notebook.repair import Damage, DamageKind
 from autograder.engine.notebook.submission import check, read_submission, write_fixed
-from autograder.engine.text import Lang, speaking
+from autograder.engine.text import Lang, in_language
 from tests.pasted_pictures import picture
 from tests.submissions.build import RELEASE, build
 
@@ -58,9 +58,9 @@ def test_each_damage_has_words_in_both_languages() -> None:
     """Every kind says what is wrong, where, and what grading does about it."""
     for damage in DamageKind:
         found = Damage(damage, ("task1_convolution",))
-        with speaking(Lang.PL):
+        with in_language(Lang.PL):
             polish = str(found)
-        with speaking(Lang.EN):
+        with in_language(Lang.EN):
             english = str(found)
         assert polish != english
         assert ": task1_convolution. " in polish

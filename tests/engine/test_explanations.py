@@ -4,7 +4,7 @@ import pytest
 
 from autograder.engine.evidence.records import Failure, Fault
 from autograder.engine.outcomes import explain, passed_limit
-from autograder.engine.text import Lang, speaking
+from autograder.engine.text import Lang, in_language
 
 CELL = "task2_case_2"
 
@@ -24,9 +24,9 @@ CELL = "task2_case_2"
 def test_the_systems_words_for_a_limit_become_its_name(message: str, named: str) -> None:
     """An exception that a limit caused names the limit and what to do, in Polish, and in English without Polish."""
     failure = Failure(Fault.ERROR, "OSError", message, 3)
-    with speaking(Lang.PL):
+    with in_language(Lang.PL):
         assert named in explain(failure, CELL, "case_2")
-    with speaking(Lang.EN):
+    with in_language(Lang.EN):
         assert named not in explain(failure, CELL, "case_2")
         assert passed_limit(failure) is not None
 
@@ -50,7 +50,7 @@ def test_an_ordinary_exception_is_no_limit() -> None:
 )
 def test_what_ended_the_process_is_told_in_polish(failure: Failure, named: str) -> None:
     """Each way for a kernel to end, or to be ended, has its own Polish sentence."""
-    with speaking(Lang.PL):
+    with in_language(Lang.PL):
         assert named in explain(failure, CELL, "case_2")
 
 

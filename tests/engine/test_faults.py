@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.engine.grading.folders import held
+from autograder.engine.grading.folders import lock_student_folder
 from autograder.engine.grading.pool import ANSWER, LOST, _become_worker, _run_folder, each
 from autograder.engine.grading.task import Grading, JudgeLimits, reason_of
 from autograder.engine.report import Outcome, Report, read_report
@@ -199,7 +199,7 @@ def test_evidence_that_cannot_be_read_costs_its_student_alone(graded: Path, tmp_
 def test_two_graders_do_not_meet_in_one_folder(tmp_path: Path) -> None:
     """While one grader holds a student's folder, the other says so in a sentence and touches nothing there."""
     cheap = task(CHEAP, tmp_path)
-    with held(cheap.folder):
+    with lock_student_folder(cheap.folder):
         (cheap.folder / "report.json").write_bytes(STALE)  # the one at work may just be writing
         (report,) = each([cheap])
         assert report.status is Outcome.UNGRADED
@@ -212,13 +212,13 @@ def test_what_a_killed_grader_was_about_to_rename_is_cleared_away(tmp_path: Path
     """Whoever holds a folder next finds no report, no page, and no half of them; evidence stays for judging."""
     for name in ("report.json", ".report.json-x1y2", "feedback.html", ".feedback.html-0", "evidence.json"):
         (tmp_path / name).write_text("{")
-    with held(tmp_path):
+    with lock_student_folder(tmp_path):
         assert [path.name for path in tmp_path.iterdir()] == ["evidence.json"]
 
 
 CONFINED = """
 import ctypes, os, socket, subprocess
-from autograder.engine.grading.judge_process import conceal, confined
+from autograder.engine.grading.judge_process import forbid_tracing, confined
 from autograder.engine.grading.task import JudgeLimits
 
 def refused(what):
@@ -231,7 +231,7 @@ def all_refused():
     listen = lambda: socket.create_server(("127.0.0.1", 0)).close()
     return [refused(what) for what in (listen, lambda: subprocess.run(["true"]), lambda: bytearray(200_000_000))]
 
-conceal()
+forbid_tracing()
 with confined(JudgeLimits(memory_mb=100)):
     print(all_refused(), refused(os.fork))
 print(all_refused(), ctypes.CDLL(None).prctl(3))

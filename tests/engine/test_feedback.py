@@ -16,7 +16,7 @@ from autograder.engine.notebook.assignment import Assignment, load_assignment
 from autograder.engine.notebook.submission import read_submission
 from autograder.engine.pages.feedback import Mark, feedback, leave_feedback, place, write_feedback
 from autograder.engine.report import Outcome, Profile, Report, Status, read_report
-from autograder.engine.text import Lang, speaking
+from autograder.engine.text import Lang, in_language
 from autograder.lesson.datasets import load_split
 from autograder.lesson.findings import CNNFindings
 from autograder.lesson.graders.convolutions import RANDOM, SHAPES, SHEET, arguments
@@ -143,7 +143,7 @@ def test_nothing_of_the_grader_is_on_the_page(page: str, folder: Path) -> None:
 @pytest.mark.parametrize("lang", Lang)
 def test_every_graded_cell_says_what_was_expected_and_where(lang: Lang, assignment: Assignment) -> None:
     """A sentence in each language, and a heading of the notebook."""
-    with speaking(lang):
+    with in_language(lang):
         said = {item.grade_id: item.expectation for item in assignment.items}
     assert all(text.endswith(".") for text in said.values()), said
     assert len(set(said.values())) == len(said)
@@ -227,7 +227,7 @@ def test_an_ungraded_page_says_why_where_it_is_the_students(
     notebook = tmp_path / "secret-place" / "cnn.ipynb"
     notebook.parent.mkdir()
     notebook.write_bytes(b'{"cells": [')
-    with speaking(graded_in), pytest.raises(SubmissionError) as refused:
+    with in_language(graded_in), pytest.raises(SubmissionError) as refused:
         read_submission(notebook, assignment)
     report = ungraded(str(notebook), str(refused.value))
     folder = leave(tmp_path / "a", report, findings_saying("of an earlier run"))

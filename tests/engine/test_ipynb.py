@@ -19,7 +19,7 @@ from autograder.engine.notebook.assignment import Assignment, load_assignment
 from autograder.engine.notebook.reading import NotebookFile, read_ipynb
 from autograder.engine.notebook.repair import Damage, DamageKind, repair
 from autograder.engine.notebook.submission import read_submission
-from autograder.engine.text import Lang, speaking
+from autograder.engine.text import Lang, in_language
 from tests.submissions.build import RELEASE
 
 ASSIGNMENT = load_assignment()
@@ -93,7 +93,7 @@ def damage_of(file: NotebookFile) -> tuple[Damage, ...]:
 def test_what_is_no_notebook_is_refused_in_one_sentence(tmp_path: Path, content: object, sentence: str) -> None:
     """Empty, truncated, not text, not JSON, or JSON of another kind: the sentence names the file and the fault."""
     path = write(tmp_path, content)
-    with speaking(Lang.EN), pytest.raises(SubmissionError) as raised:
+    with in_language(Lang.EN), pytest.raises(SubmissionError) as raised:
         read_ipynb(path)
     assert str(raised.value).startswith(f"{path} {sentence}")
     assert str(raised.value).count("\n") == 0
@@ -119,7 +119,7 @@ def test_a_refusal_is_polish_unless_asked_otherwise(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """The sentence says which file is not there."""
-    with speaking(Lang.EN), pytest.raises(SubmissionError, match=r"nobody\.ipynb cannot be read: No such file"):
+    with in_language(Lang.EN), pytest.raises(SubmissionError, match=r"nobody\.ipynb cannot be read: No such file"):
         read_ipynb(tmp_path / "nobody.ipynb")
 
 
@@ -137,7 +137,7 @@ def test_only_a_plain_file_is_read(tmp_path: Path, kind: str) -> None:
         path = tmp_path / "no" / "cnn.ipynb"
         path.parent.symlink_to(tmp_path / "nowhere")
     with (
-        speaking(Lang.EN),
+        in_language(Lang.EN),
         pytest.raises(SubmissionError, match=r"cnn\.ipynb (is not a file|is a link|cannot be read)"),
     ):
         read_ipynb(path)
@@ -149,7 +149,7 @@ def test_a_file_larger_than_the_cap_is_not_kept(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(nbfile, "MAX_BYTES", path.stat().st_size)
     assert len(read_ipynb(path).cells) == 1
     monkeypatch.setattr(nbfile, "MAX_BYTES", path.stat().st_size - 1)
-    with speaking(Lang.EN), pytest.raises(SubmissionError, match="is larger than"):
+    with in_language(Lang.EN), pytest.raises(SubmissionError, match="is larger than"):
         read_ipynb(path)
 
 

@@ -14,9 +14,9 @@ from autograder.engine.evidence.reader import read_findings
 from autograder.engine.grading.pool import each
 from autograder.engine.grading.task import Grading, JudgeLimits
 from autograder.engine.outcomes import AbsentError, UndecidedError
+from autograder.engine.part_tracker import Part, PartFailure, PartFailureCause, PartFailureError, PartTracker
 from autograder.engine.report import Outcome, Profile, Report, Status
 from autograder.engine.text import Lang
-from autograder.engine.watch import Part, Setback, SetbackCause, SetbackError, Watch
 from autograder.lesson import measure
 from autograder.lesson.findings import CNNFindings
 from autograder.lesson.measure import Measurements
@@ -178,22 +178,22 @@ def test_models_too_heavy_together_are_refused_by_name(taken: Path, monkeypatch:
 MODEL, CELL = Part(is_model=True, name="gap"), Part(is_model=False, name="task2_case_1_tests")
 
 
-@pytest.mark.parametrize("cause", SetbackCause)
-def test_what_is_set_aside_says_why(cause: SetbackCause) -> None:
+@pytest.mark.parametrize("cause", PartFailureCause)
+def test_what_is_set_aside_says_why(cause: PartFailureCause) -> None:
     """0 only for a model that brought it about; a person decides else, and always of a cell."""
-    own = cause in {SetbackCause.CRASH, SetbackCause.TIME, SetbackCause.MEMORY}
+    own = cause in {PartFailureCause.CRASH, PartFailureCause.TIME, PartFailureCause.MEMORY}
     for part in (MODEL, CELL):
-        verdict = Setback(cause, "what").verdict(part)
+        verdict = PartFailure(cause, "what").verdict(part)
         assert isinstance(verdict, AbsentError if own and part is MODEL else UndecidedError)
         assert "could not be judged" in str(verdict)
 
 
 def test_a_fault_of_the_judge_names_the_part_and_the_place() -> None:
-    """An exception that is no verdict becomes a `SetbackError`; a verdict stays what it is."""
-    with pytest.raises(SetbackError) as broken, Watch().at(MODEL):
+    """An exception that is no verdict becomes a `PartFailureError`; a verdict stays what it is."""
+    with pytest.raises(PartFailureError) as broken, PartTracker().at(MODEL):
         [].pop()
     assert broken.value.part == MODEL
-    assert broken.value.setback.cause is SetbackCause.FAULT
-    assert broken.value.setback.detail.startswith("IndexError, test_judging.py:")
-    with pytest.raises(AssertionError, match="wrong"), Watch().at(MODEL):
+    assert broken.value.part_failure.cause is PartFailureCause.FAULT
+    assert broken.value.part_failure.detail.startswith("IndexError, test_judging.py:")
+    with pytest.raises(AssertionError, match="wrong"), PartTracker().at(MODEL):
         raise AssertionError("wrong")

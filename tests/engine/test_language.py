@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 import autograder
-from autograder.engine.text import Lang, count, number, say, speaking
+from autograder.engine.text import Lang, count, in_language, number, say
 
 
 def test_polish_is_the_default_and_comes_back() -> None:
     """A block in English is over when it ends, also by an exception."""
 
     def fail() -> None:
-        with speaking(Lang.EN):
+        with in_language(Lang.EN):
             assert say(pl="tak", en="yes") == "yes"
             raise ValueError("over")
 
@@ -39,7 +39,7 @@ def test_decimals_are_written_as_the_language_writes_them() -> None:
     """A comma in Polish, a point in English."""
     assert number(0.8765) == "0,876"
     assert number(12.0, 1) == "12,0"
-    with speaking(Lang.EN):
+    with in_language(Lang.EN):
         assert number(0.8765) == "0.876"
 
 

@@ -17,7 +17,7 @@ from autograder.engine.lms import Bonus, StudentGrade, grade_of, grades_table, r
 from autograder.engine.lms.grades import read_marks
 from autograder.engine.pages import read_reports
 from autograder.engine.report import Outcome, Report
-from autograder.engine.text import Lang, speaking
+from autograder.engine.text import Lang, in_language
 from tests.engine.lms_importers import GRADEBOOK, IN_ENGLISH, imported, worksheet
 from tests.engine.reports import REPORT
 
@@ -85,7 +85,7 @@ def test_the_bonus_is_added_as_the_instructor_says(
 def test_the_comment_is_in_the_students_language() -> None:
     """Points by task, with the language's decimal mark, and what waits for a person."""
     assert grade_of(REPORT, {}).comment.startswith("Zadanie 1: 3 / 4; Zadanie 2: 0,3 / 1; Zadanie 3: oceni osoba")
-    with speaking(Lang.EN):
+    with in_language(Lang.EN):
         assert "Zadanie 2: 0.3 / 1; Zadanie 3: for a person to grade / 2" in grade_of(REPORT, {}).comment
 
 

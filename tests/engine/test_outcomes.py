@@ -8,7 +8,7 @@ import pytest
 from autograder.engine.evidence.records import CellRun, Failure, Fault
 from autograder.engine.outcomes import AVAILABLE, AbsentError, SettledError, UndecidedError, absent, explain, settled
 from autograder.engine.report import Profile, Status
-from autograder.engine.text import Lang, speaking
+from autograder.engine.text import Lang, in_language
 from autograder.lesson.observations import LessonEvidence
 from tests.evidence import evidence_file, write_evidence_file
 
@@ -33,7 +33,7 @@ def why(
     ]
     (folder / "notebook.ipynb").write_text(json.dumps({"cells": cells}))
     write_evidence_file(evidence_file(profile=profile, runs=runs), folder)
-    with speaking(Lang.EN):
+    with in_language(Lang.EN):
         return absent(LessonEvidence(folder), failure, 'models["baseline"]', SOLUTION)
 
 
@@ -154,7 +154,7 @@ def test_a_settled_condition_fails_for_good() -> None:
 )
 def test_every_way_to_fail_comes_with_what_to_do(failure: Failure, advice: str) -> None:
     """The place, the cause in the student's terms, the next thing to try."""
-    with speaking(Lang.EN):
+    with in_language(Lang.EN):
         assert advice in explain(failure, "c", "what")
     assert explain(failure, "c", "what").startswith("Komórka c — ")
 

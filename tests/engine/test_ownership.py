@@ -13,12 +13,12 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import LoggingConfigurable
 
 from autograder.engine.errors import GraderError
-from autograder.engine.evidence.exchange import withdraw
+from autograder.engine.evidence.exchange import delete_evidence
 from autograder.engine.files import write_whole
-from autograder.engine.grading.folders import set_aside
+from autograder.engine.grading.folders import publish_ungraded
 from autograder.engine.grading.judge_process import _require_own
 from autograder.engine.grading.pool import each
-from autograder.engine.grading.task import Grading, Task
+from autograder.engine.grading.task import Grading, GradingTask
 from autograder.engine.nbgrader.settings import Splot
 from autograder.engine.report import Outcome, Profile, Report, read_report
 from autograder.lesson.observations import LessonEvidence
@@ -29,14 +29,14 @@ pytestmark = needs_bubblewrap
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory: pytest.TempPathFactory) -> Task:
+def graded(tmp_path_factory: pytest.TempPathFactory) -> GradingTask:
     """Grade the cheap submission."""
     cheap = task(CHEAP, tmp_path_factory.mktemp("owned"))
     assert done(cheap).score == CHEAP_POINTS
     return cheap
 
 
-def done(asked: Task) -> Report:
+def done(asked: GradingTask) -> Report:
     """Carry out one task."""
     (report,) = each([asked])
     return report
@@ -47,7 +47,7 @@ def judged(folder: Path) -> Report:
     return done(again(folder, Grading(Path())))
 
 
-def test_evidence_in_its_own_folder_is_judged(graded: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evidence_in_its_own_folder_is_judged(graded: GradingTask, monkeypatch: pytest.MonkeyPatch) -> None:
     """By whatever path the folder is named."""
     monkeypatch.chdir(graded.folder)
     for folder in (graded.folder, Path(), Path("../cnn"), graded.folder / "evidence" / ".."):
@@ -55,7 +55,7 @@ def test_evidence_in_its_own_folder_is_judged(graded: Task, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("place", ["eve/cnn", "ola/mlp", "Ola/cnn", "cnn"])
-def test_evidence_in_anothers_folder_is_not_judged(graded: Task, tmp_path: Path, place: str) -> None:
+def test_evidence_in_anothers_folder_is_not_judged(graded: GradingTask, tmp_path: Path, place: str) -> None:
     """Copied to another student, another assignment, or out of the layout: ungraded, and it says whose it is."""
     folder = tmp_path / "graded" / place
     shutil.copytree(graded.folder / "evidence", folder / "evidence")
@@ -65,7 +65,7 @@ def test_evidence_in_anothers_folder_is_not_judged(graded: Task, tmp_path: Path,
     assert read_report(folder / "report.json") == report
 
 
-def test_a_link_lends_nobody_anothers_evidence(graded: Task, tmp_path: Path) -> None:
+def test_a_link_lends_nobody_anothers_evidence(graded: GradingTask, tmp_path: Path) -> None:
     """A student's folder that is a link to another's is judged under its own name, and so not at all."""
     (tmp_path / "eve").symlink_to(graded.folder.parent)
     before = (graded.folder / "report.json").read_bytes()
@@ -73,7 +73,7 @@ def test_a_link_lends_nobody_anothers_evidence(graded: Task, tmp_path: Path) -> 
     (graded.folder / "report.json").write_bytes(before)
 
 
-def test_what_is_refused_leaves_no_earlier_evidence(graded: Task, tmp_path: Path) -> None:
+def test_what_is_refused_leaves_no_earlier_evidence(graded: GradingTask, tmp_path: Path) -> None:
     """A notebook handed in anew that cannot be read: ungraded, and nothing is left that `splot judge` could grade."""
     anew = task(CHEAP, tmp_path)
     shutil.copytree(graded.folder / "evidence", anew.folder / "evidence")
@@ -83,21 +83,21 @@ def test_what_is_refused_leaves_no_earlier_evidence(graded: Task, tmp_path: Path
     assert sorted(path.name for path in anew.folder.iterdir()) == ["feedback.html", "report.json"]
 
 
-def test_what_never_came_to_be_collected_leaves_no_earlier_evidence(graded: Task, tmp_path: Path) -> None:
+def test_what_never_came_to_be_collected_leaves_no_earlier_evidence(graded: GradingTask, tmp_path: Path) -> None:
     """A task whose process ended before it began withdraws older evidence, keeps its own; one that judges keeps it too."""
     evidence = tmp_path / "graded" / "ola" / "cnn" / "evidence"
     shutil.copytree(graded.folder / "evidence", evidence)
-    set_aside(again(evidence.parent, Grading(Path())), "ended")
+    publish_ungraded(again(evidence.parent, Grading(Path())), "ended")
     early = task(CHEAP, tmp_path)
     os.utime(evidence / "evidence.json", (early.made + 1, early.made + 1))
-    set_aside(early, "ended")
+    publish_ungraded(early, "ended")
     assert LessonEvidence(evidence).file.student == "ola"
     os.utime(evidence / "evidence.json", (early.made - 1, early.made - 1))
-    set_aside(early, "ended")
+    publish_ungraded(early, "ended")
     assert not evidence.exists()
 
 
-def test_evidence_that_was_exchanged_meanwhile_is_not_of_the_notebook(graded: Task, tmp_path: Path) -> None:
+def test_evidence_that_was_exchanged_meanwhile_is_not_of_the_notebook(graded: GradingTask, tmp_path: Path) -> None:
     """Grading accepts the evidence of the notebook that it has just read, and no other's."""
     shutil.copytree(graded.folder, tmp_path / "ola" / "cnn")
     own = again(tmp_path / "ola" / "cnn", Grading(Path()))
@@ -111,8 +111,8 @@ def test_withdrawing_follows_no_link(tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "evidence.json").touch()
     (tmp_path / "evidence").symlink_to("kept")
-    withdraw(tmp_path / "evidence")
-    withdraw(tmp_path / "evidence")
+    delete_evidence(tmp_path / "evidence")
+    delete_evidence(tmp_path / "evidence")
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
     assert (tmp_path / "kept" / "evidence.json").exists()
 
@@ -173,7 +173,7 @@ def test_nbgraders_groupshared_is_what_shares(shared: bool, tmp_path: Path) -> N
     assert Splot.from_converter(converter).grading().group is shared
 
 
-def test_the_report_tells_whose_evidence_it_judged(graded: Task) -> None:
+def test_the_report_tells_whose_evidence_it_judged(graded: GradingTask) -> None:
     """Digest and names stand in the evidence, so that a person can see whose it is."""
     file = LessonEvidence(graded.folder / "evidence").file
     assert (file.student, file.assignment, len(file.digest)) == ("ola", "cnn", 64)

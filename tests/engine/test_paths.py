@@ -8,7 +8,7 @@ import pytest
 
 from autograder.engine.errors import SubmissionError
 from autograder.engine.notebook.find import NothingToGradeError, find_evidence, find_submissions, left_out, require_own
-from autograder.engine.text import Lang, speaking
+from autograder.engine.text import Lang, in_language
 
 
 def touch(*paths: Path) -> None:
@@ -75,7 +75,7 @@ def refusals(path: Path) -> list[str]:
     sentences = []
     for notebook in find_submissions(path, "cnn"):
         try:
-            with speaking(Lang.EN):
+            with in_language(Lang.EN):
                 require_own(notebook, "cnn")
         except SubmissionError as refusal:
             sentences.append(str(refusal).removeprefix(f"{path}/"))

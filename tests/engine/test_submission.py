@@ -12,7 +12,7 @@ from autograder.engine.errors import SubmissionError
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.notebook.repair import Damage, DamageKind
 from autograder.engine.notebook.submission import Submission, read_submission, student_of
-from autograder.engine.text import Lang, speaking
+from autograder.engine.text import Lang, in_language
 from tests.submissions.build import RELEASE, build
 
 ASSIGNMENT = load_assignment()
@@ -59,7 +59,7 @@ def test_an_edited_locked_cell_is_restored(tmp_path: Path) -> None:
     cell = next(cell for cell in read.cells if cell.grade_id == TESTS)
     assert cell.source == ASSIGNMENT.by_grade_id[TESTS].source
     assert read.damage == (Damage(DamageKind.EDITED, (TESTS,)),)
-    with speaking(Lang.EN):
+    with in_language(Lang.EN):
         assert read.notes == (f"Edited cells whose text is fixed: {TESTS}. Grading restores the original's text.",)
 
 
@@ -289,7 +289,7 @@ def test_a_folder_that_is_a_link_is_refused(tmp_path: Path, link: str) -> None:
     build({}, tmp_path, "ewa")
     (tmp_path / link).parent.mkdir(exist_ok=True)
     (tmp_path / link).symlink_to(tmp_path / link.replace("anna", "ewa"))
-    with speaking(Lang.EN), pytest.raises(SubmissionError, match="is a link; submit the folder itself"):
+    with in_language(Lang.EN), pytest.raises(SubmissionError, match="is a link; submit the folder itself"):
         read_submission(tmp_path / "anna/cnn/cnn.ipynb", ASSIGNMENT)
 
 
@@ -306,5 +306,5 @@ def test_source_made_to_fill_memory_when_it_is_read_is_refused(tmp_path: Path, s
         cell = notebook.cells[position(notebook, SOLUTION)]
         cell.cell_type, cell.source = kind, source
 
-    with speaking(Lang.EN), pytest.raises(SubmissionError, match="are graded: shorten it"):
+    with in_language(Lang.EN), pytest.raises(SubmissionError, match="are graded: shorten it"):
         changed(tmp_path, fill)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from autograder.engine.pages.terminal import plain, print_report, print_summary
 from autograder.engine.report import CellReport, Check, Kind, Outcome, Report, Status
-from autograder.engine.text import Lang, points, speaking
+from autograder.engine.text import Lang, in_language, points
 from tests.engine.reports import REPORT
 
 ESC = "\x1b"
@@ -21,7 +21,7 @@ def shown(report: Report, *, width: int = 100, colour: bool = False, lang: Lang 
     """Return what the terminal gets."""
     file = io.StringIO()
     console = Console(file=file, width=width, force_terminal=colour, color_system="standard" if colour else None)
-    with speaking(lang):
+    with in_language(lang):
         print_report(report, console)
     return file.getvalue()
 

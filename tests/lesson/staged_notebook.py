@@ -16,7 +16,7 @@ from autograder.engine.inside.bootstrap import Requests
 from autograder.engine.judging.judge import gather_probes
 from autograder.engine.outcomes import AbsentError, UndecidedError
 from autograder.engine.report import Profile
-from autograder.engine.text import Lang, speaking
+from autograder.engine.text import Lang, in_language
 from autograder.lesson import LESSON
 from autograder.lesson.datasets import data_folder
 from autograder.lesson.measure import Measurements
@@ -78,7 +78,7 @@ class StagedNotebook:
 
 def message_of(check: Callable[..., None], *arguments: LessonEvidence | Measurements | object) -> str:
     """Run one check and return its message in English; empty where it passed, "? …" where it is undecided."""
-    with speaking(Lang.EN):
+    with in_language(Lang.EN):
         try:
             check(*arguments)
         except AbsentError as absent:

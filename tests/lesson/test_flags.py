@@ -16,7 +16,7 @@ from autograder.engine.pages.junit import junit
 from autograder.engine.pages.page import figures
 from autograder.engine.pages.terminal import print_report
 from autograder.engine.report import Flag, Profile, Report, read_report
-from autograder.engine.text import Lang, speaking
+from autograder.engine.text import Lang, in_language
 from autograder.lesson import LESSON
 from autograder.lesson import flags as rules
 from autograder.lesson.flags import RULES, raise_flags
@@ -139,7 +139,7 @@ def test_the_class_page_shows_and_explains_them(tmp_path: Path, lang: Lang) -> N
     """Who, which, where, the figures, and what each code means; a class without any has no such section."""
     leave(tmp_path / "anna" / "cnn", FLAGGED)
     page = class_page(read_class(tmp_path, load_assignment()), load_assignment(), lang, tmp_path)
-    with speaking(lang):
+    with in_language(lang):
         for part in ("no_backward", "task3_training_tests", figures(FLAGGED.flags[1]), flag_meaning("equal_scores")):
             assert part in page
     leave(tmp_path / "anna" / "cnn", REPORT)
@@ -151,7 +151,7 @@ def test_formgrader_shows_them_first(forged: tuple[Report, Path]) -> None:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x")])
     fill_notebook(notebook, FLAGGED, LessonEvidence(forged[1]), load_assignment())
     assert [cell.id == "splot-flags" for cell in notebook.cells] == [True, False]
-    with speaking(Lang.EN):
+    with in_language(Lang.EN):
         (cell,) = flagged(FLAGGED, LESSON)
         assert "`no_backward` task3_training_tests: baseline: 0. Not one gradient step" in cell.source
         assert flagged(REPORT, LESSON) == []
@@ -172,7 +172,7 @@ def test_no_student_and_no_log_sees_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize("lang", list(Lang))
 def test_every_code_has_words(lang: Lang) -> None:
     """Each rule's code is explained in both languages; an unknown one stands for itself."""
-    with speaking(lang):
+    with in_language(lang):
         for rule in RULES:
             assert len(flag_meaning(rule.__name__)) > 40
         assert flag_meaning("of_tomorrow") == "of_tomorrow"

@@ -8,7 +8,7 @@ import pytest
 
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.report import Kind
-from autograder.engine.text import Lang, speaking
+from autograder.engine.text import Lang, in_language
 from tests.engine.rows_course import LESSON, ROOT, SPLOT, command
 from tests.engine.sandboxed_kernel import needs_bubblewrap
 
@@ -93,7 +93,7 @@ def test_neither_the_sandbox_nor_feedback_has_it(course: Path) -> None:
 @pytest.mark.parametrize("lang", list(Lang))
 def test_each_written_answer_has_a_scheme_and_nothing_else_has(lang: Lang) -> None:
     """Two schemes, in each language, whose points add up to the answer's."""
-    with speaking(lang):
+    with in_language(lang):
         for item in load_assignment().items:
             assert bool(item.scheme) is (item.kind is Kind.MANUAL)
             assert item.scheme.replace(",", ".").count("- **0.5** ") * 0.5 == (item.points if item.scheme else 0)

@@ -29,9 +29,9 @@ from autograder.engine.evidence import (
     Probed,
     Record,
     Schema,
+    delete_evidence,
     seed_for,
     take,
-    withdraw,
     write_evidence,
     write_requests,
 )
@@ -94,7 +94,7 @@ class Collection:
 
 def collect(submission: Submission, assignment: str, how: Collection, folder: Path) -> None:
     """Run a submission and write its evidence to a new `folder`; raises `GraderError` if no kernel starts."""
-    withdraw(folder)
+    delete_evidence(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700)
     code = {"engine/inside": Path(inside.__file__).parent, **how.code}

@@ -3,10 +3,10 @@
 from autograder.engine.evidence.exchange import (
     Probe,
     Schema,
+    delete_evidence,
     generator,
     seed_for,
     take,
-    withdraw,
     write_evidence,
     write_requests,
 )
@@ -48,12 +48,12 @@ __all__ = [
     "Schema",
     "Text",
     "Whole",
+    "delete_evidence",
     "findings_or_none",
     "generator",
     "read_findings",
     "seed_for",
     "take",
-    "withdraw",
     "write_evidence",
     "write_requests",
 ]

@@ -128,7 +128,7 @@ def notebook_bytes(notebook: nbformat.NotebookNode, limit: int = MAX_JSON) -> by
     return content
 
 
-def withdraw(folder: Path) -> None:
+def delete_evidence(folder: Path) -> None:
     """Delete an earlier run's evidence, `evidence.json` first; raises `OSError` if a file cannot be deleted."""
     if folder.is_symlink() or not folder.is_dir():
         folder.unlink(missing_ok=True)

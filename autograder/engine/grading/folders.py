@@ -1,7 +1,7 @@
-"""A student's folder of results, held by one grader at a time, and a run's temporary files.
+"""Locks a student's results folder for one grader at a time, and manages a run's temporary files.
 
-In a folder that is held nothing of an earlier run is left that could pass for this one's; of temporary files nothing
-stays behind, whoever was killed.
+A locked folder holds nothing of an earlier run that could be taken for this one's result; temporary files are deleted
+even if a process was killed.
 """
 
 import fcntl
@@ -11,21 +11,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from autograder.engine.errors import GraderError, SplotError
-from autograder.engine.evidence import withdraw
+from autograder.engine.evidence import delete_evidence
 from autograder.engine.files import delete, share_with_group, short_folder, sync_folder, write_report
-from autograder.engine.grading.task import Task
+from autograder.engine.grading.task import GradingTask
 from autograder.engine.report import Report
 
 PUBLISHED = ("report.json", "feedback.html")
 
 
 class BusyError(GraderError):
-    """Another grader is at work in the folder; what it writes there is not to be touched."""
+    """Another grader is using the folder; its files must not be touched."""
 
 
 @contextmanager
-def held(folder: Path, *, group: bool = False) -> Iterator[None]:
-    """Hold a student's folder, made where it is not there, and withdraw the report that an earlier run left in it.
+def lock_student_folder(folder: Path, *, group: bool = False) -> Iterator[None]:
+    """Lock a student's folder, creating it if needed, and delete the report of an earlier run.
 
     With `group` the folder's group may read and write what is published there.
 
@@ -34,7 +34,7 @@ def held(folder: Path, *, group: bool = False) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for shared in (folder, folder.parent, folder.parent.parent) if group else ():
-        with suppress(PermissionError):  # another user's stay as that user has them
+        with suppress(PermissionError):  # the permissions of another user's folder stay as they are
             share_with_group(shared)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -45,7 +45,7 @@ def held(folder: Path, *, group: bool = False) -> Iterator[None]:
         except OSError:  # a file system without locks on folders, such as NFS: better graded without than not at all
             pass
         for name in PUBLISHED:
-            for path in (folder / name, *folder.glob(f".{name}-*")):  # and what a killed grader was about to rename
+            for path in (folder / name, *folder.glob(f".{name}-*")):  # and temporary files of a killed grader
                 path.unlink(missing_ok=True)
         sync_folder(folder)
         yield
@@ -53,18 +53,18 @@ def held(folder: Path, *, group: bool = False) -> Iterator[None]:
         os.close(descriptor)
 
 
-def set_aside(task: Task, reason: str) -> Report:
-    """Publish, and return, that a task is ungraded for this reason; where nothing can be written, only return it.
+def publish_ungraded(task: GradingTask, reason: str) -> Report:
+    """Write and return the report that a task is ungraded, with the reason; if it cannot be written, only return it.
 
     Evidence that an earlier run left of a submission that was to be graded is deleted; its own may be judged again.
     """
     report = task.ungraded(reason)
     folder = Path(task.directory, task.folder)
-    with suppress(SplotError, OSError), held(folder, group=task.how.group):
+    with suppress(SplotError, OSError), lock_student_folder(folder, group=task.how.group):
         write_report(report, folder)
         sealed = folder / "evidence" / "evidence.json"
         if task.notebook is not None and sealed.exists() and sealed.stat().st_mtime < task.made:
-            withdraw(sealed.parent)
+            delete_evidence(sealed.parent)
     return report
 
 
@@ -73,7 +73,7 @@ PREFIX = "splot-run-"
 
 @contextmanager
 def run_folder() -> Iterator[Path]:
-    """Make a run's private folder, locked while the run lives; what runs that were killed left is tidied up first."""
+    """Make a run's private folder, locked until the run ends; first delete the folders of runs that were killed."""
     run = short_folder(PREFIX, "9999/splot-12345678/ipc/kernel-99")
     with _locked(run):
         for left in run.parent.glob(f"{PREFIX}*"):
@@ -92,7 +92,7 @@ def delete_left(run: Path) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder of our own; raises `OSError` where another run holds it, or it is not ours."""
+    """Lock a run's folder; raises `OSError` if another run has locked it, or another user owns it."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         if os.fstat(descriptor).st_uid != os.geteuid():

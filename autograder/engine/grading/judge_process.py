@@ -1,8 +1,8 @@
-"""Judges evidence in a process of its own, forked from the worker, since what it computes with is untrusted.
+"""Judges evidence in a separate process, forked from the worker, because the evidence is untrusted.
 
-While that process works on a part, one of `models` or a cell's other checks, the part's name stands in memory that both
-processes share. Where it ends there, the part is set aside and all else is judged again, at most once for each part.
-Only an end outside every part costs the report.
+While that process works on a part (one of `models`, or a cell's other checks), the part's name is in memory that both
+processes share. If it ends there, that part is excluded and the rest is judged again, at most once for each part.
+Only if the process ends outside every part is there no report.
 
 The process has limits on time and memory, which are the kernel's own: one that overruns its time is ended by SIGALRM wherever
 it is, C code included. Through Python it may open no socket and start no process: a second line of defence, not a sandbox.
@@ -27,27 +27,27 @@ import msgspec
 from autograder.engine.errors import GraderError, SplotError
 from autograder.engine.evidence import FINDINGS_FILE, Evidence
 from autograder.engine.files import write_whole
-from autograder.engine.grading.task import JudgeLimits, Task, reason_of
+from autograder.engine.grading.task import FROM_TERMINAL, GradingTask, JudgeLimits, reason_of
 from autograder.engine.judging import judge
 from autograder.engine.lesson import find_lesson
+from autograder.engine.part_tracker import Part, PartFailure, PartFailureCause, PartFailureError, PartTracker
 from autograder.engine.report import Report, encode
 from autograder.engine.text import printable
-from autograder.engine.watch import Part, Setback, SetbackCause, SetbackError, Watch
 
 MIB = 2**20
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4  # linux/prctl.h
 FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.kill")
 """Beginnings of audit events (https://docs.python.org/3/library/audit_events.html): the network, other processes."""
 RESERVE_S = 60.0
-"""For all but the models where their time is up; and for the findings, once the report is there."""
+"""Time kept for the checks without models once the models' time is used up, and for the findings after the report."""
 GRACE_S = 30.0
 """A process that its own timer has not ended by then is killed."""
 NAME_BYTES = 512
-FROM_OUTSIDE = {signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGQUIT, signal.SIGTERM}
+FROM_OUTSIDE = FROM_TERMINAL | {signal.SIGKILL}
 
 
-def conceal() -> None:
-    """Let no other process of this user trace this one or read its memory, answers included."""
+def forbid_tracing() -> None:
+    """Prevent other processes of this user from tracing this one or reading its memory, which holds answers."""
     _prctl(PR_SET_DUMPABLE, 0)
 
 
@@ -65,7 +65,7 @@ def _prctl(option: int, value: int) -> None:
 
 @contextmanager
 def confined(limits: JudgeLimits) -> Iterator[None]:
-    """Keep this process to the limits for a while; past the time it is ended, past the memory allocations fail."""
+    """Apply the limits inside the block: past the time the process is killed, past the memory allocations fail."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     mapped = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
     own = mapped + limits.memory_mb * MIB
@@ -84,7 +84,7 @@ def confined(limits: JudgeLimits) -> Iterator[None]:
 
 
 class _Guard:
-    """An audit hook that refuses what a judge never needs. A hook cannot be removed, only be inactive."""
+    """An audit hook that forbids sockets and new processes. A hook cannot be removed, only be made inactive."""
 
     installed = False
     active = False
@@ -101,16 +101,16 @@ class _Guard:
             raise PermissionError(f"The judge tried {event}.")
 
 
-class _Broken(msgspec.Struct, frozen=True):
-    """How a process ended that has no report: at a part, or outside every part for this reason."""
+class _NoReport(msgspec.Struct, frozen=True):
+    """How a judge process ended without a report: at `part` with `part_failure`, or outside every part for `reason`."""
 
     reason: str
     part: Part | None = None
-    setback: Setback | None = None
+    part_failure: PartFailure | None = None
 
 
-def judged(task: Task, digest: str | None = None) -> Report:
-    """Return the report of a task's evidence; raises `GraderError` where it cannot be judged.
+def judged(task: GradingTask, digest: str | None = None) -> Report:
+    """Judge a task's evidence in separate processes and return the report; raises `GraderError` if that fails.
 
     `digest` is that of the notebook which the evidence must be of; None where none was read.
     """
@@ -119,27 +119,27 @@ def judged(task: Task, digest: str | None = None) -> Report:
     with suppress(OSError):  # an earlier judge's findings
         for path in (evidence / FINDINGS_FILE, *evidence.glob(f".{FINDINGS_FILE}-*")):
             path.unlink(missing_ok=True)
-    rounds = _Rounds(task, digest, started + task.how.judge.seconds)
+    rounds = _JudgeRuns(task, digest, started + task.how.judge.seconds)
     while not isinstance(end := rounds.next(), Report):
-        rounds.set_aside(end)
+        rounds.exclude(end)
     timing = msgspec.structs.replace(end.timing, judge_s=round(time.monotonic() - started, 3))
     return msgspec.structs.replace(end, timing=timing)
 
 
-class _Rounds:
-    """The processes that judge one submission's evidence, one after another."""
+class _JudgeRuns:
+    """Runs the processes that judge one submission's evidence, one after another."""
 
-    def __init__(self, task: Task, digest: str | None, deadline: float) -> None:
+    def __init__(self, task: GradingTask, digest: str | None, deadline: float) -> None:
         self.task = task
         self.digest = digest
         self.deadline = deadline
-        self.aside: dict[Part, Setback] = {}
-        self.models_aside: Setback | None = None
+        self.excluded: dict[Part, PartFailure] = {}
+        self.models_excluded: PartFailure | None = None
 
-    def next(self) -> Report | _Broken:
-        """Judge all that is not set aside; return the report, or what was in the way."""
+    def next(self) -> Report | _NoReport:
+        """Judge all parts that are not excluded; return the report, or how the process ended without one."""
         with mmap.mmap(-1, NAME_BYTES) as name, os.fdopen(os.memfd_create("judged"), "w+b") as answer:
-            watch = _Marking(self.task.how.judge, name, answer, self.deadline, self.aside, self.models_aside)
+            watch = _SharedWatch(self.task.how.judge, name, answer, self.deadline, self.excluded, self.models_excluded)
             process = get_context("fork").Process(target=_work, args=(self.task, self.digest, watch, os.getpid()))
             process.start()
             process.join(max(0.0, self.deadline - time.monotonic()) + GRACE_S)
@@ -152,29 +152,29 @@ class _Rounds:
                 findings = find_lesson(self.task.assignment.lesson).findings(faults=(self._reason(status),))
                 with suppress(SplotError):
                     write_whole(self.task.folder / "evidence" / FINDINGS_FILE, msgspec.json.encode(findings))
-            return end or _Broken(self._reason(status), watch.part, self._setback(status))
+            return end or _NoReport(self._reason(status), watch.part, self._setback(status))
 
-    def set_aside(self, end: _Broken) -> None:
-        """Leave out the part that a process ended at; raises `GraderError` where there is none, or it has been left out."""
-        if end.part is None or end.setback is None or end.part in self.aside:
+    def exclude(self, end: _NoReport) -> None:
+        """Exclude the part at which a process ended; raises `GraderError` if none, or if excluded before."""
+        if end.part is None or end.part_failure is None or end.part in self.excluded:
             raise GraderError(end.reason)
-        self.aside[end.part] = end.setback
-        if end.setback.cause is SetbackCause.BUDGET:
-            if self.models_aside:
+        self.excluded[end.part] = end.part_failure
+        if end.part_failure.cause is PartFailureCause.BUDGET:
+            if self.models_excluded:
                 raise GraderError(end.reason)
-            self.models_aside = end.setback
+            self.models_excluded = end.part_failure
             self.deadline = time.monotonic() + RESERVE_S
 
-    def _setback(self, status: int) -> Setback:
+    def _setback(self, status: int) -> PartFailure:
         limits = self.task.how.judge
         if status == -signal.SIGALRM:
             if time.monotonic() >= self.deadline:
-                return Setback(SetbackCause.BUDGET, f"{limits.seconds:g} s")
-            return Setback(SetbackCause.TIME, f"{limits.part_seconds:g} s")
+                return PartFailure(PartFailureCause.BUDGET, f"{limits.seconds:g} s")
+            return PartFailure(PartFailureCause.TIME, f"{limits.part_seconds:g} s")
         if status >= 0:
-            return Setback(SetbackCause.FAULT, f"status {status}")
+            return PartFailure(PartFailureCause.FAULT, f"status {status}")
         number = signal.Signals(-status)
-        return Setback(SetbackCause.KILLED if number in FROM_OUTSIDE else SetbackCause.CRASH, number.name)
+        return PartFailure(PartFailureCause.KILLED if number in FROM_OUTSIDE else PartFailureCause.CRASH, number.name)
 
     def _reason(self, status: int) -> str:
         if status == -signal.SIGALRM:
@@ -184,48 +184,48 @@ class _Rounds:
         return f"The judge {died}; a person must look at this evidence."
 
 
-def _read(answer: BinaryIO) -> Report | _Broken | None:
+def _read(answer: BinaryIO) -> Report | _NoReport | None:
     answer.seek(0)
-    kind: type[Report | _Broken] = Report if answer.read(1) == b"r" else _Broken
+    kind: type[Report | _NoReport] = Report if answer.read(1) == b"r" else _NoReport
     try:
         return msgspec.json.decode(answer.read(), type=kind)
     except msgspec.DecodeError:
         return None
 
 
-class _Marking(Watch):
-    """Writes the part at work into shared memory, and lets the process end when the part's time or all time is up."""
+class _SharedWatch(PartTracker):
+    """Writes the current part to shared memory, and ends the process when the part's or the total time is up."""
 
     def __init__(
-        self, limits: JudgeLimits, name: mmap.mmap, answer: BinaryIO, deadline: float, aside: Mapping[Part, Setback],
-        models_aside: Setback | None,
+        self, limits: JudgeLimits, name: mmap.mmap, answer: BinaryIO, deadline: float, excluded: Mapping[Part, PartFailure],
+        models_excluded: PartFailure | None,
     ) -> None:  # fmt: skip
         self.limits = limits
-        self.aside = aside
+        self.excluded = excluded
         self.deadline = deadline
         self._name = name
         self._answer = answer
-        self._models_aside = models_aside
+        self._models_aside = models_excluded
         self._stack: list[Part] = []
         self._spent: dict[Part, float] = {}
         self._since = 0.0
 
     @property
     def part(self) -> Part | None:
-        """The part at work, as either process sees it."""
+        """The current part, readable in both processes."""
         try:
             return msgspec.json.decode(self._name[:].rstrip(b"\0"), type=Part)
         except msgspec.DecodeError:
             return None
 
     def require(self, part: Part) -> None:
-        """Raise where a part, or every model, has been set aside."""
+        """Raise if this part, or every model, has been excluded."""
         super().require(part)
         if part.is_model and self._models_aside:
             raise self._models_aside.verdict(part)
 
     def enter(self, part: Part) -> None:
-        """Begin a part's time, and stop that of what surrounds it."""
+        """Start a part's timer and pause that of the part around it."""
         within = bool(self._stack) and self._stack[-1] == part
         if not within:
             self._charge()
@@ -234,7 +234,7 @@ class _Marking(Watch):
             self._begin()
 
     def leave(self) -> None:
-        """Stop a part's time, and go on with that of what surrounds it."""
+        """Stop a part's timer and resume that of the part around it."""
         if len(self._stack) > 1 and self._stack[-2] == self._stack[-1]:
             self._stack.pop()
             return
@@ -243,13 +243,13 @@ class _Marking(Watch):
         self._begin()
 
     def decided(self, report: Report) -> None:
-        """Hand over the report, or a later one; flags and pages may take a little longer, and cost nothing if they fail."""
+        """Send the report to the parent; flags and findings may follow within `RESERVE_S`."""
         self.answer(b"r", encode(report))
         self.deadline = min(self.deadline, time.monotonic() + RESERVE_S)
         self._begin()
 
     def answer(self, kind: bytes, content: bytes) -> None:
-        """Leave what the other process is to read, in place of what was left before."""
+        """Write the answer that the parent process reads, replacing an earlier one."""
         self._answer.seek(0)
         self._answer.truncate()
         self._answer.write(kind + content)
@@ -271,8 +271,8 @@ class _Marking(Watch):
         signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))
 
 
-def _work(task: Task, digest: str | None, watch: _Marking, parent: int) -> None:
-    """Judge, in the process made for it."""
+def _work(task: GradingTask, digest: str | None, watch: _SharedWatch, parent: int) -> None:
+    """Judge in the child process."""
     end_with_parent(parent)
     limits = task.how.limits
     threads = limits.cores if limits.shared else len(os.sched_getaffinity(0))
@@ -281,14 +281,14 @@ def _work(task: Task, digest: str | None, watch: _Marking, parent: int) -> None:
         with confined(replace(task.how.judge, seconds=max(0.001, watch.deadline - time.monotonic()))):
             _require_own(task, digest)
             judge(task.folder / "evidence", task.assignment, task.how.lang, watch)
-    except SetbackError as error:
-        broken = _Broken(str(error), error.part, error.setback)
+    except PartFailureError as error:
+        broken = _NoReport(str(error), error.part, error.part_failure)
         watch.answer(b"b", msgspec.json.encode(broken))
     except Exception as error:  # noqa: BLE001 - a fault of ours costs this report, not the class
-        watch.answer(b"b", msgspec.json.encode(_Broken(reason_of(error))))
+        watch.answer(b"b", msgspec.json.encode(_NoReport(reason_of(error))))
 
 
-def _require_own(task: Task, digest: str | None) -> None:
+def _require_own(task: GradingTask, digest: str | None) -> None:
     """Raise `GraderError` where the evidence in the folder is another student's, assignment's or notebook's.
 
     `digest` is that of the notebook which was just read; None where none was.

@@ -1,7 +1,7 @@
-"""Grades submissions, or judges their evidence again, several at a time, each in a process of its own.
+"""Grades submissions, or judges their evidence again, in parallel, each in its own worker process.
 
 The processes come from multiprocessing's fork server, which imports everything once (`preload.py`) and forks a worker for
-each submission: one that dies costs its student alone. The command itself imports no torch.
+each submission: a worker that dies affects only its student. The command itself imports no torch.
 """
 
 import fcntl
@@ -26,8 +26,8 @@ import msgspec
 
 from autograder.engine.errors import GraderError, SplotError
 from autograder.engine.files import delete
-from autograder.engine.grading.folders import run_folder, set_aside
-from autograder.engine.grading.task import Grading, Task, folder_of, reason_of, to_grade, to_judge
+from autograder.engine.grading.folders import publish_ungraded, run_folder
+from autograder.engine.grading.task import FROM_TERMINAL, Grading, GradingTask, folder_of, reason_of, to_grade, to_judge
 from autograder.engine.notebook import Assignment, refuse_overlap, student_of
 from autograder.engine.report import Report, read_report
 from autograder.engine.text import Lang
@@ -40,21 +40,19 @@ SERVER_ENDED = 255
 ENDED = "The grader's own processes were ended; grade this submission again."
 LOST_STATUS = os.EX_IOERR
 LOST = "The report got lost on the way, perhaps on a full disk; make room, then grade this submission again."
-FROM_TERMINAL = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM})
-"""Signals that reach a whole process group: they are for the command alone."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Worker:
-    """A process at its task, and the private folder it was given."""
+    """A worker process, its task, and its private folder."""
 
-    task: Task
+    task: GradingTask
     process: ForkServerProcess
     folder: Path
 
 
 class Pool:
-    """Carries out tasks, each in a process of its own; leaving its `with` block ends those that are under way.
+    """Runs tasks in worker processes; leaving the `with` block kills those that still run.
 
     Once `stopped` says so nobody is set aside any more: a report that was there before the run stays.
     """
@@ -75,11 +73,11 @@ class Pool:
             delete(worker.folder)
 
     def __len__(self) -> int:
-        """Count the tasks whose reports have not been taken yet."""
+        """Return how many tasks have no report returned by `result` yet."""
         return len(self._workers) + len(self._failed)
 
-    def submit(self, task: Task) -> None:
-        """Begin a task; raises `GraderError` where the fork server cannot start."""
+    def submit(self, task: GradingTask) -> None:
+        """Start a task; raises `GraderError` if the fork server cannot start."""
         run = _run_folder()
         try:
             folder = run / str(next(_numbers))
@@ -94,7 +92,7 @@ class Pool:
             if complaint:
                 raise GraderError(f"The grader did not start: {complaint[:300]}.") from error
             machine = isinstance(error, OSError) and not isinstance(error, ConnectionError)
-            self._failed.append(set_aside(task, reason_of(error) if machine else ENDED))
+            self._failed.append(publish_ungraded(task, reason_of(error) if machine else ENDED))
         else:
             self._workers.append(_Worker(task, process, folder))
 
@@ -112,7 +110,7 @@ class Pool:
         try:
             report = read_report(worker.folder / ANSWER)
         except (OSError, msgspec.DecodeError):
-            report = None if self._stopped() else set_aside(worker.task, _why(worker.process))
+            report = None if self._stopped() else publish_ungraded(worker.task, _why(worker.process))
         worker.process.close()
         delete(worker.folder)
         return report
@@ -122,7 +120,7 @@ _numbers = itertools.count()
 
 
 def _why(process: ForkServerProcess) -> str:
-    """Say how a worker ended that left no report; waits until it no longer holds its student's folder."""
+    """Return how a worker ended without a report; waits until its lock on the student's folder is released."""
     status = process.exitcode or 0
     if status == SERVER_ENDED:  # the worker is ended as well, a little later
         with suppress(ProcessLookupError):
@@ -216,7 +214,7 @@ def _end_fork_server() -> None:
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
-def _work(task: Task, folder: Path) -> None:
+def _work(task: GradingTask, folder: Path) -> None:
     """Carry out a task, as a worker, and leave its report in the private folder `folder`."""
     _become_worker()
     from autograder.engine.grading.stages import work  # noqa: PLC0415 - what the command need not import
@@ -249,15 +247,15 @@ def _end_with_command() -> None:
     fcntl.fcntl(command.sentinel, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(command.sentinel, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(command.sentinel, fcntl.F_SETFL, os.O_RDONLY | os.O_ASYNC)
-    if wait([command.sentinel], 0):  # it ended before we asked
+    if wait([command.sentinel], 0):  # it ended before this call
         os._exit(1)
 
 
-def each(tasks: Iterable[Task], jobs: int = 1, stopped: Callable[[], bool] = lambda: False) -> Iterator[Report]:
-    """Yield the report of each task as it is done, `jobs` at a time; end early when `stopped` says so.
+def each(tasks: Iterable[GradingTask], jobs: int = 1, stopped: Callable[[], bool] = lambda: False) -> Iterator[Report]:
+    """Yield the report of each task as it is finished, `jobs` at a time; end early when `stopped()` is true.
 
-    Whoever stops in the middle, by closing the generator too, ends what is under way. Raises `GraderError` where no
-    process can be started.
+    Stopping early, by closing the generator too, kills the running workers. Raises `GraderError` if no
+    worker can be started.
     """
     waiting = deque(tasks)
     with Pool(stopped) as pool:

@@ -1,4 +1,4 @@
-"""Prepares multiprocessing's fork server, which imports this before it forks the first worker: see `pool.py`.
+"""Imports what workers need; multiprocessing's fork server imports this module before it forks a worker (`pool.py`).
 
 The server imports all that grading needs once. It computes nothing and has one thread, so that forking it is safe.
 """
@@ -12,7 +12,7 @@ import sys
 from multiprocessing import parent_process
 from pathlib import Path
 
-from autograder.engine.grading.pool import FROM_TERMINAL
+from autograder.engine.grading.task import FROM_TERMINAL
 
 if "SPLOT_RUN" not in os.environ or parent_process() is not None:
     raise ImportError("This module is for the fork server that pool.py starts.")
@@ -41,17 +41,17 @@ if os.environ["SPLOT_SCRIPT"]:
 try:
     from autograder.engine.grading import stages  # noqa: F401 - what a worker will run
     from autograder.engine.grading.folders import delete_left
-    from autograder.engine.grading.judge_process import conceal
+    from autograder.engine.grading.judge_process import forbid_tracing
     from autograder.engine.judging import gather_probes
     from autograder.engine.lesson import find_lesson
 
-    conceal()
+    forbid_tracing()
     _lesson = find_lesson(os.environ["SPLOT_LESSON"])
     for _module in _lesson.heavy:
         importlib.import_module(_module)
     _lesson.threads(1)  # a fork would lose the others
     gather_probes(_lesson)
-except ImportError as error:  # which the fork server would pass over in silence
+except ImportError as error:  # which the fork server would ignore without a message
     raise RuntimeError(str(error)) from error
 
 gc.freeze()

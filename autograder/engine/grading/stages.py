@@ -1,4 +1,4 @@
-"""The stages of grading one submission, in order: read, collect, judge, publish; on `auto` the middle ones perhaps twice."""
+"""The stages of grading one submission: read, collect, judge, publish; on `auto` collect and judge may run twice."""
 
 import os
 import signal
@@ -11,38 +11,38 @@ import msgspec
 
 from autograder.engine.collecting import TIME_LIMITS, Collection, collect
 from autograder.engine.errors import SplotError
-from autograder.engine.evidence import Evidence, withdraw
+from autograder.engine.evidence import Evidence, delete_evidence
 from autograder.engine.files import write_report, write_whole
-from autograder.engine.grading.folders import held
-from autograder.engine.grading.judge_process import conceal, confined, judged
-from autograder.engine.grading.task import Task, reason_of
+from autograder.engine.grading.folders import lock_student_folder
+from autograder.engine.grading.judge_process import confined, forbid_tracing, judged
+from autograder.engine.grading.task import GradingTask, reason_of
 from autograder.engine.judging import gather_probes
 from autograder.engine.lesson import find_lesson
 from autograder.engine.notebook import Submission, read_submission
 from autograder.engine.pages import leave_feedback
 from autograder.engine.report import Profile, Report, Timing, encode
 from autograder.engine.sandbox import SandboxKind, require
-from autograder.engine.text import say, speaking
+from autograder.engine.text import in_language, say
 
 PAGES_S = 60.0
 
 
-def work(task: Task, answer: Path) -> None:
-    """Carry out a task in a worker process, as in the process that asks for it, and write its report to `answer`.
+def work(task: GradingTask, answer: Path) -> None:
+    """Run a task in a worker, with the caller's directory, environment and umask, and write its report to `answer`.
 
-    The report is published and answered before pages are drawn: none of them may cost the grade. Raises `SplotError`
+    The report is written before the pages: a failing page must not affect the grade. Raises `SplotError`
     where `answer` cannot be written.
     """
-    conceal()
+    forbid_tracing()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.clear()
     os.environ.update(task.environment | {"TMPDIR": str(answer.parent)})
     tempfile.tempdir = None
     os.umask(task.umask)
     os.chdir(task.directory)
-    with speaking(task.how.lang):
+    with in_language(task.how.lang):
         try:
-            with held(task.folder, group=task.how.group):
+            with lock_student_folder(task.folder, group=task.how.group):
                 report = carry_out(task)
                 write_report(report, task.folder)
                 write_whole(answer, encode(report))
@@ -52,8 +52,8 @@ def work(task: Task, answer: Path) -> None:
             write_whole(answer, encode(task.ungraded(reason_of(error))))
 
 
-def carry_out(task: Task) -> Report:
-    """Return the report of a task; never raises: whatever goes wrong stands in it as the reason."""
+def carry_out(task: GradingTask) -> Report:
+    """Run a task and return its report; never raises: an error becomes the report's `reason`."""
     try:
         return _graded(task, task.notebook) if task.notebook is not None else judged(task)
     except Exception as error:  # noqa: BLE001 - a fault of ours costs this report, not the class
@@ -65,9 +65,9 @@ def carry_out(task: Task) -> Report:
     return report
 
 
-def _graded(task: Task, notebook: Path) -> Report:
+def _graded(task: GradingTask, notebook: Path) -> Report:
     """Read, collect and judge; on `auto` a second time on `full` where `quick` leaves something open."""
-    withdraw(task.folder / "evidence")
+    delete_evidence(task.folder / "evidence")
     submission = read_submission(notebook, task.assignment)
     require(task.how.sandbox)
     dataset = find_lesson(task.assignment.lesson).dataset(submission)
@@ -81,7 +81,7 @@ def _graded(task: Task, notebook: Path) -> Report:
     return report
 
 
-def _once(submission: Submission, task: Task, profile: Profile, dataset: str | None) -> Report:
+def _once(submission: Submission, task: GradingTask, profile: Profile, dataset: str | None) -> Report:
     how, lesson = task.how, find_lesson(task.assignment.lesson)
     weakness = say(
         pl="Oceniono bez piaskownicy (--sandbox none): kod z notebooka mógł czytać i zmieniać pliki tego komputera.",

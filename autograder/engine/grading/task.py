@@ -1,7 +1,8 @@
-"""A task: one submission to grade, or one student's evidence to judge again, and how."""
+"""A grading task: one submission to grade or one student's evidence to judge again, with the settings."""
 
 import os
 import re
+import signal
 import time
 import traceback
 from dataclasses import dataclass, field
@@ -13,22 +14,25 @@ from autograder.engine.report import Outcome, Profile, Report
 from autograder.engine.sandbox import Limits, SandboxKind
 from autograder.engine.text import Lang
 
+FROM_TERMINAL = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM})
+"""Signals that reach a whole process group: they are for the command alone."""
+
 
 @dataclass(frozen=True)
 class JudgeLimits:
-    """What judging one submission's evidence may take: the evidence is untrusted."""
+    """Time and memory limits for judging one submission's evidence, which is untrusted."""
 
     seconds: float = 900.0
-    """Wall time of all of it, each time that it is judged."""
+    """Wall time of one judgement; on `auto` a submission may be judged twice."""
     part_seconds: float = 180.0
-    """Wall time of each model, and of what else the checks of one cell do."""
+    """Wall time of each part: one model, or the other work of one cell's checks."""
     memory_mb: int = 6144
     """Address space, in MiB, beyond what the judge's process starts with."""
 
 
 @dataclass(frozen=True)
 class Grading:
-    """How to grade: what the command's options say."""
+    """The grading settings, as given by the command's options."""
 
     out: Path
     profile: Profile = Profile.AUTO
@@ -42,14 +46,14 @@ class Grading:
 
 
 def _umask() -> int:
-    """Return this process's umask: `os.umask` could only tell it by setting another one."""
+    """Return this process's umask from /proc, since `os.umask` cannot read it without changing it."""
     found = re.search(r"^Umask:\s+(\d+)$", Path("/proc/self/status").read_text("utf-8", "replace"), re.MULTILINE)
     return int(found[1], 8) if found else 0o077
 
 
 @dataclass(frozen=True)
-class Task:
-    """One student's: `notebook` is to be graded, or, where it is None, the evidence in `folder` judged again."""
+class GradingTask:
+    """One student's task: grade `notebook`, or, if it is None, judge the evidence in `folder` again."""
 
     notebook: Path | None
     student: str
@@ -57,14 +61,14 @@ class Task:
     assignment: Assignment
     how: Grading
     directory: str = field(default_factory=os.getcwd)
-    """Where relative paths start, `environment` what the variables are and `umask` the umask, for the process that asks."""
+    """The working directory of the process that makes the task; `environment` and `umask` are also that process's."""
     environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     umask: int = field(default_factory=_umask)
     made: float = field(default_factory=time.time)
-    """When the task was asked for, in seconds since the epoch."""
+    """When the task was created, in seconds since the epoch."""
 
     def ungraded(self, reason: str) -> Report:
-        """Return the report of what the grader could not judge: a reason, and no points at all."""
+        """Return an `ungraded` report with this reason and no points."""
         return Report(
             submission=str(self.notebook or self.folder / "evidence"),
             student=self.student,
@@ -77,16 +81,16 @@ class Task:
         )
 
 
-def to_grade(notebook: Path, assignment: Assignment, how: Grading) -> Task:
+def to_grade(notebook: Path, assignment: Assignment, how: Grading) -> GradingTask:
     """Make the task of grading one notebook."""
     student = student_of(notebook, assignment.name)
-    return Task(notebook, student, folder_of(how.out, student, assignment), assignment, how)
+    return GradingTask(notebook, student, folder_of(how.out, student, assignment), assignment, how)
 
 
-def to_judge(folder: Path, assignment: Assignment, how: Grading) -> Task:
+def to_judge(folder: Path, assignment: Assignment, how: Grading) -> GradingTask:
     """Make the task of judging one student's evidence again; `folder` is graded/<student>/<assignment>/."""
-    student = Path(os.path.abspath(folder)).parent.name  # noqa: PTH100 - a link must not lend another's name
-    return Task(None, student, folder, assignment, how)
+    student = Path(os.path.abspath(folder)).parent.name  # noqa: PTH100 - a link must not give another student's name
+    return GradingTask(None, student, folder, assignment, how)
 
 
 def folder_of(out: Path, student: str, assignment: Assignment) -> Path:
@@ -95,10 +99,10 @@ def folder_of(out: Path, student: str, assignment: Assignment) -> Path:
 
 
 def reason_of(error: Exception) -> str:
-    """Say in a sentence why a task cannot be carried out: what the machine would not do, or where the grader broke."""
+    """Return one sentence on why a task failed: the system's error, or the place in the grader's code."""
     if isinstance(error, SplotError):
         return str(error)
-    if isinstance(error, OSError) and error.strerror is not None:  # without the system's word for it, it is our own
+    if isinstance(error, OSError) and error.strerror is not None:  # else raised by the grader itself
         where = f"{error.filename} cannot be used" if error.filename else "A file cannot be read or written"
         return f"{where} ({error.strerror}): make room or choose another --out, then grade again."
     last = traceback.extract_tb(error.__traceback__)[-1]

@@ -23,6 +23,7 @@ from autograder.engine.files import PRIVATE, write_whole
 from autograder.engine.lesson import Lesson, Measuring, find_lesson
 from autograder.engine.notebook import Assignment, Item
 from autograder.engine.outcomes import AbsentError, SettledError, UndecidedError
+from autograder.engine.part_tracker import Part, PartFailure, PartFailureError, PartTracker
 from autograder.engine.report import (
     NOT_EXAMINED,
     CellReport,
@@ -34,21 +35,20 @@ from autograder.engine.report import (
     Status,
     totals,
 )
-from autograder.engine.text import Lang, say, speaking
-from autograder.engine.watch import Part, Setback, SetbackError, Watch
+from autograder.engine.text import Lang, in_language, say
 
 
-def judge(folder: Path, assignment: Assignment, lang: Lang = Lang.PL, watch: Watch | None = None) -> Report:
+def judge(folder: Path, assignment: Assignment, lang: Lang = Lang.PL, watch: PartTracker | None = None) -> Report:
     """Judge one evidence folder: return its report and write its findings into the folder.
 
-    `watch` is notified of the part being judged and gets the report before the findings. Raises `SetbackError` if
+    `watch` is notified of the part being judged and gets the report before the findings. Raises `PartFailureError` if
     the judge failed at a part, `GraderError` if it failed elsewhere.
     """
     started = time.monotonic()
     lesson = find_lesson(assignment.lesson)
-    session = _Session(watch or Watch(), lesson.evidence(folder))
+    session = _Session(watch or PartTracker(), lesson.evidence(folder))
     file = session.given.file  # first: malformed evidence is rejected as a whole, before single checks read it
-    with speaking(lang):
+    with in_language(lang):
         _run_graders(session, folder, assignment.lesson, lang)
         cells = tuple(_cell(item, session.verdicts) for item in assignment.items)
         score, max_score = totals(cells, Kind.AUTO)
@@ -110,7 +110,7 @@ class Verdict:
 class _Session:
     """One run of the hidden graders: its evidence and watch, and the verdicts and faults it gave."""
 
-    watch: Watch
+    watch: PartTracker
     given: Evidence
     measured: Measuring | None = None
     verdicts: list[Verdict] = field(default_factory=list)
@@ -183,7 +183,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if _SESSION not in config.stash and config.getoption("--evidence"):
         lesson = find_lesson(config.getoption("--lesson"))
-        config.stash[_SESSION] = _Session(Watch(), lesson.evidence(config.getoption("--evidence")))
+        config.stash[_SESSION] = _Session(PartTracker(), lesson.evidence(config.getoption("--evidence")))
 
 
 @pytest.fixture(scope="session")
@@ -205,7 +205,7 @@ def pytest_runtest_protocol(item: pytest.Item):  # type: ignore[no-untyped-def]
     """Run a check with its messages in the chosen language, and notify the watch of its cell."""
     watch, mark = item.config.stash[_SESSION].watch, item.get_closest_marker("cell")
     at = watch.at(_part(mark)) if mark else contextlib.nullcontext()
-    with speaking(Lang(item.config.getoption("--lang"))), at:
+    with in_language(Lang(item.config.getoption("--lang"))), at:
         return (yield)
 
 
@@ -237,7 +237,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
         if isinstance(raised, GraderError):  # it may name the model being judged
             session.faults.append(raised)
         elif isinstance(raised, Exception):
-            session.faults.append(SetbackError(_part(mark), Setback.from_error(raised)))
+            session.faults.append(PartFailureError(_part(mark), PartFailure.from_error(raised)))
         else:
             session.faults.append(GraderError(f"The judge was stopped: {type(raised).__name__}."))
     return (yield)

@@ -18,7 +18,7 @@ from autograder.engine.nbgrader.settings import Splot
 from autograder.engine.notebook import Assignment, joined_text, load_assignment, read_ipynb, refuse_overlap, student_of
 from autograder.engine.pages import by_message, figures, findings_of
 from autograder.engine.report import CellReport, Kind, Outcome, Profile, Report, Status
-from autograder.engine.text import points, printable, say, speaking
+from autograder.engine.text import in_language, points, printable, say
 
 SYMBOLS = {True: "✓", False: "✗", None: "?"}
 COLUMNS = 72  # formgrader does not wrap what a cell printed
@@ -50,7 +50,7 @@ class Grade(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no type
             raise GraderError(f"{student} has no grade: {report.reason}")
         self.log.info("%s: %s of %s points, bonus %s", report.student, report.score, report.max_score, report.bonus)
         evidence = Evidence(folder_of(settings.grading().out, report.student, assignment) / "evidence")
-        with speaking(settings.language):
+        with in_language(settings.language):
             fill_notebook(nb, report, evidence, assignment)
         resources["splot"] = report
         return nb, resources

@@ -22,7 +22,7 @@ from autograder.engine.nbgrader.settings import Splot
 from autograder.engine.notebook import Assignment, Item, load_assignment
 from autograder.engine.pages import Mark, read_result, write_feedback
 from autograder.engine.report import CellReport, Kind
-from autograder.engine.text import points, say, speaking
+from autograder.engine.text import in_language, points, say
 
 TABLES = MetaData()
 # The part of a grade's extra credit that Splot wrote; the rest is the instructor's and is kept in a regrade.
@@ -93,7 +93,7 @@ class FeedbackExporter(Exporter):
         assignment = load_assignment(ours["assignment"], settings.root)
         folder = settings.grading().out / ours["student"] / assignment.name
         cells = read_result(folder).cells
-        with Gradebook(ours["db_url"]) as gradebook, speaking(settings.language):
+        with Gradebook(ours["db_url"]) as gradebook, in_language(settings.language):
             notebook = gradebook.find_submission_notebook(ours["notebook"], ours["assignment"], ours["student"])
             marks = _marks_of(notebook, cells, assignment)
             penalty = notebook.late_submission_penalty or 0.0
@@ -159,7 +159,7 @@ class LmsExport(ExportPlugin):  # type: ignore[misc]  # nbgrader has no types
         )
         downloaded, out = (Path(path) if path else None for path in (self.downloaded, self.to))
         try:
-            with speaking(settings.language):
+            with in_language(settings.language):
                 grades = read_gradebook(gradebook, settings.root, self.assignment, self.student)
             written, filled = fill_file(self.system, downloaded, out, grades, rules)
         except SplotError as error:

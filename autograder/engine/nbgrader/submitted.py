@@ -23,7 +23,7 @@ from autograder.engine.grading import grade
 from autograder.engine.nbgrader.settings import Splot
 from autograder.engine.notebook import Assignment, Cell, Picture, load_assignment, picture_kind, read_submission
 from autograder.engine.report import Kind
-from autograder.engine.text import say, speaking
+from autograder.engine.text import in_language, say
 
 MAX_CHARACTERS = 60_000
 MAX_LINES = 3_000
@@ -80,7 +80,7 @@ def read_notebook(
 
     With `released`, the cell of a written answer that is gone is put back with that text: to nbgrader, no response.
     """
-    with speaking(settings.language):
+    with in_language(settings.language):
         try:
             submission = read_submission(path, assignment)
         except SubmissionError:

@@ -18,7 +18,7 @@ from autograder.engine.pages.feedback import FILE
 from autograder.engine.pages.page import render
 from autograder.engine.pages.results import by_message, findings_of, read_result
 from autograder.engine.report import CellReport, Kind, Outcome, Report, Status
-from autograder.engine.text import Field, Lang, csv_table, printable, speaking
+from autograder.engine.text import Field, Lang, csv_table, in_language, printable
 
 COMMONEST = 3
 SLOWEST = 10
@@ -179,7 +179,7 @@ def class_page(works: Sequence[ClassSubmission], assignment: Assignment, lang: L
     shares = [share for work in works if (share := work.share) is not None]
     written = [cell.kind is Kind.MANUAL and cell.status is Status.MANUAL for report in reports for cell in report.cells]
     links = {work.folder: work.folder / FILE for work in works if (work.folder / FILE).is_file()}
-    with speaking(lang):
+    with in_language(lang):
         codes = sorted({flag.code for report in reports for flag in report.flags})
         return render(
             "class.html",

@@ -12,7 +12,7 @@ from autograder.engine.notebook import Assignment, read_submission
 from autograder.engine.pages.page import render
 from autograder.engine.pages.results import by_message, findings_of, read_result
 from autograder.engine.report import CellReport, Check, Kind, Outcome, Report, Status
-from autograder.engine.text import Lang, speaking
+from autograder.engine.text import Lang, in_language
 
 FILE = "feedback.html"
 
@@ -140,7 +140,7 @@ def feedback(
         tasks.setdefault(row.task, []).append(row)
     # A penalty is taken off the points, and what is left of it off the bonus: a course may take both away.
     earned = PointsSum.from_rows(rows, bonus=False).score
-    with speaking(lang):
+    with in_language(lang):
         return render(
             "feedback.html",
             lang,
@@ -174,7 +174,7 @@ def _own_fault(report: Report, assignment: Assignment, lang: Lang) -> str:
 
 def _refusal(path: Path, assignment: Assignment, lang: Lang) -> str:
     """Return why a submission is refused; nothing where it is not."""
-    with speaking(lang):
+    with in_language(lang):
         try:
             read_submission(path, assignment)
         except SubmissionError as error:

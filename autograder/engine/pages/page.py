@@ -14,7 +14,7 @@ from markupsafe import Markup
 from autograder.engine.lesson import Lesson
 from autograder.engine.pages.charts import MARKERS, squares
 from autograder.engine.report import Flag, Status
-from autograder.engine.text import Lang, count, number, points, printable, say, speaking
+from autograder.engine.text import Lang, count, in_language, number, points, printable, say
 
 COMBINING = {"Mn", "Me"}  # https://www.unicode.org/reports/tr44/#General_Category_Values
 MAX_ACCENTS = 3  # on one letter
@@ -80,7 +80,7 @@ def render(template: str, lang: Lang, lesson: Lesson, **context: Any) -> str:
     """Return a page; every text in `context` is shown as `sanitize` leaves it, and never as HTML."""
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    with speaking(lang):
+    with in_language(lang):
         page = _environment(lesson.templates).get_template(template)
         # Ours, from a file of this package: markup by design.
         return page.render(lang=lang, title=lesson.title(), style=Markup(style), style_digest=digest, **context)  # noqa: S704

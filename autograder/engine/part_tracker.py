@@ -29,7 +29,7 @@ class Part(msgspec.Struct, frozen=True):
         return f'models["{self.name}"]' if self.is_model else self.name
 
 
-class SetbackCause(StrEnum):
+class PartFailureCause(StrEnum):
     """Why a part was excluded; `_OWN_DOING` has the causes that the submission is responsible for."""
 
     CRASH = "crash"
@@ -40,23 +40,27 @@ class SetbackCause(StrEnum):
     BUDGET = "budget"
 
 
-_OWN_DOING = {SetbackCause.CRASH: Status.ERROR, SetbackCause.TIME: Status.TIMEOUT, SetbackCause.MEMORY: Status.MEMORY}
+_OWN_DOING = {
+    PartFailureCause.CRASH: Status.ERROR,
+    PartFailureCause.TIME: Status.TIMEOUT,
+    PartFailureCause.MEMORY: Status.MEMORY,
+}
 
 
-class Setback(msgspec.Struct, frozen=True):
+class PartFailure(msgspec.Struct, frozen=True):
     """How the judge failed at a part; `detail` is the signal, the seconds or the place in the grader's code."""
 
-    cause: SetbackCause
+    cause: PartFailureCause
     detail: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
     @classmethod
     def from_error(cls, error: Exception) -> Self:
         """Make the setback of an exception that is not a check's outcome."""
         if out_of_memory(error):
-            return cls(SetbackCause.MEMORY)
+            return cls(PartFailureCause.MEMORY)
         last = traceback.extract_tb(error.__traceback__)[-1]
         return cls(
-            SetbackCause.FAULT, printable(f"{type(error).__name__}, {Path(last.filename).name}:{last.lineno}", 200)
+            PartFailureCause.FAULT, printable(f"{type(error).__name__}, {Path(last.filename).name}:{last.lineno}", 200)
         )
 
     def verdict(self, part: Part) -> AbsentError | UndecidedError:
@@ -78,12 +82,15 @@ class Setback(msgspec.Struct, frozen=True):
     def why(self) -> str:
         """The cause as a phrase."""
         wordings = {
-            SetbackCause.CRASH: ("program oceniający zakończył się awaryjnie ({})", "the judge crashed ({})"),
-            SetbackCause.TIME: ("trwało to dłużej niż {}", "it took more than {}"),
-            SetbackCause.MEMORY: ("zabrakło pamięci", "there was not enough memory"),
-            SetbackCause.KILLED: ("program oceniający został zatrzymany z zewnątrz ({})", "the judge was stopped ({})"),
-            SetbackCause.FAULT: ("to błąd programu oceniającego ({})", "this is a fault of the judge ({})"),
-            SetbackCause.BUDGET: (
+            PartFailureCause.CRASH: ("program oceniający zakończył się awaryjnie ({})", "the judge crashed ({})"),
+            PartFailureCause.TIME: ("trwało to dłużej niż {}", "it took more than {}"),
+            PartFailureCause.MEMORY: ("zabrakło pamięci", "there was not enough memory"),
+            PartFailureCause.KILLED: (
+                "program oceniający został zatrzymany z zewnątrz ({})",
+                "the judge was stopped ({})",
+            ),
+            PartFailureCause.FAULT: ("to błąd programu oceniającego ({})", "this is a fault of the judge ({})"),
+            PartFailureCause.BUDGET: (
                 "skończył się czas na ocenę całej pracy ({})",
                 "the time for judging the whole submission was used up ({})",
             ),
@@ -92,19 +99,19 @@ class Setback(msgspec.Struct, frozen=True):
         return say(pl=pl, en=en).format(self.detail)
 
 
-class SetbackError(GraderError):
+class PartFailureError(GraderError):
     """The judge failed or ran out of memory at a part."""
 
-    def __init__(self, part: Part, setback: Setback) -> None:
-        super().__init__(f"The judge could not finish {part}: {setback.cause} {setback.detail}".strip())
+    def __init__(self, part: Part, part_failure: PartFailure) -> None:
+        super().__init__(f"The judge could not finish {part}: {part_failure.cause} {part_failure.detail}".strip())
         self.part = part
-        self.setback = setback
+        self.part_failure = part_failure
 
 
-class Watch:
+class PartTracker:
     """Tracks the part being judged. This base class, for judging by hand, excludes nothing and has no limits."""
 
-    aside: Mapping[Part, Setback] = {}
+    excluded: Mapping[Part, PartFailure] = {}
 
     def enter(self, part: Part) -> None:
         """Note that work on a part begins, perhaps inside another's."""
@@ -117,19 +124,19 @@ class Watch:
 
     def require(self, part: Part) -> None:
         """Raise `AbsentError` or `UndecidedError` if a part has been excluded."""
-        setback = self.aside.get(part)
-        if setback is not None:
-            raise setback.verdict(part)
+        part_failure = self.excluded.get(part)
+        if part_failure is not None:
+            raise part_failure.verdict(part)
 
     @contextmanager
     def at(self, part: Part) -> Iterator[None]:
-        """Track the part that the block works on; an exception that is no verdict becomes a `SetbackError`."""
+        """Track the part that the block works on; an exception that is no verdict becomes a `PartFailureError`."""
         self.enter(part)
         try:
             yield
         except (AbsentError, AssertionError, EvidenceError, GraderError, UndecidedError):
             raise
         except Exception as error:
-            raise SetbackError(part, Setback.from_error(error)) from error
+            raise PartFailureError(part, PartFailure.from_error(error)) from error
         finally:
             self.leave()
