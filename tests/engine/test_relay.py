@@ -5,7 +5,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -181,3 +181,23 @@ def test_only_a_socket_is_connected_to(folder: Path, kind: str) -> None:
         assert asyncio.run(knock()) == b""
         with pytest.raises(TimeoutError):
             service.accept()
+
+
+@pytest.mark.parametrize("rounds", range(7))
+def test_a_connection_that_comes_as_it_closes_is_closed(rounds: int, tmp_path: Path) -> None:
+    """However far the event loop has come with a client that has just connected, `close` ends it, not the loop's end."""
+    loop = asyncio.new_event_loop()
+    relay = loop.run_until_complete(Relay.open({tmp_path / "line": tmp_path / "nobody"}))
+    with closing(socket.socket(socket.AF_UNIX)) as client:
+        client.connect(str(tmp_path / "line"))
+
+        async def close() -> None:
+            for _ in range(rounds):
+                await asyncio.sleep(0)
+            await relay.close()
+
+        loop.run_until_complete(close())
+        client.settimeout(2)
+        with suppress(ConnectionResetError):
+            assert client.recv(1) == b""
+    loop.close()

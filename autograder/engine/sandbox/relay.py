@@ -25,6 +25,9 @@ GREETED_WITH = {0: 0xFF, 9: 0x7F, 10: 3}
 """Bytes of a greeting by place: a signature, and the version. With older versions libzmq would read frames otherwise."""
 MORE, LONG, COMMAND = 1, 2, 4
 
+CLOSING_ROUNDS = 6
+"""Of the event loop, in which a connection that it has just accepted gets its transport, is announced, aborted and closed."""
+
 
 class NotZMTPError(ValueError):
     """The bytes are not ZMTP 3, so nothing after them can be parsed."""
@@ -149,12 +152,16 @@ class Relay:
     async def close(self) -> None:
         """End all connections, and listen no more."""
         self._closed = True
-        for server in self._servers:
-            server.close()
+        # A server that is closed loses what it has just accepted (asyncio cannot make its transport any more), socket and all.
+        for listening in (listening for server in self._servers for listening in server.sockets):
+            asyncio.get_running_loop().remove_reader(listening.fileno())
         for task in self._serving:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
-        await asyncio.sleep(0)  # transports that were aborted close their sockets in the loop's next round
+        for _ in range(CLOSING_ROUNDS):
+            await asyncio.sleep(0)
+        for server in self._servers:
+            server.close()
         for path in self._paths:
             path.unlink(missing_ok=True)
 
