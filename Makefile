@@ -37,9 +37,9 @@ course: setup
 test: setup lint
 	$(MAKE) --no-print-directory -j 2 types pytest
 
-# Half of the time a test waits for a limit, a kernel or a browser: four at work keep two cores busy.
+# Half of the time a test waits for a limit, a kernel or a browser: three at work keep two cores busy.
 pytest: setup
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not soak"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not soak"
 
 lint: setup
 	$(BIN)/ruff check --quiet .
