@@ -22,7 +22,7 @@ from torch.nn.grad import conv2d_input
 from autograder.engine.inside.failures import DeadlineError, deadline
 from autograder.lesson.graders.task1_convolution import PROBES
 from autograder.lesson.recorders.calls import SECONDS
-from autograder.lesson.recorders.observe import Observed, observed
+from autograder.lesson.recorders.observe import Observed, is_watching, observed
 
 IMAGE, FILTERS = torch.arange(192.0).reshape(1, 3, 8, 8), torch.ones(4, 3, 3, 3)
 PLANE, FILTER = np.arange(64.0).reshape(8, 8), np.ones((3, 3))
@@ -162,6 +162,52 @@ def test_a_deadline_does_not_look_like_an_end_of_the_watching() -> None:
         with pytest.raises(DeadlineError), observed(count=count) as found, deadline(0.05):
             endless()
         assert (found.reached, found.unseen) == (set(), set())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("count", [False, True])
+def test_a_deadline_that_python_loses_comes_again(*, count: bool) -> None:
+    """It falls into a `__del__`, whose exceptions go nowhere; the call is stopped, and the observation goes on."""
+
+    class Slow:
+        def __del__(self) -> None:
+            until = time.monotonic() + 10.0
+            while time.monotonic() < until:
+                pass
+
+    def endless() -> None:
+        Slow()
+        while True:
+            pass
+
+    with pytest.raises(DeadlineError), observed(count=count) as found, deadline(0.02):
+        endless()
+    assert found.unseen == set()
+
+
+def test_a_deadline_spares_what_runs_within_the_profiler() -> None:
+    """The garbage collector may call anything there."""
+    with observed(count=False):
+        profiler = sys.getprofile()
+        assert profiler is not None
+
+        class Looked:
+            """Stands for an argument; looking at it calls something else."""
+
+            @property
+            def f_code(self) -> object:
+                return deep(6)
+
+        def deep(levels: int) -> object:
+            if levels:
+                return deep(levels - 1)
+            watched.append(is_watching(sys._getframe()))
+            return deep.__code__
+
+        watched: list[bool] = []
+        profiler(Looked(), "call", None)  # type: ignore[arg-type]
+    assert watched == [True]
+    assert not is_watching(sys._getframe())
 
 
 def test_everything_is_left_as_it_was() -> None:

@@ -11,7 +11,10 @@ from types import FrameType
 from typing import Any
 
 MAX_TEXT = 1_000
-RETRY_S = 0.001  # seconds until the next try to stop a call
+RETRY_S = 0.001
+"""Seconds until the next try to stop a call that must not be interrupted where it is."""
+AGAIN_S = 0.25
+"""Seconds until a call that runs on is stopped again: Python loses an exception in a `__del__`, a call may catch it."""
 DO_NOT_INTERRUPT: list[Callable[[FrameType | None], bool]] = []
 """Functions that tell, for the current frame, whether a call must not be interrupted there."""
 
@@ -45,11 +48,14 @@ def failure(error: BaseException) -> dict[str, Any]:
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Raise `DeadlineError` in the block when it takes longer than `seconds`."""
+    """Raise `DeadlineError` in the block when it takes longer than `seconds`, and again if it goes on."""
+    ended = False
 
     def stop(_signal: int, frame: FrameType | None) -> None:
+        if ended:
+            return
         if any(holds(frame) for holds in DO_NOT_INTERRUPT):
-            signal.setitimer(signal.ITIMER_REAL, RETRY_S)
+            signal.setitimer(signal.ITIMER_REAL, RETRY_S, AGAIN_S)
             return
         raise DeadlineError(f"{seconds:g} s")
 
@@ -57,10 +63,11 @@ def deadline(seconds: float) -> Iterator[None]:
         yield
         return
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_S)
     try:
         yield
     finally:
+        ended = True
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 

@@ -186,12 +186,14 @@ def _tracer(seen: Observed) -> Any:
 
 
 def is_watching(frame: FrameType | None) -> bool:
-    """Whether a frame belongs to the observer; Python removes a profiler or tracer that raises."""
-    for _ in range(4):
-        if frame is not None and frame.f_code.co_filename == __file__:
-            if frame.f_code.co_name in {"profile", "trace", "__call__"}:
-                return True
-            frame = frame.f_back
+    """Whether the observer is at work in or below this frame; Python removes a profiler or tracer that raises.
+
+    Below, since the garbage collector may call anything from within it.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename == __file__ and frame.f_code.co_name in {"profile", "trace", "__call__"}:
+            return True
+        frame = frame.f_back
     return False
 
 
