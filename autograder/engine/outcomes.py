@@ -39,13 +39,20 @@ class SettledError(AssertionError):
 
 
 def settled(condition: object, message: str) -> None:
-    """Fail for good unless the condition holds, also in a check that is otherwise open on `quick`."""
+    """Fail for good unless the condition holds, also in a check that is otherwise open on less than all data."""
     if not condition:
         raise SettledError(message)
 
 
 class UndecidedError(Exception):
-    """Something could not be measured fairly; the message is the reason, for the student and for a person to decide."""
+    """Something could not be measured fairly; the message is the reason, for the student and for a person to decide.
+
+    `more_data` says that a run on more data may decide it.
+    """
+
+    def __init__(self, message: str, *, more_data: bool = False) -> None:
+        super().__init__(message)
+        self.more_data = more_data
 
 
 _STATUS = {
@@ -60,13 +67,13 @@ _STATUS = {
 def absent(evidence: Evidence, failure: Failure | None, what: str, *cells: str) -> Exception:
     """Return the exception that explains why `what` is missing, naming the first of `cells` that failed.
 
-    On `quick` an exception that less data can cause is no verdict yet, nor is what follows from it in later cells.
+    On less than all data an exception that this can cause is no verdict yet, nor is what follows from it in later cells.
     """
     run, cause = None, failure
     if failure is None or failure.fault is Fault.MISSING:
-        if evidence.file.profile is Profile.QUICK and (first := _first_of_size(evidence, cells)) is not None:
+        if evidence.file.profile is not Profile.FULL and (first := _first_of_size(evidence, cells)) is not None:
             run, size = first
-            return UndecidedError(explain(size, run.grade_id or str(run.index + 1), what))
+            return UndecidedError(explain(size, run.grade_id or str(run.index + 1), what), more_data=True)
         runs = [evidence.run(cell) for cell in cells]
         run = next((run for run in runs if run is not None and run.failure is not None), None)
         cause = run.failure if run else failure

@@ -39,24 +39,29 @@ class Outcome(StrEnum):
 
 
 class Profile(StrEnum):
-    """How much data a submission is run on."""
+    """How much data a submission is run on; `auto` takes more while that may decide a check."""
 
     AUTO = "auto"
     QUICK = "quick"
+    MEDIUM = "medium"
     FULL = "full"
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One check of a cell. `passed` is None where it could not be measured fairly."""
+    """One check of a cell. `passed` is None where it could not be measured fairly; more data may help if `more_data`."""
 
     name: str
     weight: float
     passed: bool | None
     message: str
+    more_data: bool = False
 
 
 class CellReport(msgspec.Struct, frozen=True):
-    """One graded cell. `score` is None until somebody decides: written answers, undecided checks."""
+    """One graded cell. `score` is None until somebody decides: written answers, undecided checks.
+
+    `profile` is that of the run which settled the cell; None for a written answer.
+    """
 
     id: str
     title: str
@@ -65,6 +70,7 @@ class CellReport(msgspec.Struct, frozen=True):
     score: float | None
     status: Status
     checks: tuple[Check, ...] = ()
+    profile: Profile | None = None
 
 
 class ModelReport(msgspec.Struct, frozen=True):

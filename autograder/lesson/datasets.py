@@ -1,8 +1,9 @@
 """The data sets: which one a submission chose, and how it is split into visible and held-out images.
 
-`quick` gives 6,000 training and 1,000 test images, `full` all training images and 5,000 test images; both are judged on
-the same 5,000 held-out test images, which never enter the sandbox. Splits are stratified and fixed by a seed. They are
-written once per machine, in torchvision's own on-disk format, so that `datasets.FashionMNIST("./data")` finds them.
+`quick` gives 6,000 training and 1,000 test images, `medium` 24,000 and 5,000, `full` all training images and 5,000 test
+images; all are judged on the same 5,000 held-out test images, which never enter the sandbox. Splits are stratified and
+fixed by a seed. They are written once per machine, in torchvision's own on-disk format, so that
+`datasets.FashionMNIST("./data")` finds them.
 """
 
 import ast
@@ -23,7 +24,7 @@ from reference.data import CLASSES, DataNotFoundError, Dataset, Images, load
 
 VERSION = "1"
 SEED = 20261123
-TRAIN_QUICK, VISIBLE_QUICK, HELD_OUT = 6_000, 1_000, 5_000
+TRAIN_QUICK, TRAIN_MEDIUM, VISIBLE_QUICK, HELD_OUT = 6_000, 24_000, 1_000, 5_000
 FOLDERS = {Dataset.FASHION_MNIST: "FashionMNIST", Dataset.CIFAR10: "cifar-10-batches-py"}
 
 
@@ -88,6 +89,8 @@ def split(train: Images, test: Images, profile: Profile) -> Split:
     """Split a data set for `profile`, with equally many images of each class in every part."""
     held_out, visible = _draw(test.labels, HELD_OUT, SEED)
     chosen = torch.arange(len(train.labels))
+    if profile is Profile.MEDIUM:
+        chosen, _ = _draw(train.labels, TRAIN_MEDIUM, SEED + 1)
     if profile is Profile.QUICK:
         chosen, _ = _draw(train.labels, TRAIN_QUICK, SEED + 1)
         first, _ = _draw(test.labels[visible], VISIBLE_QUICK, SEED + 2)

@@ -70,6 +70,7 @@ class TimeLimits:
 
 TIME_LIMITS: Mapping[Profile, TimeLimits] = {
     Profile.QUICK: TimeLimits(cell=300.0, submission=900.0),
+    Profile.MEDIUM: TimeLimits(cell=900.0, submission=2700.0),
     Profile.FULL: TimeLimits(cell=1800.0, submission=5400.0),
 }
 

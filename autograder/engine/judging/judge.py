@@ -50,7 +50,7 @@ def judge(folder: Path, assignment: Assignment, lang: Lang = Lang.PL, watch: Par
     file = session.given.file  # first: malformed evidence is rejected as a whole, before single checks read it
     with in_language(lang):
         _run_graders(session, folder, assignment.lesson, lang)
-        cells = tuple(_cell(item, session.verdicts) for item in assignment.items)
+        cells = tuple(_cell(item, session.verdicts, file.profile) for item in assignment.items)
         score, max_score = totals(cells, Kind.AUTO)
         bonus, max_bonus = totals(cells, Kind.BONUS)
         report = Report(
@@ -104,6 +104,7 @@ class Verdict:
     passed: bool | None
     message: str = ""
     status: Status | None = None
+    more_data: bool = False
 
 
 @dataclass(eq=False)
@@ -142,18 +143,18 @@ def _run_graders(session: _Session, folder: Path, lesson: str, lang: Lang) -> No
         raise GraderError(f"A hidden grader broke on {folder}: {printed.getvalue()[-500:].strip()}")
 
 
-def _cell(item: Item, verdicts: list[Verdict]) -> CellReport:
+def _cell(item: Item, verdicts: list[Verdict], profile: Profile) -> CellReport:
     mine = [verdict for verdict in verdicts if verdict.cell == item.grade_id]
     if item.kind is Kind.MANUAL:
         return CellReport(item.grade_id, item.title, item.kind, item.points, None, Status.MANUAL)
     if not mine:
         raise GraderError(f"No hidden grader checks the cell {item.grade_id}; add one or take its points away.")
-    checks = tuple(Check(v.name, v.weight, v.passed, v.message) for v in mine)
+    checks = tuple(Check(v.name, v.weight, v.passed, v.message, v.more_data) for v in mine)
     status = _status(mine)
     total = sum(v.weight for v in mine)
     passed = sum(v.weight for v in mine if v.passed)
     score = None if status is Status.UNDECIDED else round(item.points * passed / total, 4)
-    return CellReport(item.grade_id, item.title, item.kind, item.points, score, status, checks)
+    return CellReport(item.grade_id, item.title, item.kind, item.points, score, status, checks, profile)
 
 
 def _status(verdicts: list[Verdict]) -> Status:
@@ -179,7 +180,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "cell(grade_id, weight=1, pl, en, data=False): the graded cell a check belongs to, its weight, its name; "
-        "data=True: on `quick` less data may be why it fails, so failing is no verdict yet",
+        "data=True: too little data may be why it fails, so on less than all failing is no verdict yet",
     )
     if _SESSION not in config.stash and config.getoption("--evidence"):
         lesson = find_lesson(config.getoption("--lesson"))
@@ -250,7 +251,8 @@ def _verdict(session: _Session, mark: pytest.Mark, raised: BaseException | None)
     if raised is None:
         return Verdict(cell, name, weight, passed=True)
     if isinstance(raised, UndecidedError):
-        return Verdict(cell, name, weight, None, str(raised), Status.UNDECIDED)
+        more_data = raised.more_data and session.given.file.profile is not Profile.FULL
+        return Verdict(cell, name, weight, None, str(raised), Status.UNDECIDED, more_data)
     if isinstance(raised, EvidenceError):
         unreadable = say(
             pl=f"Tego, co zwrócił notebook, nie da się odczytać: {raised}",
@@ -260,8 +262,8 @@ def _verdict(session: _Session, mark: pytest.Mark, raised: BaseException | None)
     if isinstance(raised, AbsentError):
         return Verdict(cell, name, weight, passed=False, message=raised.message, status=raised.status)
     if isinstance(raised, AssertionError) and raised.args:
-        quick = session.given.file.profile is Profile.QUICK
-        is_open = mark.kwargs.get("data") and not isinstance(raised, SettledError) and quick
+        more = session.given.file.profile is not Profile.FULL
+        is_open = bool(mark.kwargs.get("data")) and not isinstance(raised, SettledError) and more
         passed, status = (None, Status.UNDECIDED) if is_open else (False, None)
-        return Verdict(cell, name, weight, passed, str(raised.args[0]), status)
+        return Verdict(cell, name, weight, passed, str(raised.args[0]), status, is_open)
     return None

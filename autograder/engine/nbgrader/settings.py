@@ -18,7 +18,9 @@ class Splot(LoggingConfigurable):
     graded_directory = Unicode("graded", help="where reports, evidence and feedback pages lie, below the course").tag(
         config=True
     )
-    profile = Enum([*Profile], Profile.AUTO, help="the data submissions run on: auto, quick or full").tag(config=True)
+    profile = Enum([*Profile], Profile.AUTO, help="the data submissions run on: auto, quick, medium or full").tag(
+        config=True
+    )
     lang = Enum([*Lang], Lang.PL, help="the language of what a student reads: pl or en").tag(config=True)
     sandbox = Enum([*SandboxKind], SandboxKind.BWRAP, help="none runs student code unconfined").tag(config=True)
     time_limit = Float(None, allow_none=True, help="seconds a notebook may take, if not the profile's own").tag(
