@@ -1,9 +1,10 @@
 """`splot grade` and `splot judge`: print and write the reports as they are finished, then exit."""
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -44,24 +45,32 @@ def grade(
             min=1, help="seconds a notebook may take; by default 900 on quick and 5400 on full, a cell 300 and 1800"
         ),
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="grade again what is unchanged since an earlier run")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="STUDENT", help="grade this student alone; repeatable")
+    ] = None,
 ) -> None:
-    """Run submissions in the sandbox, judge what they computed, write reports."""
+    """Run submissions in the sandbox, judge what they computed, write reports; what is unchanged is not run again."""
     from autograder.engine.grading import Grading, grade_all
-    from autograder.engine.notebook import find_submissions, left_out, load_assignment
+    from autograder.engine.notebook import find_submissions, left_out, load_assignment, of_students
     from autograder.engine.sandbox import require
 
     found_at = {path: find_submissions(path, chosen_assignment(), out) for path in paths}
     found = [notebook for notebooks in found_at.values() for notebook in notebooks]
+    if only:
+        found = of_students(found, only, chosen_assignment())
     warnings = [line for path, here in found_at.items() for line in left_out(path, chosen_assignment(), here, out)]
     if len(warnings) > MOST_WARNINGS:
         warnings[MOST_WARNINGS:] = [f"There are {len(warnings) - MOST_WARNINGS} more such lines."]
     for line in warnings:
         Console(stderr=True).print(printable(f"splot: {line}"), markup=False, highlight=False, soft_wrap=True)
     require(sandbox)
-    how = Grading(out=out, profile=profile, lang=lang, sandbox=sandbox, time_limit=time_limit)
+    how = Grading(out=out, profile=profile, lang=lang, sandbox=sandbox, time_limit=time_limit, force=force)
     with interruptible() as stopped:
-        reports = grade_all(found, load_assignment(chosen_assignment()), how, jobs, stopped)
-        _finish(_Run(len(found), lang, json, junit), reports, stopped, fail_under)
+        assignment = load_assignment(chosen_assignment())
+        reports = grade_all(found, assignment, how, jobs, stopped)
+        kept = KeptReports(out, assignment.name)
+        _finish(_Run(len(found), lang, json, junit, kept), reports, stopped, fail_under)
 
 
 @app.command()
@@ -118,6 +127,20 @@ def interruptible() -> Iterator[Interruption]:
 
 
 @dataclass(frozen=True)
+class KeptReports:
+    """The reports of earlier runs in a folder, as they are when the command begins."""
+
+    out: Path
+    assignment: str
+    started: float = field(default_factory=time.time)
+
+    def among(self, reports: list[Report]) -> int:
+        """Count those that were not made anew, since nothing has changed."""
+        paths = (self.out / report.student / self.assignment / "report.json" for report in reports)
+        return sum(path.exists() and path.stat().st_mtime < self.started for path in paths)
+
+
+@dataclass(frozen=True)
 class _Run:
     """One command run: how many submissions it has, and which files its reports are written to."""
 
@@ -125,6 +148,7 @@ class _Run:
     lang: Lang
     json: Path | None
     junit: Path | None
+    kept: KeptReports | None = None
 
 
 def _finish(run: _Run, reports: Iterator[Report], stopped: Interruption, fail_under: float | None) -> None:
@@ -139,6 +163,9 @@ def _finish(run: _Run, reports: Iterator[Report], stopped: Interruption, fail_un
                 progress.advance(task)
     finally:
         _publish(done, run)
+    if run.kept is not None and (kept := run.kept.among(done)):
+        sentence = f"{kept} of {run.total} unchanged since an earlier run and not graded again; --force does."
+        Console(stderr=True).print(f"splot: {sentence}", highlight=False, soft_wrap=True)
     if stopped() and len(done) < run.total:
         sentence = f"Stopped: {len(done)} of {run.total} submissions are done; run the same again for the others."
         Console(stderr=True).print(f"splot: {sentence}", highlight=False, soft_wrap=True)

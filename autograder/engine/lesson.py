@@ -40,6 +40,7 @@ class Lesson:
         heavy: modules to preload: they are imported once, before any submission is judged.
         threads: function that sets the number of threads used in judging.
         title: the lesson's title on pages.
+        sources: folders of source on which verdicts depend, besides the engine, the lesson's own and its graders.
         code: packages copied into the sandbox, by their path there; they import nothing else of the project.
         recorders: name of the package in `code` that answers requests (`engine/inside/bootstrap.py`).
         schema: what may come out of the sandbox.
@@ -50,6 +51,7 @@ class Lesson:
         flags: returns the flags for a person to look at; they change no score.
         findings: the type of the lesson's findings.
         look: makes the findings from the measurements.
+        join: joins the findings of a run with those of a later one on more data, which may have ended early.
         flag_meaning: returns the explanation of a flag's code.
         beside: returns Markdown with measurements, shown to the instructor next to a written answer.
         templates: the folder of `lesson.html` with the macros `task(cell)`, `after()` and `classwide()`.
@@ -63,6 +65,7 @@ class Lesson:
     schema: Schema
     title: Callable[[], str]
     heavy: tuple[str, ...] = ()
+    sources: tuple[Path, ...] = ()
     threads: Callable[[int], None] = lambda _count: None
     evidence: Callable[[Path], Evidence] = Evidence
     dataset: Callable[[Submission], str | None] = lambda _submission: None
@@ -71,6 +74,7 @@ class Lesson:
     flags: Callable[[Any], tuple[Flag, ...]] = lambda _measured: ()
     findings: type[Findings] = Findings
     look: Callable[[Any], Findings] = lambda _measured: Findings()
+    join: Callable[[Any, Any], Findings] = lambda _before, after: after
     flag_meaning: Callable[[str], str] = str
     marking_notes: Callable[[CellReport, Report, Any], list[str]] = lambda _cell, _report, _findings: []
     templates: Path | None = None

@@ -112,6 +112,22 @@ class Timing(msgspec.Struct, frozen=True):
         return self.start_s + self.probe_s + self.judge_s
 
 
+class Key(msgspec.Struct, frozen=True):
+    """What a report was made of, as digests: with an equal key, grading again would only repeat it.
+
+    `evidence` covers the notebook as it was repaired, the code that runs and asks it, the data, the course's secret, limits
+    and versions; `graders` covers thresholds as well.
+    """
+
+    evidence: str
+    notebook: str
+    profile: Profile
+    assignment: str
+    graders: str
+    judge_limits: str
+    language: str
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The report of one submission."""
 
@@ -136,6 +152,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     flags: tuple[Flag, ...] = ()
     timing: Timing = Timing()
     versions: dict[str, str] = {}
+    key: Key | None = None
 
     @property
     def certain_percent(self) -> float | None:
@@ -143,6 +160,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         still_open = sum(cell.points for cell in self.undecided if cell.kind is Kind.AUTO)
         total = (self.max_score or 0.0) + still_open
         return None if self.score is None or not total else 100 * self.score / total
+
+    @property
+    def may_gain(self) -> bool:
+        """Whether a run on more data may settle a check."""
+        return any(check.more_data for cell in self.cells for check in cell.checks)
 
     @property
     def undecided(self) -> tuple[CellReport, ...]:

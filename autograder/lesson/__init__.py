@@ -5,11 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import reference
 from autograder import models
 from autograder.engine.evidence import Schema
 from autograder.engine.lesson import Lesson
 from autograder.engine.text import say
-from autograder.lesson.findings import CNNFindings
+from autograder.lesson.findings import CNNFindings, join_findings
 from autograder.lesson.observations import WEIGHTS, AnyRecord, LessonEvidence
 from autograder.lesson.presentation import class_page, flag_meaning, measured_beside, page
 from autograder.models import MAX_WEIGHT_BYTES, too_heavy
@@ -32,6 +33,7 @@ LESSON = Lesson(
     graders="autograder.lesson.graders",
     heavy=("autograder.lesson.measure", "autograder.lesson.flags", "autograder.lesson.pictures"),
     threads=_lazy("torch:set_num_threads"),
+    sources=(Path(models.__file__).parent, Path(reference.__file__).parent),
     title=lambda: say(pl="sieci konwolucyjne", en="convolutional networks"),
     code={"lesson/recorders": HERE / "recorders", "models/capture": Path(models.__file__).parent / "capture"},
     recorders="lesson.recorders",
@@ -42,6 +44,7 @@ LESSON = Lesson(
     measure=_lazy("autograder.lesson.measure:Measurements"),
     flags=_lazy("autograder.lesson.flags:raise_flags"),
     findings=CNNFindings,
+    join=join_findings,
     look=_lazy("autograder.lesson.pictures:draw_findings"),
     flag_meaning=flag_meaning,
     marking_notes=measured_beside,

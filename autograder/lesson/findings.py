@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from autograder.engine.evidence import Findings, Name
+from autograder.engine.evidence import MAX_FAULTS, Findings, Name
 from autograder.lesson.observations import History, Results
 
 SCHEMA: Final = "splot/findings/v1"
@@ -96,3 +96,17 @@ class CNNFindings(Findings, frozen=True, kw_only=True):
     models: Annotated[tuple[ModelFinding, ...], msgspec.Meta(max_length=32)] = ()
     best: Best | None = None
     overlays: Annotated[tuple[Overlay, ...], msgspec.Meta(max_length=8)] = ()
+
+
+def join_findings(before: CNNFindings, after: CNNFindings) -> CNNFindings:
+    """Join the findings of a run with those of a later one on more data, which may have ended before the last model."""
+    later = {model.name: model for model in after.models}
+    names = [*(model.name for model in before.models), *later]
+    models = {model.name: model for model in before.models} | later
+    return CNNFindings(
+        faults=(*before.faults, *after.faults)[:MAX_FAULTS],
+        comparisons=before.comparisons,
+        models=tuple(models[name] for name in dict.fromkeys(names)),
+        best=after.best or before.best,
+        overlays=after.overlays or before.overlays,
+    )

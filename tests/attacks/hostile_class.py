@@ -197,6 +197,7 @@ def assert_held(attack: Attack, found: GradedClass) -> None:
     assert earned(report) == {cell: points for cell, points in attack.earns.items() if points}
     assert tuple(cell.id for cell in report.undecided) == attack.open
     assert re.search(attack.says, text_of(report))
+    assert "splot_probe_of_this_kernel' has no" not in text_of(report), "the attack no longer reaches what it attacks"
     assert read_report(found.folder(attack.name) / "report.json") == report
     assert all(line.isprintable() for line in text_of(report).split("\n"))
     assert found.leaks(attack.name) == []

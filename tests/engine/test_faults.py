@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.engine.grading.folders import lock_student_folder
+from autograder.engine.grading.folders import lock_student_folder, withdraw_report
 from autograder.engine.grading.pool import ANSWER, LOST, _become_worker, _run_folder, each
 from autograder.engine.grading.task import Grading, JudgeLimits, reason_of
 from autograder.engine.report import Outcome, Report, read_report
@@ -213,6 +213,7 @@ def test_what_a_killed_grader_was_about_to_rename_is_cleared_away(tmp_path: Path
     for name in ("report.json", ".report.json-x1y2", "feedback.html", ".feedback.html-0", "evidence.json"):
         (tmp_path / name).write_text("{")
     with lock_student_folder(tmp_path):
+        withdraw_report(tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == ["evidence.json"]
 
 

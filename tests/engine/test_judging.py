@@ -127,7 +127,7 @@ functions()["aten.sin.default"] = exhaust
 own_code.training_loops = crash
 pictures.draw_findings = crash
 how = Grading(Path(), lang=Lang.EN, judge=JudgeLimits(seconds=300))
-sys.stdout.buffer.write(encode(judged(to_judge(Path(sys.argv[1]), load_assignment(), how))))
+sys.stdout.buffer.write(encode(judged(to_judge(Path(sys.argv[1]), load_assignment(), how), Path(sys.argv[1], "evidence"))))
 """
 
 

@@ -77,7 +77,6 @@ def test_what_is_refused_leaves_no_earlier_evidence(graded: GradingTask, tmp_pat
     """A notebook handed in anew that cannot be read: ungraded, and nothing is left that `splot judge` could grade."""
     anew = task(CHEAP, tmp_path)
     shutil.copytree(graded.folder / "evidence", anew.folder / "evidence")
-    assert anew.notebook is not None
     anew.notebook.write_text("{")
     assert done(anew).status is Outcome.UNGRADED
     assert sorted(path.name for path in anew.folder.iterdir()) == ["feedback.html", "report.json"]
@@ -101,9 +100,10 @@ def test_evidence_that_was_exchanged_meanwhile_is_not_of_the_notebook(graded: Gr
     """Grading accepts the evidence of the notebook that it has just read, and no other's."""
     shutil.copytree(graded.folder, tmp_path / "ola" / "cnn")
     own = again(tmp_path / "ola" / "cnn", Grading(Path()))
-    _require_own(own, LessonEvidence(own.folder / "evidence").file.digest)
+    evidence = own.folder / "evidence"
+    _require_own(own, evidence, LessonEvidence(evidence).file.digest)
     with pytest.raises(GraderError, match="as it stands"):
-        _require_own(own, "0" * 64)
+        _require_own(own, evidence, "0" * 64)
 
 
 def test_withdrawing_follows_no_link(tmp_path: Path) -> None:

@@ -26,11 +26,11 @@ def test_the_fields_are_the_schemas_in_its_order() -> None:
     document = json.loads(encode(REPORT))
     assert " ".join(document) == (
         "schema submission student assignment profile dataset sandbox memory_guard status reason notes score max_score bonus "
-        "max_bonus needs_manual cells models flags timing versions"
+        "max_bonus needs_manual cells models flags timing versions key"
     )
     assert document["schema"] == "splot/report/v1"
-    assert " ".join(document["cells"][0]) == "id title kind points score status checks"
-    assert " ".join(document["cells"][0]["checks"][0]) == "name weight passed message"
+    assert " ".join(document["cells"][0]) == "id title kind points score status checks profile"
+    assert " ".join(document["cells"][0]["checks"][0]) == "name weight passed message more_data"
     assert " ".join(document["models"]["baseline"]) == "accuracy threshold parameters layers verified"
     assert " ".join(document["timing"]) == "start_s notebook_s probe_s judge_s"
 
@@ -42,7 +42,7 @@ def test_enumerations_are_written_by_the_schemas_words() -> None:
         ["passed", "partial", "failed", "error", "missing", "timeout", "memory", "manual", "undecided"],
         ["auto", "manual", "bonus"],
         ["graded", "ungraded"],
-        ["auto", "quick", "full"],
+        ["auto", "quick", "medium", "full"],
     ]
     document = json.loads(encode(REPORT))
     assert (document["cells"][0]["status"], document["status"], document["profile"]) == ("partial", "graded", "quick")

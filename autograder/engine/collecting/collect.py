@@ -91,6 +91,9 @@ class Collection:
     code: Mapping[str, Path] = field(default_factory=dict)
     """Packages copied into the sandbox besides the engine's own; `recorders` names the one that answers requests."""
     recorders: str = ""
+    key: str = ""
+    until: str | None = None
+    """The grade id of the last cell to run; None runs the whole notebook."""
 
 
 def collect(submission: Submission, assignment: str, how: Collection, folder: Path) -> None:
@@ -120,6 +123,8 @@ def collect(submission: Submission, assignment: str, how: Collection, folder: Pa
             "python": platform.python_version(),
             **{name: importlib.metadata.version(name) for name in PACKAGES},
         },
+        key=how.key,
+        until=how.until,
     )
     write_evidence(folder, run.notebook, file)
 
@@ -145,13 +150,15 @@ class _NotebookRun:
         self.deadline = 0.0
 
     async def run(self) -> None:
-        """Run every cell once, in order, and take evidence at the test cells."""
+        """Run the cells once, in order, and take evidence at the test cells."""
         try:
             await self._start()
             self.deadline = time.monotonic() + self.how.time.submission
             for index, cell in enumerate(self.submission.cells):
                 if cell.kind == "code" and cell.source.strip():
                     await self._step(index, cell)
+                if self.how.until is not None and cell.grade_id == self.how.until:
+                    break
             self.runner.why_dead()
         finally:
             await self.runner.stop()

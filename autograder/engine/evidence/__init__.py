@@ -13,6 +13,7 @@ from autograder.engine.evidence.exchange import (
 from autograder.engine.evidence.reader import (
     FINDINGS_FILE,
     MAX_ARRAY,
+    MAX_FAULTS,
     Evidence,
     Findings,
     findings_or_none,
@@ -34,6 +35,7 @@ from autograder.engine.evidence.records import (
 __all__ = [
     "FINDINGS_FILE",
     "MAX_ARRAY",
+    "MAX_FAULTS",
     "CellRun",
     "Evidence",
     "EvidenceFile",

@@ -25,6 +25,7 @@ MAX_JSON = 64_000_000
 MAX_ARRAY = 64_000_000
 MAX_VALUES = 8_000_000
 MAX_FINDINGS = 16_000_000
+MAX_FAULTS = 16
 FINDINGS_FILE = "findings.json"
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises on bytes that are not the JSON they should be."""
@@ -172,7 +173,7 @@ def _bounded(raw: bytes) -> bytes:
 class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """What every lesson's findings have: `faults` names what could not be drawn, for the instructor."""
 
-    faults: Annotated[tuple[str, ...], msgspec.Meta(max_length=16)] = ()
+    faults: Annotated[tuple[str, ...], msgspec.Meta(max_length=MAX_FAULTS)] = ()
 
 
 AnyFindings = TypeVar("AnyFindings", bound=Findings)

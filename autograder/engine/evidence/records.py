@@ -94,3 +94,7 @@ class EvidenceFile(msgspec.Struct, frozen=True, kw_only=True):
     probed: tuple[Probed, ...] = ()
     timing: Timing = Timing()
     versions: dict[str, str] = {}
+    key: str = ""
+    """What it was made of (`engine/grading/keys.py`)."""
+    until: str | None = None
+    """The test cell at which the run ended early."""

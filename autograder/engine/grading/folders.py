@@ -1,7 +1,7 @@
 """Locks a student's results folder for one grader at a time, and manages a run's temporary files.
 
-A locked folder holds nothing of an earlier run that could be taken for this one's result; temporary files are deleted
-even if a process was killed.
+What an earlier run published is withdrawn before anything is graded anew; temporary files are deleted even if a process was
+killed.
 """
 
 import fcntl
@@ -25,7 +25,7 @@ class BusyError(GraderError):
 
 @contextmanager
 def lock_student_folder(folder: Path, *, group: bool = False) -> Iterator[None]:
-    """Lock a student's folder, creating it if needed, and delete the report of an earlier run.
+    """Lock a student's folder, creating it if needed.
 
     With `group` the folder's group may read and write what is published there.
 
@@ -44,13 +44,17 @@ def lock_student_folder(folder: Path, *, group: bool = False) -> Iterator[None]:
             raise BusyError(f"Another grader is at work in {folder}; let it end, then grade again.") from error
         except OSError:  # a file system without locks on folders, such as NFS: better graded without than not at all
             pass
-        for name in PUBLISHED:
-            for path in (folder / name, *folder.glob(f".{name}-*")):  # and temporary files of a killed grader
-                path.unlink(missing_ok=True)
-        sync_folder(folder)
         yield
     finally:
         os.close(descriptor)
+
+
+def withdraw_report(folder: Path) -> None:
+    """Delete what an earlier run published in a locked folder; raises `OSError` where it cannot be deleted."""
+    for name in PUBLISHED:
+        for path in (folder / name, *folder.glob(f".{name}-*")):  # and temporary files of a killed grader
+            path.unlink(missing_ok=True)
+    sync_folder(folder)
 
 
 def publish_ungraded(task: GradingTask, reason: str) -> Report:
@@ -61,9 +65,10 @@ def publish_ungraded(task: GradingTask, reason: str) -> Report:
     report = task.ungraded(reason)
     folder = Path(task.directory, task.folder)
     with suppress(SplotError, OSError), lock_student_folder(folder, group=task.how.group):
+        withdraw_report(folder)
         write_report(report, folder)
         sealed = folder / "evidence" / "evidence.json"
-        if task.notebook is not None and sealed.exists() and sealed.stat().st_mtime < task.made:
+        if not task.stored and sealed.exists() and sealed.stat().st_mtime < task.made:
             delete_evidence(sealed.parent)
     return report
 

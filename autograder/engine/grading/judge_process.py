@@ -109,17 +109,16 @@ class _NoReport(msgspec.Struct, frozen=True):
     part_failure: PartFailure | None = None
 
 
-def judged(task: GradingTask, digest: str | None = None) -> Report:
-    """Judge a task's evidence in separate processes and return the report; raises `GraderError` if that fails.
+def judged(task: GradingTask, evidence: Path, digest: str | None = None) -> Report:
+    """Judge a folder of a task's evidence in separate processes and return the report; raises `GraderError` if that fails.
 
     `digest` is that of the notebook which the evidence must be of; None where none was read.
     """
     started = time.monotonic()
-    evidence = task.folder / "evidence"
     with suppress(OSError):  # an earlier judge's findings
         for path in (evidence / FINDINGS_FILE, *evidence.glob(f".{FINDINGS_FILE}-*")):
             path.unlink(missing_ok=True)
-    rounds = _JudgeRuns(task, digest, started + task.how.judge.seconds)
+    rounds = _JudgeRuns(task, evidence, digest, started + task.how.judge.seconds)
     while not isinstance(end := rounds.next(), Report):
         rounds.exclude(end)
     timing = msgspec.structs.replace(end.timing, judge_s=round(time.monotonic() - started, 3))
@@ -129,8 +128,9 @@ def judged(task: GradingTask, digest: str | None = None) -> Report:
 class _JudgeRuns:
     """Runs the processes that judge one submission's evidence, one after another."""
 
-    def __init__(self, task: GradingTask, digest: str | None, deadline: float) -> None:
+    def __init__(self, task: GradingTask, evidence: Path, digest: str | None, deadline: float) -> None:
         self.task = task
+        self.evidence = evidence
         self.digest = digest
         self.deadline = deadline
         self.excluded: dict[Part, PartFailure] = {}
@@ -140,7 +140,9 @@ class _JudgeRuns:
         """Judge all parts that are not excluded; return the report, or how the process ended without one."""
         with mmap.mmap(-1, NAME_BYTES) as name, os.fdopen(os.memfd_create("judged"), "w+b") as answer:
             watch = _SharedWatch(self.task.how.judge, name, answer, self.deadline, self.excluded, self.models_excluded)
-            process = get_context("fork").Process(target=_work, args=(self.task, self.digest, watch, os.getpid()))
+            process = get_context("fork").Process(
+                target=_work, args=(self.task, self.evidence, self.digest, watch, os.getpid())
+            )
             process.start()
             process.join(max(0.0, self.deadline - time.monotonic()) + GRACE_S)
             in_time = process.exitcode is not None
@@ -151,7 +153,7 @@ class _JudgeRuns:
             if isinstance(end, Report) and status:  # no findings but the fault: the report is whole without them
                 findings = find_lesson(self.task.assignment.lesson).findings(faults=(self._reason(status),))
                 with suppress(SplotError):
-                    write_whole(self.task.folder / "evidence" / FINDINGS_FILE, msgspec.json.encode(findings))
+                    write_whole(self.evidence / FINDINGS_FILE, msgspec.json.encode(findings))
             return end or _NoReport(self._reason(status), watch.part, self._setback(status))
 
     def exclude(self, end: _NoReport) -> None:
@@ -271,7 +273,7 @@ class _SharedWatch(PartTracker):
         signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))
 
 
-def _work(task: GradingTask, digest: str | None, watch: _SharedWatch, parent: int) -> None:
+def _work(task: GradingTask, evidence: Path, digest: str | None, watch: _SharedWatch, parent: int) -> None:
     """Judge in the child process."""
     end_with_parent(parent)
     limits = task.how.limits
@@ -279,8 +281,8 @@ def _work(task: GradingTask, digest: str | None, watch: _SharedWatch, parent: in
     find_lesson(task.assignment.lesson).threads(threads)
     try:
         with confined(replace(task.how.judge, seconds=max(0.001, watch.deadline - time.monotonic()))):
-            _require_own(task, digest)
-            judge(task.folder / "evidence", task.assignment, task.how.lang, watch)
+            _require_own(task, evidence, digest)
+            judge(evidence, task.assignment, task.how.lang, watch)
     except PartFailureError as error:
         broken = _NoReport(str(error), error.part, error.part_failure)
         watch.answer(b"b", msgspec.json.encode(broken))
@@ -288,12 +290,12 @@ def _work(task: GradingTask, digest: str | None, watch: _SharedWatch, parent: in
         watch.answer(b"b", msgspec.json.encode(_NoReport(reason_of(error))))
 
 
-def _require_own(task: GradingTask, digest: str | None) -> None:
+def _require_own(task: GradingTask, evidence: Path, digest: str | None) -> None:
     """Raise `GraderError` where the evidence in the folder is another student's, assignment's or notebook's.
 
     `digest` is that of the notebook which was just read; None where none was.
     """
-    file = Evidence(task.folder / "evidence").file
+    file = Evidence(evidence).file
     owner = (task.student, task.assignment.name)
     if (file.student, file.assignment) != owner or Path(os.path.abspath(task.folder)).name != owner[1]:  # noqa: PTH100
         found = f"{printable(file.student, 60)}'s of {printable(file.assignment, 60)}"

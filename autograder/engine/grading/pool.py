@@ -66,11 +66,20 @@ class Pool:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> list[Report]:
+        """Kill the workers that still run; return the reports that they have written by then."""
+        reports = []
         for worker in self._workers:
             worker.process.kill()
             worker.process.join()
             worker.process.close()
+            with suppress(OSError, msgspec.DecodeError):
+                reports.append(read_report(worker.folder / ANSWER))
             delete(worker.folder)
+        self._workers.clear()
+        return reports
 
     def __len__(self) -> int:
         """Return how many tasks have no report returned by `result` yet."""
@@ -254,8 +263,8 @@ def _end_with_command() -> None:
 def each(tasks: Iterable[GradingTask], jobs: int = 1, stopped: Callable[[], bool] = lambda: False) -> Iterator[Report]:
     """Yield the report of each task as it is finished, `jobs` at a time; end early when `stopped()` is true.
 
-    Stopping early, by closing the generator too, kills the running workers. Raises `GraderError` if no
-    worker can be started.
+    Stopping early, by closing the generator too, kills the running workers; a report that one of them has written by then
+    is yielded. Raises `GraderError` if no worker can be started.
     """
     waiting = deque(tasks)
     with Pool(stopped) as pool:
@@ -265,6 +274,7 @@ def each(tasks: Iterable[GradingTask], jobs: int = 1, stopped: Callable[[], bool
             report = pool.result(POLL_S)
             if report is not None:
                 yield report
+        yield from pool.stop()
 
 
 def grade(path: Path, assignment: Assignment, how: Grading) -> Report:

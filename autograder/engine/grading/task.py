@@ -41,6 +41,8 @@ class Grading:
     time_limit: float | None = None
     limits: Limits = field(default_factory=Limits)
     judge: JudgeLimits = field(default_factory=JudgeLimits)
+    force: bool = False
+    """Whether to run and judge again what an earlier run has done with the same key."""
     group: bool = False
     """Whether the group may read and write reports and pages: nbgrader's `groupshared`. Evidence is never shared."""
 
@@ -53,13 +55,17 @@ def _umask() -> int:
 
 @dataclass(frozen=True)
 class GradingTask:
-    """One student's task: grade `notebook`, or, if it is None, judge the evidence in `folder` again."""
+    """One student's task: grade a notebook, or, if `stored`, judge the evidence in `folder` again, where no code is run.
 
-    notebook: Path | None
+    `notebook` is the submission; of a stored one only the evidence is there.
+    """
+
+    notebook: Path
     student: str
     folder: Path
     assignment: Assignment
     how: Grading
+    stored: bool = False
     directory: str = field(default_factory=os.getcwd)
     """The working directory of the process that makes the task; `environment` and `umask` are also that process's."""
     environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -70,7 +76,7 @@ class GradingTask:
     def ungraded(self, reason: str) -> Report:
         """Return an `ungraded` report with this reason and no points."""
         return Report(
-            submission=str(self.notebook or self.folder / "evidence"),
+            submission=str(self.notebook),
             student=self.student,
             assignment=self.assignment.name,
             profile=self.how.profile,
@@ -90,7 +96,7 @@ def to_grade(notebook: Path, assignment: Assignment, how: Grading) -> GradingTas
 def to_judge(folder: Path, assignment: Assignment, how: Grading) -> GradingTask:
     """Make the task of judging one student's evidence again; `folder` is graded/<student>/<assignment>/."""
     student = Path(os.path.abspath(folder)).parent.name  # noqa: PTH100 - a link must not give another student's name
-    return GradingTask(None, student, folder, assignment, how)
+    return GradingTask(folder / "evidence", student, folder, assignment, how, stored=True)
 
 
 def folder_of(out: Path, student: str, assignment: Assignment) -> Path:

@@ -14,11 +14,11 @@ from typing import Any
 from autograder.engine.errors import SubmissionError
 from autograder.engine.files import write_whole
 from autograder.engine.notebook.assignment import Assignment, TemplateCell
-from autograder.engine.notebook.find import require_own
+from autograder.engine.notebook.find import NothingToGradeError, require_own
 from autograder.engine.notebook.reading import read_ipynb, refused
 from autograder.engine.notebook.repair import Cell, Damage, repair
 from autograder.engine.notebook.syntax import MAX_CODE
-from autograder.engine.text import say
+from autograder.engine.text import printable, say
 
 MAX_LINES = 200_000
 LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"  # as `str.splitlines` has them, and nbformat writes them
@@ -71,6 +71,18 @@ def student_of(path: Path, assignment: str) -> str:
     name = folder.parent.name if folder.name.casefold() == assignment.casefold() else absolute.stem
     name = absolute.name if name in {".", ".."} else name  # `...ipynb` must not lead out of the folder of reports
     return name.encode(errors="backslashreplace").decode()
+
+
+def of_students(paths: list[Path], students: list[str], assignment: str) -> list[Path]:
+    """Return the submissions of these students; raises `NothingToGradeError` where one of them has none."""
+    found: dict[str, list[Path]] = {}
+    for path in paths:
+        found.setdefault(student_of(path, assignment), []).append(path)
+    for student in students:
+        if student not in found:
+            known = ", ".join(sorted(found)[:10])
+            raise NothingToGradeError(f"{printable(student)} has no submission here; those found are of {known}.")
+    return [path for student in dict.fromkeys(students) for path in found[student]]
 
 
 @dataclass(frozen=True)

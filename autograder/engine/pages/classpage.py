@@ -14,7 +14,7 @@ from autograder.engine.evidence import Findings
 from autograder.engine.files import write_whole
 from autograder.engine.lesson import find_lesson
 from autograder.engine.notebook import Assignment, find_reports
-from autograder.engine.pages.feedback import FILE
+from autograder.engine.pages.feedback import FEEDBACK_FILE
 from autograder.engine.pages.page import render
 from autograder.engine.pages.results import by_message, findings_of, read_result
 from autograder.engine.report import CellReport, Kind, Outcome, Report, Status
@@ -178,7 +178,7 @@ def class_page(works: Sequence[ClassSubmission], assignment: Assignment, lang: L
     reports = [work.report for work in works if work.report]
     shares = [share for work in works if (share := work.share) is not None]
     written = [cell.kind is Kind.MANUAL and cell.status is Status.MANUAL for report in reports for cell in report.cells]
-    links = {work.folder: work.folder / FILE for work in works if (work.folder / FILE).is_file()}
+    links = {work.folder: work.folder / FEEDBACK_FILE for work in works if (work.folder / FEEDBACK_FILE).is_file()}
     with in_language(lang):
         codes = sorted({flag.code for report in reports for flag in report.flags})
         return render(

@@ -14,7 +14,7 @@ from autograder.engine.pages.results import by_message, findings_of, read_result
 from autograder.engine.report import CellReport, Check, Kind, Outcome, Report, Status
 from autograder.engine.text import Lang, in_language
 
-FILE = "feedback.html"
+FEEDBACK_FILE = "feedback.html"
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def write_feedback(
     `marks` are a person's grades and comments; `penalty` is what was taken off for lateness, in points.
     Raises `SplotError` where there is no report, or the page cannot be written.
     """
-    return write_whole(folder / FILE, feedback(folder, assignment, lang, marks, penalty=penalty).encode())
+    return write_whole(folder / FEEDBACK_FILE, feedback(folder, assignment, lang, marks, penalty=penalty).encode())
 
 
 def leave_feedback(folder: Path, assignment: Assignment, lang: Lang) -> None:
@@ -125,7 +125,7 @@ def leave_feedback(folder: Path, assignment: Assignment, lang: Lang) -> None:
         write_feedback(folder, assignment, lang)
     except Exception:  # noqa: BLE001 - see above
         with contextlib.suppress(OSError):
-            (folder / FILE).unlink(missing_ok=True)
+            (folder / FEEDBACK_FILE).unlink(missing_ok=True)
 
 
 def feedback(

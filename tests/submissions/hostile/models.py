@@ -80,7 +80,7 @@ model = Divides()
 # What the probe would write of a model, written by the student: an archive that unpacks to gigabytes, a pickle in it.
 STRAW = """
 import io, json, zipfile
-recorders = sys.modules["splot_probe_of_this_kernel"]._requests.recorders
+recorders = sys.modules["splot_probe_of_this_kernel"]._recorders
 
 def record_model(namespace, request, source, target):
     name = request["name"]

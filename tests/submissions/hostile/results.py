@@ -40,7 +40,7 @@ for n in (1, 2, 3):
 # The recorders are in reach once they were asked; they write what they are told to.
 FORGED_RECORDS = """
 import json
-recorders = sys.modules["splot_probe_of_this_kernel"]._requests.recorders
+recorders = sys.modules["splot_probe_of_this_kernel"]._recorders
 rubbish = [
     {"kind": "layer", "name": "case_2", "in_channels": 2**70},
     {"kind": "verdict", "name": "case_2", "score": 20},
@@ -52,7 +52,7 @@ recorders["layer"] = lambda namespace, request, *_: rubbish[:1] if request["name
 """
 
 MANY_RECORDS = """
-recorders = sys.modules["splot_probe_of_this_kernel"]._requests.recorders
+recorders = sys.modules["splot_probe_of_this_kernel"]._recorders
 recorders["layer"] = lambda *_: [{"kind": "layer", "name": "case_2", "type": "x" * 900}] * 100_000
 """
 
