@@ -156,14 +156,14 @@ def test_undecided_waits_for_a_person_with_its_reason(graded: Class) -> None:
     said = graded.course.autograded("ola")["task3_accuracy_tests"].outputs[0].text
     assert max(map(len, said.splitlines())) <= 72
     said = " ".join(said.split())
-    reason = "oceni osoba prowadząca Powód: profil quick to tylko część danych"
+    reason = "oceni osoba prowadząca Powód: uruchomienie na części danych"
     assert said.index(reason) < said.index(undecided.checks[0].message)
 
 
 def test_where_all_data_did_not_settle_it_no_profile_is_blamed() -> None:
     """On `full` an undecided cell was not measured fairly, and the check's own message says what stood in the way."""
     cell = CellReport("a", "Zadanie", Kind.AUTO, 2, None, Status.UNDECIDED, (Check("sieć", 1, None, "losowa"),))
-    assert result_text(cell, Profile.FULL) == (
+    assert result_text(cell) == (
         "Zadanie: – / 2, oceni osoba prowadząca\n"
         "Powód: tego, co oznaczono „?”, nie dało się rzetelnie zmierzyć.\n"
         "? sieć\n    losowa\n"

@@ -17,7 +17,7 @@ from autograder.engine.lesson import Lesson, find_lesson
 from autograder.engine.nbgrader.settings import Splot
 from autograder.engine.notebook import Assignment, joined_text, load_assignment, read_ipynb, refuse_overlap, student_of
 from autograder.engine.pages import by_message, figures, findings_of
-from autograder.engine.report import CellReport, Kind, Outcome, Profile, Report, Status
+from autograder.engine.report import CellReport, Kind, Outcome, Report, Status
 from autograder.engine.text import in_language, points, printable, say
 
 SYMBOLS = {True: "✓", False: "✗", None: "?"}
@@ -93,7 +93,7 @@ def fill_notebook(notebook: NotebookNode, report: Report, evidence: Evidence, as
             # none: both get 0 here, and `AmendGrades` corrects that.
             score = cell.score if cell.kind is Kind.AUTO and cell.score is not None else 0.0
             result = new_output("execute_result", data={"text/plain": repr(score)})
-            node.outputs = [new_output("stream", name="stdout", text=result_text(cell, report.profile)), result]
+            node.outputs = [new_output("stream", name="stdout", text=result_text(cell)), result]
         filled.append(node)
     notebook.cells = filled
 
@@ -125,21 +125,21 @@ def _scheme(cell: CellReport, parts: list[str]) -> NotebookNode:
     return markdown  # type: ignore[no-any-return]
 
 
-def result_text(cell: CellReport, profile: Profile) -> str:
+def result_text(cell: CellReport) -> str:
     """Return the results of a cell's checks as text; a message shared by several checks is given once, below them."""
     bonus = say(pl=" (punkty dodatkowe)", en=" extra credit") if cell.kind is Kind.BONUS else ""
     open_ = say(pl=", oceni osoba prowadząca", en=", for a person to grade") if cell.score is None else ""
     lines = _wrapped(f"{cell.title}: {points(cell.score)} / {points(cell.points)}{bonus}{open_}")
     if cell.status is Status.UNDECIDED:  # a written answer needs no such note
         unsettled = say(
-            pl="Powód: profil quick to tylko część danych i nie rozstrzyga tego, co oznaczono „?”; profil full może.",
-            en="Why: the quick profile, on part of the data, does not settle what is marked “?”; full may.",
+            pl="Powód: uruchomienie na części danych nie rozstrzyga tego, co oznaczono „?”; profil full może.",
+            en="Why: a run on part of the data does not settle what is marked “?”; the profile full may.",
         )
         unmeasured = say(
             pl="Powód: tego, co oznaczono „?”, nie dało się rzetelnie zmierzyć.",
             en="Why: what is marked “?” could not be measured fairly.",
         )
-        lines += _wrapped(unsettled if profile is Profile.QUICK else unmeasured)
+        lines += _wrapped(unsettled if any(check.more_data for check in cell.checks) else unmeasured)
     for message, checks in by_message(cell.checks).items():
         for check in checks:
             lines += _wrapped(f"{SYMBOLS[check.passed]} {check.name}")

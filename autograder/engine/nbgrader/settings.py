@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Self
 
-from traitlets import Enum, Float, Unicode
+from traitlets import Bool, Enum, Float, Unicode
 from traitlets.config import LoggingConfigurable
 
 from autograder.engine.grading import Grading
@@ -26,6 +26,7 @@ class Splot(LoggingConfigurable):
     time_limit = Float(None, allow_none=True, help="seconds a notebook may take, if not the profile's own").tag(
         config=True
     )
+    force = Bool(False, help="run and judge again what is unchanged since an earlier run").tag(config=True)
     max_bonus = Float(None, allow_none=True, min=0, help="bonus points one submission may get; by default all").tag(
         config=True
     )
@@ -54,5 +55,6 @@ class Splot(LoggingConfigurable):
             lang=self.language,
             sandbox=SandboxKind(self.sandbox),
             time_limit=self.time_limit,
+            force=self.force,
             group=self.group,
         )
