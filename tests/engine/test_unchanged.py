@@ -5,10 +5,12 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from autograder.cli import app
-from autograder.engine.grading.keys import _sources
+from autograder.engine.evidence.records import CellRun, EvidenceFile
+from autograder.engine.grading.keys import _sources, is_evidence_of
 from autograder.engine.grading.pool import each
 from autograder.engine.grading.task import Grading, GradingTask, to_grade, to_judge
 from autograder.engine.notebook.assignment import load_assignment
@@ -127,6 +129,19 @@ def test_a_changed_notebook_runs_again_and_a_broken_one_leaves_nothing(course: P
     assert not (course / "graded" / "ola" / "cnn" / "evidence").exists()
     build(CHEAP, course / "submitted", "ola")
     assert again(course)[0].score == CHEAP_POINTS
+
+
+def test_evidence_serves_where_its_run_went_far_enough(tmp_path: Path) -> None:
+    """A run to the end serves for every cell; one that ended early for the cells before its end."""
+    runs = tuple(CellRun(index, cell, 1.0) for index, cell in enumerate(("a", None, "b")))
+    written = {"submission": "", "student": "ola", "assignment": "cnn", "digest": "", "seed": "", "sandbox": "bwrap"}
+    for until, serves in ((None, {None, "a", "b"}), ("b", {"a", "b"})):
+        file = EvidenceFile(**written, profile=Profile.MEDIUM, dataset=None, runs=runs, key="1", until=until)
+        (tmp_path / "evidence.json").write_bytes(msgspec.json.encode(file))
+        assert {cell for cell in (None, "a", "b", "c") if is_evidence_of(tmp_path, "1", cell)} >= serves
+        assert is_evidence_of(tmp_path, "1", None) is (until is None)
+        assert is_evidence_of(tmp_path, "1", "c") is (until is None)
+        assert not is_evidence_of(tmp_path, "2", "a")
 
 
 def test_every_source_file_counts(tmp_path: Path) -> None:

@@ -83,10 +83,11 @@ def unchanged_report(task: GradingTask, key: Key | None) -> Report | None:
 
 
 def is_evidence_of(folder: Path, key: str, until: str | None) -> bool:
-    """Whether a folder holds the whole evidence of a run with this key that ended at the cell `until`, or at no cell."""
+    """Whether a folder holds the evidence of a run with this key that reached the cell `until`; None is the notebook's end."""
     with suppress(OSError, SplotError):
         file = Evidence(folder).file
-        return file.key == key and file.until == until
+        reached = until is not None and any(run.grade_id == until for run in file.runs)
+        return file.key == key and (file.until is None or reached)
     return False
 
 
