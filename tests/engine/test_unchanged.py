@@ -10,12 +10,12 @@ import pytest
 
 from autograder.cli import app
 from autograder.engine.evidence.records import CellRun, EvidenceFile
-from autograder.engine.grading.keys import _sources, is_evidence_of
+from autograder.engine.grading.keys import _sources, is_evidence_with
 from autograder.engine.grading.pool import each
 from autograder.engine.grading.task import Grading, GradingTask, to_grade, to_judge
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.notebook.find import NothingToGradeError
-from autograder.engine.report import Profile, Report, read_report
+from autograder.engine.report import Outcome, Profile, Report, read_report
 from autograder.engine.sandbox.sandbox import Limits
 from autograder.engine.text import Lang
 from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, kill, start, task, wait_for
@@ -113,6 +113,15 @@ def test_what_evidence_depends_on_makes_it_run_again(course: Path, how: Grading)
     assert again(course, how)[1] == EVERYTHING
 
 
+def test_what_the_machine_lacks_costs_no_evidence(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a sandbox nothing can be run: ungraded, and what was collected before can still be judged."""
+    monkeypatch.setenv("PATH", str(course))
+    report, anew = again(course, replace(QUICK, time_limit=500.0))
+    assert (report.status, report.score) == (Outcome.UNGRADED, None)
+    assert "evidence/evidence.json" not in anew
+    assert done(to_judge(course / "graded" / "ola" / "cnn", load_assignment(), QUICK)).score == CHEAP_POINTS
+
+
 def test_another_secret_makes_it_run_again(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its inputs are others."""
     monkeypatch.setenv("SPLOT_SECRET", "of another course")
@@ -149,9 +158,9 @@ def test_evidence_serves_where_its_run_went_far_enough(tmp_path: Path) -> None:
             until=until,
         )
         (tmp_path / "evidence.json").write_bytes(msgspec.json.encode(file))
-        served = {cell for cell in ("a", "b", "c", None) if is_evidence_of(tmp_path, "1", cell)}
+        served = {cell for cell in ("a", "b", "c", None) if is_evidence_with(tmp_path, "1", cell)}
         assert served == ({"a", "b", "c", None} if until is None else {"a", "b"})
-        assert not is_evidence_of(tmp_path, "2", "a")
+        assert not is_evidence_with(tmp_path, "2", "a")
 
 
 def test_every_source_file_counts(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from autograder.engine.grading.judge_process import confined, forbid_tracing, ju
 from autograder.engine.grading.keys import (
     evidence_key,
     is_evidence_of,
+    is_evidence_with,
     profiles,
     renewed_key,
     report_key,
@@ -110,15 +111,9 @@ class _Run:
 
 def _graded(task: GradingTask) -> Report:
     """Read the submission; collect and judge, with more data as long as they may settle a check."""
-    if task.how.force:
-        delete_evidence(task.folder / "evidence")
-    try:
-        submission = read_submission(task.notebook, task.assignment)
-        require(task.how.sandbox)
-        dataset = find_lesson(task.assignment.lesson).dataset(submission)
-    except Exception:
-        delete_evidence(task.folder / "evidence")  # of an earlier submission: it must not be judged in this one's place
-        raise
+    submission = _read(task)
+    require(task.how.sandbox)
+    dataset = find_lesson(task.assignment.lesson).dataset(submission)
     folder, until = task.folder / "evidence", None
     report: Report | None = None
     left = list(profiles(task.how))
@@ -126,7 +121,7 @@ def _graded(task: GradingTask) -> Report:
         profile = left.pop(0)
         evidence = folder if report is None else folder / profile
         key = evidence_key(submission, task.assignment, task.how, profile)
-        if not is_evidence_of(evidence, key, until):
+        if not is_evidence_with(evidence, key, until):
             _collect(submission, task, _Run(profile, dataset, evidence, key, until))
         report = _settled(task, report, evidence, submission.digest)
         if not report.may_gain:
@@ -136,6 +131,17 @@ def _graded(task: GradingTask) -> Report:
             left = left[-1:]
     assert report is not None
     return msgspec.structs.replace(report, key=report_key(submission, task.assignment, task.how))
+
+
+def _read(task: GradingTask) -> Submission:
+    """Read the submission; evidence of an earlier one goes first, since it must not be judged in this one's place."""
+    folder, submission = task.folder / "evidence", None
+    try:
+        submission = read_submission(task.notebook, task.assignment)
+    finally:
+        if task.how.force or submission is None or not is_evidence_of(folder, submission.digest):
+            delete_evidence(folder)
+    return submission
 
 
 def _collect(submission: Submission, task: GradingTask, run: _Run) -> None:
