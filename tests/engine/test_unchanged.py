@@ -164,7 +164,7 @@ def test_evidence_serves_where_its_run_went_far_enough(tmp_path: Path) -> None:
 
 
 def test_every_source_file_counts(tmp_path: Path) -> None:
-    """Of graders, thresholds and configuration: another name, another text; not what Python compiles from them."""
+    """Of graders, thresholds, templates: another name, another text; not what Python compiles from them."""
     (tmp_path / "graders").mkdir()
     seen = set()
     for name, text in (("a.py", "1"), ("a.py", "2"), ("b.py", "2"), ("thresholds.toml", "x = 1"), ("a.pyc", "")):

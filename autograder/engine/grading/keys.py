@@ -33,7 +33,7 @@ COLLECTING = tuple(ENGINE / name for name in ("collecting", "evidence", "inside"
 """The packages on which evidence depends."""
 VERSIONS = ("torch", "torchvision", "numpy", "ipykernel", "msgspec", "splot")
 DEFAULTS = Limits()
-SOURCES = frozenset({".py", ".toml", ".json", ".ini"})
+SOURCES = frozenset({".css", ".html", ".ini", ".js", ".json", ".py", ".toml"})
 
 
 def report_key(submission: Submission, assignment: Assignment, how: Grading) -> Key:
@@ -65,7 +65,7 @@ def evidence_key(submission: Submission, assignment: Assignment, how: Grading, p
         (submission.student, submission.digest, cells),
         (_sources(*COLLECTING, *lesson.code.values()), _requests(assignment.lesson)),
         (profile, _data(lesson.data(profile))),
-        seed_for("the fingerprint of the secret"),
+        seed_for(submission.digest),
         (how.sandbox, limits, TIME_LIMITS[profile].within(how.time_limit)),
         _versions(),
     )
