@@ -34,6 +34,10 @@ def grade(
     ] = Profile.AUTO,
     lang: Language = Lang.PL,
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="submissions graded at a time")] = 1,
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="grade on a Dask cluster: tls://HOST:PORT, or local or slurm, which start -j workers"),
+    ] = None,
     fail_under: FailUnder = None,
     json: JSONFile = None,
     junit: JUnitFile = None,
@@ -46,7 +50,7 @@ def grade(
     ] = None,
 ) -> None:
     """Run submissions in the sandbox, judge what they computed, write reports."""
-    from autograder.engine.grading import Grading, grade_all
+    from autograder.engine.grading import Grading, grade_all, grade_on_cluster
     from autograder.engine.notebook import find_submissions, left_out, load_assignment
     from autograder.engine.sandbox import require
 
@@ -56,11 +60,16 @@ def grade(
     if len(warnings) > MOST_WARNINGS:
         warnings[MOST_WARNINGS:] = [f"There are {len(warnings) - MOST_WARNINGS} more such lines."]
     for line in warnings:
-        Console(stderr=True).print(printable(f"splot: {line}"), markup=False, highlight=False, soft_wrap=True)
-    require(sandbox)
+        _say(line)
+    if cluster is None:
+        require(sandbox)
     how = Grading(out=out, profile=profile, lang=lang, sandbox=sandbox, time_limit=time_limit)
     with interruptible() as stopped:
-        reports = grade_all(found, load_assignment(chosen_assignment()), how, jobs, stopped)
+        assignment = load_assignment(chosen_assignment())
+        if cluster is None:
+            reports = grade_all(found, assignment, how, jobs, stopped)
+        else:
+            reports = grade_on_cluster(found, assignment, how, cluster, jobs, stopped, _say)
         _finish(_Run(len(found), lang, json, junit), reports, stopped, fail_under)
 
 
@@ -80,6 +89,11 @@ def judge(
     with interruptible() as stopped:
         reports = judge_all(folders, load_assignment(chosen_assignment()), Grading(out=Path(), lang=lang), stopped)
         _finish(_Run(len(folders), lang, json, junit), reports, stopped, fail_under)
+
+
+def _say(sentence: str) -> None:
+    """Print a sentence that is no error beside the reports."""
+    Console(stderr=True).print(printable(f"splot: {sentence}"), markup=False, highlight=False, soft_wrap=True)
 
 
 class Interruption:

@@ -10,6 +10,7 @@ from autograder.engine.notebook.submission import (
     check,
     read_submission,
     student_of,
+    submitted_bytes,
     write_fixed,
 )
 from autograder.engine.notebook.syntax import parse_cell, plain_statements
@@ -35,5 +36,6 @@ __all__ = [
     "read_submission",
     "refuse_overlap",
     "student_of",
+    "submitted_bytes",
     "write_fixed",
 ]
