@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from autograder.cli.app import Language, app, chosen_assignment
 from autograder.engine.report import Outcome, Profile, Report
@@ -146,7 +146,8 @@ def _finish(run: _Run, reports: Iterator[Report], stopped: Interruption, fail_un
     done: list[Report] = []
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     try:
-        with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as progress:
+        times = TimeElapsedColumn(), TimeRemainingColumn()
+        with Progress(*columns, *times, console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("splot", total=run.total)
             for report in reports:
                 done.append(report)

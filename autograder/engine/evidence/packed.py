@@ -34,10 +34,10 @@ def pack_evidence(folder: Path) -> dict[str, bytes]:
 
 
 def unpack_evidence(packed: Mapping[str, bytes], folder: Path) -> None:
-    """Write packed evidence into `folder`, where none is; `evidence.json` comes last, when all others are on the disk.
+    """Write packed evidence into `folder`; `evidence.json` comes last, when all others are on the disk.
 
-    Raises `EvidenceError` where a name or the size is not that of evidence, before anything is written, `OSError` or
-    `SplotError` where the disk does not take it.
+    Raises `EvidenceError` where a name or the size is not that of evidence, before anything is written; `OSError` or
+    `SplotError` where there is evidence already, or the disk does not take it.
     """
     wrong = next((name for name in packed if not NAME.fullmatch(name)), None)
     if wrong is not None:
@@ -50,6 +50,8 @@ def unpack_evidence(packed: Mapping[str, bytes], folder: Path) -> None:
                 en=f"The evidence has more than {MAX_FILES} files or {MAX_PACKED} bytes.",
             )
         )
+    if packed:
+        (folder / "evidence").mkdir(mode=0o700)  # new: nothing below it can be a link
     for name, content in packed.items():
         if name != SEALED:
             path = folder / name
@@ -60,5 +62,4 @@ def unpack_evidence(packed: Mapping[str, bytes], folder: Path) -> None:
                 file.flush()
                 os.fsync(file.fileno())
     if SEALED in packed:
-        make_private((folder / SEALED).parent, folder)
         write_whole(folder / SEALED, packed[SEALED], PRIVATE)

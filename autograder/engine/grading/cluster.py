@@ -7,6 +7,7 @@ imported only here and in the two modules that need it: `cluster_run.py` on this
 import logging
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -22,7 +23,7 @@ from autograder.engine.text import printable
 
 ADDRESS = re.compile(r"(tcp|tls)://.+:\d+")
 EXTRA = "Grading on a cluster needs Dask: pip install 'splot-cnn[cluster]', here and for every worker."
-CONNECT_S = 20.0
+CONNECT_S = 10.0
 CLOSE_S = 5.0
 LARGEST = "128 MiB"
 """A submission has at most 50 MB (`notebook/reading.py`); of more than 10 MB Dask would warn."""
@@ -104,8 +105,8 @@ def _unreachable(cluster: str, error: Exception) -> str:
     why = printable(" ".join(str(error).split()) or type(error).__name__, 300).rstrip(".")
     if cluster in STARTED:
         return f"Dask could not start the cluster {cluster!r}: {why}."
-    certificates = "its configuration names the certificates, " if cluster.startswith("tls") else ""
-    return f"No Dask scheduler can be reached at {printable(cluster)} ({why}); see that {certificates}it runs, and try again."
+    certificates = " and that Dask's configuration names your certificates" if cluster.startswith("tls") else ""
+    return f"No Dask scheduler can be reached at {printable(cluster)} ({why}); see that it runs{certificates}."
 
 
 def _local(jobs: int) -> Any:
@@ -133,7 +134,9 @@ def _slurm(jobs: int) -> Any:
     from distributed import Security  # noqa: PLC0415
 
     own = dask.config.get("distributed.comm.tls.ca-file", None)
-    cluster = SLURMCluster(security=Security(require_encryption=True) if own else True)
+    with warnings.catch_warnings():  # that new certificates are passed on in the working directory: docs/cluster.md
+        warnings.simplefilter("ignore", UserWarning)
+        cluster = SLURMCluster(security=Security(require_encryption=True) if own else True)
     cluster.scale(jobs)
     return cluster
 
