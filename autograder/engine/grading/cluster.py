@@ -7,16 +7,18 @@ imported only here and in the two modules that need it: `cluster_run.py` on this
 import logging
 import os
 import re
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, closing, contextmanager, suppress
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
 from autograder.engine.errors import GraderError, SplotError
 from autograder.engine.grading.pool import tasks_of
-from autograder.engine.grading.task import Grading, GradingTask
+from autograder.engine.grading.task import FROM_TERMINAL, Grading, GradingTask
 from autograder.engine.notebook import Assignment
 from autograder.engine.report import Report
 from autograder.engine.text import printable
@@ -113,15 +115,21 @@ def _local(jobs: int) -> Any:
     """Start a scheduler and workers on this machine; with TLS, for every user of it can connect to a port."""
     from distributed import LocalCluster  # noqa: PLC0415
 
-    return LocalCluster(
-        n_workers=jobs,
-        threads_per_worker=max(1, (os.cpu_count() or 1) // jobs),
-        processes=True,
-        security=True,
-        memory_limit=0,
-        dashboard_address=None,
-        silence_logs=logging.CRITICAL,
-    )
+    resource_tracker.ensure_running()  # as it starts, it unblocks signals
+    # Ctrl-C is for the command alone: the thread from which Dask starts workers inherits this mask, and they from it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, FROM_TERMINAL)
+    try:
+        return LocalCluster(
+            n_workers=jobs,
+            threads_per_worker=max(1, (os.cpu_count() or 1) // jobs),
+            processes=True,
+            security=True,
+            memory_limit=0,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _slurm(jobs: int) -> Any:
