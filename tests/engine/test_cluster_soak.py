@@ -23,7 +23,7 @@ from tests.engine.cluster_machines import (
 from tests.engine.interrupted_runs import STALE, kill, sandboxed, short, wait_for
 from tests.engine.rows_course import ROOT
 from tests.engine.sandboxed_kernel import gone, needs_bubblewrap
-from tests.engine.test_faults_disk import MOUNTED, UNSHARE
+from tests.engine.small_disk import MOUNTED, UNSHARE
 
 distributed = pytest.importorskip("distributed")
 pytestmark = [needs_bubblewrap, pytest.mark.soak]
