@@ -171,7 +171,7 @@ def _publish(reports: list[Report], run: _Run) -> None:
         console = Console()
         for report in reports:
             print_report(report, console)
-        if run.total > 1:
+        if run.total > 1 and reports:
             print_summary(reports, console)
         if run.json is not None:
             write_whole(run.json, encode_all(reports, run.total))

@@ -1,5 +1,6 @@
 """A class on a cluster: real schedulers and workers, each in a process and folders of its own."""
 
+import hmac
 import stat
 import sys
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autograder.engine.errors import EvidenceError, SplotError
-from autograder.engine.evidence import pack_evidence, unpack_evidence
+from autograder.engine.evidence import Evidence, pack_evidence, unpack_evidence
 from autograder.engine.grading import Grading, grade_on_cluster
 from autograder.engine.grading.cluster import EXTRA
 from autograder.engine.notebook import load_assignment
@@ -67,6 +68,8 @@ def test_a_class_is_graded_elsewhere_where_a_worker_dies(cluster: Machines, tmp_
     modes = {stat.S_IMODE(path.stat().st_mode) for path in evidence.rglob("*") if path.is_file()}
     assert (modes, stat.S_IMODE(evidence.stat().st_mode)) == ({0o600}, 0o700)
     assert list(cluster.root.rglob("secret")) == []
+    collected = Evidence(evidence).file
+    assert collected.seed == hmac.new(b"the course's", collected.digest.encode(), "sha256").hexdigest()
     again = command(course, "judge", "graded", "--lang", "en")
     again.communicate(timeout=300)
     judged = reports(course)

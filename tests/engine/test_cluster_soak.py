@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from autograder.engine.report import read_report
 from autograder.engine.sandbox.processes import descendants
 from tests.engine.cluster_machines import (
     RIGHT,
@@ -20,7 +21,7 @@ from tests.engine.cluster_machines import (
     reports,
     wait_for_kernel,
 )
-from tests.engine.interrupted_runs import STALE, kill, sandboxed, short, wait_for
+from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, STALE, kill, sandboxed, short, task, wait_for
 from tests.engine.rows_course import ROOT
 from tests.engine.sandboxed_kernel import gone, needs_bubblewrap
 from tests.engine.small_disk import MOUNTED, UNSHARE
@@ -76,6 +77,23 @@ def test_a_machine_that_cannot_grade_gets_nothing(cluster: Machines, tmp_path: P
     _, said = helped.communicate(timeout=300)
     assert (helped.returncode, said.count("gets no submission")) == (0, 2), said
     assert {student: report.score for student, report in reports(course).items()} == {"jan": 2.0, "ola": 0.0}
+
+
+def test_a_machine_without_the_data_gets_nothing(cluster: Machines, tmp_path: Path) -> None:
+    """Of this homework's own lesson: the data set is missing on one machine, and the other one grades."""
+    cheap = task(CHEAP, tmp_path, "jan")
+    cluster.start_worker("127.0.0.1", SPLOT_DATA="/dev/null")
+    run = (*GRADE, "--cluster", cluster.address)
+    alone = command(tmp_path, *run)
+    _, said = alone.communicate(timeout=300)
+    assert alone.returncode == 2
+    assert "FashionMNIST, and that data set is not on this machine" in said
+    assert "No worker of the cluster can grade." in said
+    cluster.start_worker("127.0.0.2")
+    helped = command(tmp_path, *run)
+    _, said = helped.communicate(timeout=300)
+    report = read_report(cheap.folder / "report.json")
+    assert (helped.returncode, report.score, report.dataset) == (0, CHEAP_POINTS, "FashionMNIST"), said
 
 
 def test_a_scheduler_that_ends_is_started_again(cluster: Machines, tmp_path: Path) -> None:
