@@ -137,7 +137,8 @@ def test_nothing_is_imported_from_a_test_module() -> None:
 
 def test_what_is_imported_is_declared() -> None:
     """No package comes along by way of another's dependencies, which may drop it."""
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = project["dependencies"] + project["optional-dependencies"]["cluster"]
     names = {_normal(re.split("[<>=]", text)[0]) for text in declared}
     installed = packages_distributions()
     for name, path in modules().items():

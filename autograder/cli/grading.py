@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from autograder.cli.app import Language, app, chosen_assignment
 from autograder.engine.report import Outcome, Profile, Report
@@ -35,6 +35,10 @@ def grade(
     ] = Profile.AUTO,
     lang: Language = Lang.PL,
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="submissions graded at a time")] = 1,
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="grade on a Dask cluster: tls://HOST:PORT, or local or slurm, which start -j workers"),
+    ] = None,
     fail_under: FailUnder = None,
     json: JSONFile = None,
     junit: JUnitFile = None,
@@ -51,7 +55,7 @@ def grade(
     ] = None,
 ) -> None:
     """Run submissions in the sandbox, judge what they computed, write reports; what is unchanged is not run again."""
-    from autograder.engine.grading import Grading, grade_all
+    from autograder.engine.grading import Grading, grade_all, grade_on_cluster
     from autograder.engine.notebook import find_submissions, left_out, load_assignment, of_students
     from autograder.engine.sandbox import require
 
@@ -63,12 +67,16 @@ def grade(
     if len(warnings) > MOST_WARNINGS:
         warnings[MOST_WARNINGS:] = [f"There are {len(warnings) - MOST_WARNINGS} more such lines."]
     for line in warnings:
-        Console(stderr=True).print(printable(f"splot: {line}"), markup=False, highlight=False, soft_wrap=True)
-    require(sandbox)
+        _say(line)
+    if cluster is None:
+        require(sandbox)
     how = Grading(out=out, profile=profile, lang=lang, sandbox=sandbox, time_limit=time_limit, force=force)
     with interruptible() as stopped:
         assignment = load_assignment(chosen_assignment())
-        reports = grade_all(found, assignment, how, jobs, stopped)
+        if cluster is None:
+            reports = grade_all(found, assignment, how, jobs, stopped)
+        else:
+            reports = grade_on_cluster(found, assignment, how, cluster, jobs, stopped, _say)
         kept = KeptReports(out, assignment.name)
         _finish(_Run(len(found), lang, json, junit, kept), reports, stopped, fail_under)
 
@@ -89,6 +97,11 @@ def judge(
     with interruptible() as stopped:
         reports = judge_all(folders, load_assignment(chosen_assignment()), Grading(out=Path(), lang=lang), stopped)
         _finish(_Run(len(folders), lang, json, junit), reports, stopped, fail_under)
+
+
+def _say(sentence: str) -> None:
+    """Print a sentence that is no error beside the reports."""
+    Console(stderr=True).print(printable(f"splot: {sentence}"), markup=False, highlight=False, soft_wrap=True)
 
 
 class Interruption:
@@ -156,7 +169,8 @@ def _finish(run: _Run, reports: Iterator[Report], stopped: Interruption, fail_un
     done: list[Report] = []
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     try:
-        with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as progress:
+        times = TimeElapsedColumn(), TimeRemainingColumn()
+        with Progress(*columns, *times, console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("splot", total=run.total)
             for report in reports:
                 done.append(report)
@@ -165,10 +179,10 @@ def _finish(run: _Run, reports: Iterator[Report], stopped: Interruption, fail_un
         _publish(done, run)
     if run.kept is not None and (kept := run.kept.among(done)):
         sentence = f"{kept} of {run.total} unchanged since an earlier run and not graded again; --force does."
-        Console(stderr=True).print(f"splot: {sentence}", highlight=False, soft_wrap=True)
+        _say(sentence)
     if stopped() and len(done) < run.total:
         sentence = f"Stopped: {len(done)} of {run.total} submissions are done; run the same again for the others."
-        Console(stderr=True).print(f"splot: {sentence}", highlight=False, soft_wrap=True)
+        _say(sentence)
         raise typer.Exit(stopped.exit_code)
     raise typer.Exit(exit_code(done, fail_under))
 
@@ -183,7 +197,7 @@ def _publish(reports: list[Report], run: _Run) -> None:
         console = Console()
         for report in reports:
             print_report(report, console)
-        if run.total > 1:
+        if run.total > 1 and reports:
             print_summary(reports, console)
         if run.json is not None:
             write_whole(run.json, encode_all(reports, run.total))

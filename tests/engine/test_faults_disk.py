@@ -12,9 +12,8 @@ import pytest
 from autograder.engine.grading.pool import each
 from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, task
 from tests.engine.sandboxed_kernel import needs_bubblewrap
+from tests.engine.small_disk import MOUNTED, UNSHARE
 
-UNSHARE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
-MOUNTED = subprocess.run([*UNSHARE, "mount", "-t", "tmpfs", "none", "/mnt"], check=False, capture_output=True)
 pytestmark = [
     needs_bubblewrap,
     pytest.mark.skipif(

@@ -1,5 +1,5 @@
 """Run a notebook in the sandbox and collect evidence at its test cells."""
 
-from autograder.engine.collecting.collect import TIME_LIMITS, Collection, collect
+from autograder.engine.collecting.collect import TIME_LIMITS, Collection, collect, versions
 
-__all__ = ["TIME_LIMITS", "Collection", "collect"]
+__all__ = ["TIME_LIMITS", "Collection", "collect", "versions"]

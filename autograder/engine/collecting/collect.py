@@ -119,14 +119,19 @@ def collect(submission: Submission, assignment: str, how: Collection, folder: Pa
         runs=tuple(run.runs.values()),
         probed=tuple(run.probed.values()),
         timing=run.timing,
-        versions={
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in PACKAGES},
-        },
+        versions=versions(),
         key=how.key,
         until=how.until,
     )
     write_evidence(folder, run.notebook, file)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that a score may depend on."""
+    return {
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in PACKAGES},
+    }
 
 
 class _NotebookRun:

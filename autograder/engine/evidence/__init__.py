@@ -10,6 +10,7 @@ from autograder.engine.evidence.exchange import (
     write_evidence,
     write_requests,
 )
+from autograder.engine.evidence.packed import pack_evidence, unpack_evidence
 from autograder.engine.evidence.reader import (
     FINDINGS_FILE,
     MAX_ARRAY,
@@ -53,9 +54,11 @@ __all__ = [
     "delete_evidence",
     "findings_or_none",
     "generator",
+    "pack_evidence",
     "read_findings",
     "seed_for",
     "take",
+    "unpack_evidence",
     "write_evidence",
     "write_requests",
 ]

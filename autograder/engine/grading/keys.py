@@ -6,8 +6,6 @@ on the graders as well.
 
 import hashlib
 import importlib
-import importlib.metadata
-import platform
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
@@ -18,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from autograder import engine
-from autograder.engine.collecting import TIME_LIMITS
+from autograder.engine.collecting import TIME_LIMITS, versions
 from autograder.engine.errors import SplotError
 from autograder.engine.evidence import Evidence, seed_for, write_requests
 from autograder.engine.grading.task import Grading, GradingTask
@@ -31,7 +29,6 @@ from autograder.engine.sandbox import Limits
 ENGINE = Path(engine.__file__).parent
 COLLECTING = tuple(ENGINE / name for name in ("collecting", "evidence", "inside", "notebook", "sandbox"))
 """The packages on which evidence depends."""
-VERSIONS = ("torch", "torchvision", "numpy", "ipykernel", "msgspec", "splot")
 DEFAULTS = Limits()
 SOURCES = frozenset({".css", ".html", ".ini", ".js", ".json", ".py", ".toml"})
 
@@ -45,14 +42,19 @@ def report_key(submission: Submission, assignment: Assignment, how: Grading) -> 
 
 def renewed_key(key: Key, assignment: Assignment, how: Grading) -> Key:
     """Return a report's key after its evidence was judged again: by the graders of today, in this language."""
-    lesson = find_lesson(assignment.lesson)
     return msgspec.structs.replace(
         key,
         assignment=_digest(repr((assignment.name, assignment.items))),
-        graders=_sources(ENGINE, _home(assignment.lesson), _home(lesson.graders), *lesson.sources),
+        graders=grader_digest(assignment),
         judge_limits=_digest(repr(how.judge)),
         language=how.lang,
     )
+
+
+def grader_digest(assignment: Assignment) -> str:
+    """Return the digest of all that grades an assignment: the engine, the lesson, its graders and thresholds, the templates."""
+    lesson = find_lesson(assignment.lesson)
+    return _sources(ENGINE, _home(assignment.lesson), _home(lesson.graders), *lesson.sources)
 
 
 def evidence_key(submission: Submission, assignment: Assignment, how: Grading, profile: Profile) -> str:
@@ -67,7 +69,7 @@ def evidence_key(submission: Submission, assignment: Assignment, how: Grading, p
         (profile, _data(lesson.data(profile))),
         seed_for(submission.digest),
         (how.sandbox, limits, TIME_LIMITS[profile].within(how.time_limit)),
-        _versions(),
+        versions(),
     )
     return _digest(repr(parts))
 
@@ -137,11 +139,6 @@ def _data(folder: Path | None) -> list[tuple[str, int]]:
     if folder is None:
         return []
     return sorted((str(path.relative_to(folder)), path.stat().st_size) for path in folder.rglob("*") if path.is_file())
-
-
-@cache
-def _versions() -> tuple[str, ...]:
-    return platform.python_version(), *(importlib.metadata.version(name) for name in VERSIONS)
 
 
 def _digest(text: str) -> str:

@@ -289,17 +289,8 @@ def regrade(folder: Path, assignment: Assignment, lang: Lang) -> Report:
     return report
 
 
-def grade_all(
-    paths: list[Path],
-    assignment: Assignment,
-    how: Grading,
-    jobs: int = 1,
-    stopped: Callable[[], bool] = lambda: False,
-) -> Iterator[Report]:
-    """Yield each submission's report as it is done.
-
-    Raises `SplotError` where two would be written to one folder, or one into a submission.
-    """
+def tasks_of(paths: list[Path], assignment: Assignment, how: Grading) -> list[GradingTask]:
+    """Return the task of each submission; raises `SplotError` where two would be written to one folder, or one into another."""
     seen: dict[str, Path] = {}
     for path in paths:
         student = student_of(path, assignment.name)
@@ -311,11 +302,25 @@ def grade_all(
         seen[student] = path
     folders = {path: folder_of(how.out, student, assignment) for student, path in seen.items()}
     refuse_overlap(folders, assignment.name, how.out, of_class=len(paths) > 1)
+    return [to_grade(path, assignment, how) for path in paths]
+
+
+def grade_all(
+    paths: list[Path],
+    assignment: Assignment,
+    how: Grading,
+    jobs: int = 1,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[Report]:
+    """Yield each submission's report as it is done.
+
+    Raises `SplotError` where two would be written to one folder, or one into a submission.
+    """
     jobs = min(jobs, len(paths))
     if jobs > 1:
         cores = max(1, (os.cpu_count() or 1) // jobs)
         how = replace(how, limits=replace(how.limits, cores=cores, shared=True))
-    return each([to_grade(path, assignment, how) for path in paths], jobs, stopped)
+    return each(tasks_of(paths, assignment, how), jobs, stopped)
 
 
 def judge_all(

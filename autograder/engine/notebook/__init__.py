@@ -11,6 +11,7 @@ from autograder.engine.notebook.submission import (
     of_students,
     read_submission,
     student_of,
+    submitted_bytes,
     write_fixed,
 )
 from autograder.engine.notebook.syntax import parse_cell, plain_statements
@@ -37,5 +38,6 @@ __all__ = [
     "read_submission",
     "refuse_overlap",
     "student_of",
+    "submitted_bytes",
     "write_fixed",
 ]

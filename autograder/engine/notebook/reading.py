@@ -86,7 +86,7 @@ class NotebookFile:
 
 def read_ipynb(path: Path) -> NotebookFile:
     """Read the notebook at `path`; raises `SubmissionError`, one sentence, where it is not one."""
-    raw = _bytes(path)
+    raw = read_bytes(path)
     content = _json(raw, path)
     version, minor = content["nbformat"], content.get("nbformat_minor")
     cells = (content if version == 4 else _upgraded(content, path)).get("cells")
@@ -108,7 +108,7 @@ def refused(path: Path, pl: str, en: str) -> SubmissionError:
     return SubmissionError(say(pl=f"{shown} {pl}.", en=f"{shown} {en}."))
 
 
-def _bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
     """Read a plain file: a link may lead to another's work, and a pipe never ends."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

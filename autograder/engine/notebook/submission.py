@@ -15,7 +15,7 @@ from autograder.engine.errors import SubmissionError
 from autograder.engine.files import write_whole
 from autograder.engine.notebook.assignment import Assignment, TemplateCell
 from autograder.engine.notebook.find import NothingToGradeError, require_own
-from autograder.engine.notebook.reading import read_ipynb, refused
+from autograder.engine.notebook.reading import read_bytes, read_ipynb, refused
 from autograder.engine.notebook.repair import Cell, Damage, repair
 from autograder.engine.notebook.syntax import MAX_CODE
 from autograder.engine.text import printable, say
@@ -62,6 +62,12 @@ def read_submission(path: Path, assignment: Assignment) -> Submission:
             f"has {code} characters of code and {lines} lines; up to {MAX_CODE} and {MAX_LINES} are graded: shorten it",
         )
     return Submission(path, student_of(path, assignment.name), file.digest, cells, damage)
+
+
+def submitted_bytes(path: Path, assignment: str) -> bytes:
+    """Return what stands in a submitted file, unread; raises `SubmissionError` where it is not the student's own file."""
+    require_own(path, assignment)
+    return read_bytes(path)
 
 
 def student_of(path: Path, assignment: str) -> str:
