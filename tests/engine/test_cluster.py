@@ -76,6 +76,10 @@ def test_a_class_is_graded_elsewhere_where_a_worker_dies(cluster: Machines, tmp_
     for student in ("jan", "ola", "ula"):
         assert without_times(judged[student]) == without_times(found[student])
     assert "jan" in said
+    running = command(course, *GRADE, "--cluster", cluster.address)
+    _, complaints = running.communicate(timeout=300)
+    assert "3 of 4 unchanged since an earlier run" in complaints
+    assert reports(course) == judged
 
 
 @pytest.mark.usefixtures("english")
