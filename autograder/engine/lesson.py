@@ -39,6 +39,8 @@ class Lesson:
         graders: the package of the hidden graders: pytest files, each with the `PROBES` it needs beside its checks.
         heavy: modules to preload: they are imported once, before any submission is judged.
         threads: function that sets the number of threads used in judging.
+        prepare: function that does once, before any submission is judged, what each would do by itself; it may start no
+            thread.
         title: the lesson's title on pages.
         code: packages copied into the sandbox, by their path there; they import nothing else of the project.
         recorders: name of the package in `code` that answers requests (`engine/inside/bootstrap.py`).
@@ -64,6 +66,7 @@ class Lesson:
     title: Callable[[], str]
     heavy: tuple[str, ...] = ()
     threads: Callable[[int], None] = lambda _count: None
+    prepare: Callable[[], None] = lambda: None
     evidence: Callable[[Path], Evidence] = Evidence
     dataset: Callable[[Submission], str | None] = lambda _submission: None
     data: Callable[[Profile], Path | None] = lambda _profile: None

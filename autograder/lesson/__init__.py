@@ -32,6 +32,7 @@ LESSON = Lesson(
     graders="autograder.lesson.graders",
     heavy=("autograder.lesson.measure", "autograder.lesson.flags", "autograder.lesson.pictures"),
     threads=_lazy("torch:set_num_threads"),
+    prepare=_lazy("autograder.lesson.measure:prepare"),
     title=lambda: say(pl="sieci konwolucyjne", en="convolutional networks"),
     code={"lesson/recorders": HERE / "recorders", "models/capture": Path(models.__file__).parent / "capture"},
     recorders="lesson.recorders",
