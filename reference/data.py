@@ -73,10 +73,10 @@ def load(dataset: Dataset, part: Part, *, download: bool = False) -> Images:
     Raises `DataNotFoundError` where it is not on this machine, and `DataDamagedError` where it is
     and its files are not what they should be.
     """
-    folder = _find(dataset, part)
+    folder = find(dataset, part)
     if folder is None and download:
         _download(dataset)
-        folder = _find(dataset, part)
+        folder = find(dataset, part)
     if folder is None:
         raise DataNotFoundError(_not_found(dataset))
     read = _read_fashion_mnist if dataset is Dataset.FASHION_MNIST else _read_cifar10
@@ -102,8 +102,11 @@ def to_float(images: torch.Tensor) -> torch.Tensor:
     return channels.permute(0, 3, 1, 2).to(torch.float32).div_(255)
 
 
-def _find(dataset: Dataset, part: Part) -> Path | None:
-    """Return the folder that holds the data set's files themselves."""
+def find(dataset: Dataset, part: Part) -> Path | None:
+    """Return the folder that holds the data set's files themselves; None where it is not on this machine.
+
+    Raises `DataNotFoundError` where SPLOT_DATA names no folder.
+    """
     if dataset is Dataset.FASHION_MNIST:
         inner, first = "FashionMNIST/raw", f"{_PREFIX[part]}-images-idx3-ubyte"
     else:

@@ -39,6 +39,8 @@ class Lesson:
         graders: the package of the hidden graders: pytest files, each with the `PROBES` it needs beside its checks.
         heavy: modules to preload: they are imported once, before any submission is judged.
         threads: function that sets the number of threads used in judging.
+        prepare: function that does once, before any submission is judged, what each would do by itself; it may start no
+            thread.
         title: the lesson's title on pages.
         sources: folders of source on which verdicts depend, besides the engine, the lesson's own and its graders.
         code: packages copied into the sandbox, by their path there; they import nothing else of the project.
@@ -67,6 +69,7 @@ class Lesson:
     heavy: tuple[str, ...] = ()
     sources: tuple[Path, ...] = ()
     threads: Callable[[int], None] = lambda _count: None
+    prepare: Callable[[], None] = lambda: None
     evidence: Callable[[Path], Evidence] = Evidence
     dataset: Callable[[Submission], str | None] = lambda _submission: None
     data: Callable[[Profile], Path | None] = lambda _profile: None

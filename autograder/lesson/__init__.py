@@ -34,6 +34,7 @@ LESSON = Lesson(
     heavy=("autograder.lesson.measure", "autograder.lesson.flags", "autograder.lesson.pictures"),
     threads=_lazy("torch:set_num_threads"),
     sources=(Path(models.__file__).parent, Path(reference.__file__).parent),
+    prepare=_lazy("autograder.lesson.measure:prepare"),
     title=lambda: say(pl="sieci konwolucyjne", en="convolutional networks"),
     code={"lesson/recorders": HERE / "recorders", "models/capture": Path(models.__file__).parent / "capture"},
     recorders="lesson.recorders",

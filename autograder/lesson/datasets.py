@@ -12,6 +12,7 @@ import pickle
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ import torch
 from autograder.engine.errors import GraderError
 from autograder.engine.notebook import Submission, parse_cell
 from autograder.engine.report import Profile
-from reference.data import CLASSES, DataNotFoundError, Dataset, Images, load
+from reference.data import CLASSES, DataNotFoundError, Dataset, Images, find, load
 
 VERSION = "1"
 SEED = 20261123
@@ -69,12 +70,33 @@ def available(dataset: Dataset) -> bool:
 
 
 @dataclass(frozen=True)
-class Split:
-    """Training and test images the student's code sees, and the held-out ones it never does."""
+class EvaluationImages:
+    """The test images that the student's code sees, and the held-out ones that it never does."""
 
-    train: Images
     visible: Images
     held_out: Images
+
+
+@dataclass(frozen=True)
+class Split(EvaluationImages):
+    """The images of a profile, those for training too."""
+
+    train: Images
+
+
+def load_evaluation_images(dataset: Dataset, profile: Profile) -> EvaluationImages:
+    """Load what models are measured on, once per process; raises `GraderError` where it is not on this machine."""
+    try:
+        folder = find(dataset, "test")
+        return _evaluation_images(dataset, folder and folder.resolve())[profile]
+    except DataNotFoundError as error:
+        raise GraderError(str(error)) from error
+
+
+@lru_cache(maxsize=len(Dataset))
+def _evaluation_images(dataset: Dataset, _folder: Path | None) -> dict[Profile, EvaluationImages]:
+    """Load and split the test images, again only if they are now found in another folder."""
+    return split_test(load(dataset, "test"))
 
 
 def load_split(dataset: Dataset, profile: Profile) -> Split:
@@ -87,15 +109,21 @@ def load_split(dataset: Dataset, profile: Profile) -> Split:
 
 def split(train: Images, test: Images, profile: Profile) -> Split:
     """Split a data set for `profile`, with equally many images of each class in every part."""
-    held_out, visible = _draw(test.labels, HELD_OUT, SEED)
     chosen = torch.arange(len(train.labels))
     if profile is Profile.MEDIUM:
         chosen, _ = _draw(train.labels, TRAIN_MEDIUM, SEED + 1)
     if profile is Profile.QUICK:
         chosen, _ = _draw(train.labels, TRAIN_QUICK, SEED + 1)
-        first, _ = _draw(test.labels[visible], VISIBLE_QUICK, SEED + 2)
-        visible = visible[first]
-    return Split(_take(train, chosen), _take(test, visible), _take(test, held_out))
+    evaluation = split_test(test)[profile]
+    return Split(evaluation.visible, evaluation.held_out, _take(train, chosen))
+
+
+def split_test(test: Images) -> dict[Profile, EvaluationImages]:
+    """Split the test images likewise, for every profile; the held-out ones are the same in all."""
+    held_out, visible = (_take(test, index) for index in _draw(test.labels, HELD_OUT, SEED))
+    first, _ = _draw(visible.labels, VISIBLE_QUICK, SEED + 2)
+    few = _take(visible, first)
+    return {profile: EvaluationImages(few if profile is Profile.QUICK else visible, held_out) for profile in Profile}
 
 
 def _draw(labels: torch.Tensor, n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -13,18 +13,18 @@ import torch
 from torch import Tensor
 from torchinfo import ModelStatistics, summary
 
-from autograder.engine.errors import EvidenceError
+from autograder.engine.errors import EvidenceError, GraderError
 from autograder.engine.evidence import generator
 from autograder.engine.outcomes import AbsentError, UndecidedError, absent
 from autograder.engine.part_tracker import Part, PartTracker
-from autograder.engine.report import ModelReport, Status
+from autograder.engine.report import ModelReport, Profile, Status
 from autograder.engine.text import printable, say
-from autograder.lesson.datasets import Split, load_split
+from autograder.lesson.datasets import EvaluationImages, load_evaluation_images
 from autograder.lesson.observations import LessonEvidence, ModelRecord, random_images
 from autograder.lesson.thresholds import threshold
 from autograder.lesson.transform import ImageSet, ImageTransform, UnknownTransformError, change, recover
 from autograder.models import MAX_WEIGHT_BYTES, too_heavy
-from autograder.models.rebuild import RebuiltModel, rebuild_model
+from autograder.models.rebuild import RebuiltModel, prepare_rebuilding, rebuild_model
 from reference.data import CLASSES, Dataset
 from reference.evaluation import accuracy, confusion, macro_f1
 
@@ -33,6 +33,14 @@ ACCURACY_GRADED = "baseline"  # the one model whose accuracy is itself worth poi
 REALLY_TRAINED = 0.30  # what every other model must reach
 TOLERANCE = 1e-3
 SEED = 6
+
+
+def prepare() -> None:
+    """Do once what each submission's process would do by itself: imports, and the images that models are measured on."""
+    prepare_rebuilding()
+    for dataset in Dataset:
+        with suppress(GraderError):  # a submission that chose it is told so
+            load_evaluation_images(dataset, Profile.QUICK)
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,24 +283,24 @@ class Measurements:
         return Dataset(self.evidence.file.dataset or Dataset.FASHION_MNIST)
 
     @cached_property
-    def split(self) -> Split:
-        """The profile's images."""
-        return load_split(self.dataset, self.evidence.file.profile)
+    def images(self) -> EvaluationImages:
+        """The profile's images as they are."""
+        return load_evaluation_images(self.dataset, self.evidence.file.profile)
 
     @cached_property
     def visible(self) -> ImageSet:
         """The test images that the notebook saw, through our copy of its transform."""
-        return ImageSet(self.split.visible, self.transform)
+        return ImageSet(self.images.visible, self.transform)
 
     @cached_property
     def held_out(self) -> ImageSet:
         """The test images that it never saw, likewise."""
-        return ImageSet(self.split.held_out, self.transform)
+        return ImageSet(self.images.held_out, self.transform)
 
     @cached_property
     def changed(self) -> ImageSet:
         """The first held-out images, changed in a way that the submission cannot predict."""
-        return ImageSet(change(self.split.held_out, generator(self.evidence.file.seed, "change")), self.transform)
+        return ImageSet(change(self.images.held_out, generator(self.evidence.file.seed, "change")), self.transform)
 
     @cached_property
     def transform(self) -> ImageTransform:

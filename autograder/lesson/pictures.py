@@ -196,7 +196,7 @@ def best(measurements: Measurements) -> Best | None:
     if not verified:
         return None
     name = max(verified, key=lambda name: verified[name].held_out.accuracy)
-    scores, visible = verified[name].visible.scores, measurements.split.visible
+    scores, visible = verified[name].visible.scores, measurements.images.visible
     if scores.shape != (len(visible.labels), CLASSES):
         return None
     counts = confusion(scores.argmax(1), visible.labels, CLASSES)
@@ -205,7 +205,7 @@ def best(measurements: Measurements) -> Best | None:
 
 def _misread(scores: Tensor, measurements: Measurements) -> tuple[Misclassified, ...]:
     """Return the images that got a wrong class, those where the model was most sure of it first."""
-    visible = measurements.split.visible
+    visible = measurements.images.visible
     shares, sureness = _shares(scores)
     wrong = (scores.argmax(1) != visible.labels).nonzero()[:, 0]
     surest = wrong[sureness[wrong].argsort(descending=True, stable=True)][:MISREAD]
@@ -246,32 +246,38 @@ HEAT_SHARE = 0.6
 def overlays(measurements: Measurements) -> tuple[Overlay, ...]:
     """Return the first valid maps of the model that Task 5 judges, or, if none fits, of the first model with maps."""
     evidence = measurements.evidence
-    found: dict[str, list[Overlay]] = {}
+    found: dict[str, list[tuple[MapRecord, Float]]] = {}
     for record in evidence.maps(CELL):
         if (
             record.array
             and record.failure is None
-            and (overlay := _overlay(evidence, record, measurements)) is not None
+            and (activation := _drawable_map(evidence, record, measurements)) is not None
         ):
-            found.setdefault(record.model, []).append(overlay)
+            found.setdefault(record.model, []).append((record, activation))
     try:
         judged = judged_model(evidence, measurements).name
     except (AbsentError, AssertionError, EvidenceError, UndecidedError):  # the check says so
         judged = ""
     chosen = found.get(judged) or next(iter(found.values()), [])
-    return tuple(chosen[:SHOWN])
+    visible = measurements.images.visible
+    return tuple(
+        Overlay(
+            record.model,
+            int(visible.labels[record.image]),
+            record.class_index,
+            enlarged_png(visible.images[record.image]),
+            overlay_png(visible.images[record.image], activation),
+        )
+        for record, activation in chosen[:SHOWN]
+    )
 
 
-def _overlay(evidence: LessonEvidence, record: MapRecord, measurements: Measurements) -> Overlay | None:
-    activation = evidence.array("arrays", map_array(record)).astype(np.float64)
-    visible = measurements.split.visible
-    there = record.image < len(visible.labels) and 0 <= record.class_index < CLASSES
+def _drawable_map(evidence: LessonEvidence, record: MapRecord, measurements: Measurements) -> Float | None:
+    """Return a map (h, w); None where it cannot be drawn over the image that it is of."""
+    activation: Float = evidence.array("arrays", map_array(record)).astype(np.float64)
+    there = record.image < len(measurements.images.visible.labels) and 0 <= record.class_index < CLASSES
     drawable = activation.ndim == 2 and 0 < activation.size <= LARGEST_MAP**2 and np.isfinite(activation).all()
-    if not (there and drawable):
-        return None
-    image = visible.images[record.image]
-    label = int(visible.labels[record.image])
-    return Overlay(record.model, label, record.class_index, enlarged_png(image), overlay_png(image, activation))
+    return activation if there and drawable else None
 
 
 def image_png(image: Tensor) -> bytes:

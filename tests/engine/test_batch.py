@@ -69,10 +69,11 @@ def test_the_exit_code_says_that_it_was_stopped(capsys: pytest.CaptureFixture[st
 @needs_bubblewrap
 @pytest.mark.soak
 def test_a_fork_server_is_kept_for_the_next(tmp_path: Path) -> None:
-    """Two calls one after another have the same fork server, and between them no worker."""
+    """Two calls one after another have the same fork server, of one thread, and between them no worker."""
     (first,) = each([task(CHEAP, tmp_path, "jan")])
     kept = fork_server()
     assert kept
+    assert len(list(Path(f"/proc/{kept}/task").iterdir())) == 1
     assert not worker()
     (second,) = each([task(CHEAP, tmp_path, "ola")])
     assert fork_server() == kept

@@ -183,7 +183,8 @@ def test_a_run_is_measured_on_the_held_out_images_alone() -> None:
     seen = Images(images, torch.arange(40) % 10)
     untrained = replace(REFERENCE, recipe=Recipe(epochs=0))
     scores = [
-        accuracy(untrained, Split(seen, seen, Images(images, torch.full((40,), label))), seed=0) for label in range(10)
+        accuracy(untrained, Split(visible=seen, held_out=Images(images, torch.full((40,), label)), train=seen), seed=0)
+        for label in range(10)
     ]
     assert sum(scores) == pytest.approx(1.0)
 

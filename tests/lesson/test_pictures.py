@@ -84,8 +84,8 @@ def test_the_surest_mistakes_come_first() -> None:
     """By how sure the model was of its wrong class, also where float64 rounds all of them to 1, and of softmax's shares."""
     labels = torch.zeros(4, dtype=torch.int64)
     images = torch.zeros(4, 28, 28, dtype=torch.uint8)
-    split = SimpleNamespace(visible=SimpleNamespace(labels=labels, images=images))
-    measurements = cast("Measurements", SimpleNamespace(split=split))
+    evaluation = SimpleNamespace(visible=SimpleNamespace(labels=labels, images=images))
+    measurements = cast("Measurements", SimpleNamespace(images=evaluation))
     scores = torch.zeros(4, 10)
     scores[0, 0] = 9  # right
     scores[1, [0, 1]] = torch.tensor([-9.0, 0.5])  # its own class got least of all, but nothing got much

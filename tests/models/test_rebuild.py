@@ -1,5 +1,6 @@
 """The judge's side: what comes back from data computes what the student's model computed, layer by layer."""
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from torchinfo import summary
 from autograder.engine.errors import EvidenceError
 from autograder.models.capture import export
 from autograder.models.capture.export import Method, export_model
-from autograder.models.rebuild import RebuiltModel, predict, rebuild_model
+from autograder.models.rebuild import RebuiltModel, pooling, predict, rebuild_model
 from autograder.models.rebuild import StepKind as K
 from tests.models import student_models as styles
 from tests.models.rebuilding import agree, images, kinds, roundtrip, vary
@@ -131,6 +132,22 @@ def test_a_layer_keeps_the_settings_of_its_operation(tmp_path: Path) -> None:
     )
     rebuilt = roundtrip(model, images(2, 1, 16, 16), tmp_path)
     assert [repr(step.layer) for step in rebuilt.steps] == [repr(layer.eval()) for layer in model]
+
+
+def test_quick_pooling_gives_what_pytorchs_does() -> None:
+    """To the last bit, infinities and NaN included, in memory of its own: small windows, large ones, any stride."""
+    chance = torch.Generator().manual_seed(0)
+    for layer in (nn.MaxPool2d, nn.AvgPool2d):
+        for kernel, stride in product(((1, 1), (2, 2), (2, 1), (3, 2), (4, 4), (5, 2)), ((1, 1), (2, 2), (3, 1))):
+            for dtype in (torch.float32, torch.float64, torch.bfloat16):
+                maps = torch.randn(3, 5, 11, 9, generator=chance).to(dtype)
+                for special in (torch.inf, -torch.inf, torch.nan):
+                    maps[torch.rand(maps.shape, generator=chance) < 0.02] = special
+                before, quick = maps.clone(), getattr(pooling, layer.__name__)(kernel, stride)
+                given = quick(maps)
+                assert torch.equal(given.nan_to_num(7), layer(kernel, stride)(maps).nan_to_num(7)), (kernel, stride)
+                given.zero_()
+                assert torch.equal(maps.nan_to_num(7), before.nan_to_num(7))
 
 
 def test_prediction_goes_in_batches_of_the_exported_size(tmp_path: Path) -> None:

@@ -196,6 +196,10 @@ def _launch(process: ForkServerProcess, run: Path, lesson: str) -> None:
         "PYTHONSAFEPATH": "1",  # a `torch.py` that lies beside a submission is not to be imported
         # Threads that wait by spinning make each other wait where there are more than cores.
         "OMP_WAIT_POLICY": "PASSIVE",
+        # Workers keep freed memory, mallopt(3): of a network's maps, freed and taken again at each layer, every page would
+        # cost a fault.
+        "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
+        "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),
     }
     before, config = {name: os.environ.get(name) for name in settings}, vars(current_process())["_config"]
     temporary = config.get("tempdir")

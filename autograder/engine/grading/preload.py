@@ -1,6 +1,6 @@
 """Imports what workers need; multiprocessing's fork server imports this module before it forks a worker (`pool.py`).
 
-The server imports all that grading needs once. It computes nothing and has one thread, so that forking it is safe.
+The server imports and reads all that grading needs once. It has one thread, so that forking it is safe.
 """
 
 import atexit
@@ -44,13 +44,16 @@ try:
     from autograder.engine.grading.judge_process import forbid_tracing
     from autograder.engine.judging import gather_probes
     from autograder.engine.lesson import find_lesson
+    from autograder.engine.pages import compile_templates
 
     forbid_tracing()
     _lesson = find_lesson(os.environ["SPLOT_LESSON"])
     for _module in _lesson.heavy:
         importlib.import_module(_module)
     _lesson.threads(1)  # a fork would lose the others
+    _lesson.prepare()
     gather_probes(_lesson)
+    compile_templates(_lesson)
 except ImportError as error:  # which the fork server would ignore without a message
     raise RuntimeError(str(error)) from error
 

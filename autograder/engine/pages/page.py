@@ -86,6 +86,13 @@ def render(template: str, lang: Lang, lesson: Lesson, **context: Any) -> str:
         return page.render(lang=lang, title=lesson.title(), style=Markup(style), style_digest=digest, **context)  # noqa: S704
 
 
+def compile_templates(lesson: Lesson) -> None:
+    """Compile all templates that pages of this lesson are made of, so that processes forked afterwards need not."""
+    environment = _environment(lesson.templates)
+    for name in environment.list_templates(extensions=["html"]):
+        environment.get_template(name)
+
+
 @cache
 def _environment(lessons: Path | None) -> Environment:
     environment = Environment(

@@ -23,11 +23,20 @@ from .layers import PLAIN, WEIGHTED, FoundLayer, NotALayerError, Operand
 from .module import RebuiltModel, Step, refusing
 from .operations import KINDS, StepKind, functions, in_place, packet, returns_alias
 from .pooling import POOLING
-from .schema import Graph, Operation, Ref, read_graph, read_weights
+from .schema import Graph, InputEntry, Operation, Ref, read_graph, read_weights
 from .trial import Trial
 
 NOISE = {"rand_like", "randn_like", "bernoulli", "dropout", "native_dropout"}
 LAYERS: dict[str, Callable[..., FoundLayer]] = {**PLAIN, **WEIGHTED, **POOLING}
+
+
+def prepare_rebuilding() -> None:
+    """Do what only the first rebuild of a process does: PyTorch's fake tensors import its compiler, over a second.
+
+    No tensor is computed, so that the process has one thread and can be forked.
+    """
+    functions()
+    Trial(InputEntry("image", (1,), "float32"))
 
 
 def rebuild_model(folder: Path, *, train: bool = False) -> RebuiltModel:

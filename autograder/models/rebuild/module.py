@@ -216,11 +216,13 @@ def predict(model: RebuiltModel, images: Tensor) -> Tensor:
     Raises `EvidenceError` like the model does, also when it does not give one row per image.
     """
     size, count = model.batch_size, len(images)
-    positions = torch.arange(-(-count // size) * size).reshape(-1, size) % max(count, 1)
     scores = []
     with torch.inference_mode():
-        for batch in positions:
-            rows = model(images[batch])
+        for start in range(0, count, size):
+            whole = start + size <= count
+            rows = model(
+                images[start : start + size].clone() if whole else images[torch.arange(start, start + size) % count]
+            )
             if rows.dim() != 2 or len(rows) != size:
                 raise refusal(
                     pl=f"Model daje {tuple(rows.shape)}, a nie po jednym wierszu wyników na obraz.",
