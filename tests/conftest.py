@@ -25,6 +25,7 @@ LONGEST = (
     "test_faults",
     "test_ownership",
     "test_cli",
+    "test_cluster",
 )
 """Modules that grade classes for real, wait for limits or trace many models: begun first, lest one of them be left at the end."""
 

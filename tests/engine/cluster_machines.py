@@ -85,7 +85,11 @@ class Machines:
     def start_worker(
         self, host: str = "127.0.0.1", prefix: Sequence[str] = (), nanny: str = "--no-nanny", **environment: str
     ) -> subprocess.Popen[bytes]:
-        """Start a worker with a home of its own; `host`, one of the loopback's addresses, stands for a machine."""
+        """Start a worker with a home of its own, and wait until it has joined.
+
+        `host`, one of the loopback's addresses, stands for a machine.
+        """
+        log = self.root / f"worker{len(self.workers)}.log"
         home = self.root / f"worker{len(self.workers)}"
         home.mkdir()
         temporary = environment.setdefault("TMPDIR", str(short(home / "tmp")))
@@ -93,6 +97,7 @@ class Machines:
         options = [self.address, "--host", host, "--nthreads", "1", nanny, "--local-directory", temporary]
         worker = self._start("worker", [*options, "--death-timeout", "30"], places | environment, prefix)
         self.workers.append(worker)
+        wait_for(lambda: "Registered to" in log.read_text(), START_S)
         return worker
 
     def _start(

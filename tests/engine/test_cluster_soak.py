@@ -180,6 +180,27 @@ def test_workers_on_this_machine_end_with_the_command(number: int, tmp_path: Pat
     wait_for(lambda: gone(left), 60)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_workers_of_a_cluster_outlive_the_command(number: int, cluster: Machines, tmp_path: Path) -> None:
+    """Stopped by Ctrl-C or killed: the worker ends what it grades, and then grades for the next command."""
+    course = course_of({"jan": RIGHT, "ola": SLOW}, tmp_path / "course")
+    worker = cluster.start_worker()
+    run = (*GRADE, "--cluster", cluster.address)
+    first = command(course, *run)
+    wait_for((course / "graded" / "jan" / "rows" / "report.json").exists)
+    wait_for_kernel(worker)
+    left = sandboxed(worker.pid)
+    kill(first.pid, number)
+    first.communicate(timeout=60)
+    assert first.returncode == (130 if number == signal.SIGINT else -number)
+    assert gone(left)
+    assert not (course / "graded" / "ola" / "rows" / "report.json").exists()
+    second = command(course, *run)
+    _, said = second.communicate(timeout=300)
+    assert (second.returncode, said.strip()) == (0, "")
+    assert {student: report.score for student, report in reports(course).items()} == {"jan": 2.0, "ola": 2.0}
+
+
 def test_who_has_no_certificate_has_no_cluster(tmp_path: Path) -> None:
     """With TLS by Dask's own configuration the class is graded; without a certificate nobody gets in."""
     made = distributed.Security.temporary()

@@ -55,10 +55,11 @@ def grade_on_cluster(
 def _reports(
     tasks: list[GradingTask], cluster: str, jobs: int, stopped: Callable[[], bool], notice: Callable[[str], None]
 ) -> Iterator[Report]:
-    with _connected(cluster, min(jobs, len(tasks))) as client:
+    jobs = min(jobs, len(tasks))
+    with _connected(cluster, jobs) as client:
         from autograder.engine.grading.cluster_run import ClusterRun  # noqa: PLC0415 - it imports Dask
 
-        with closing(ClusterRun(client, tasks, stopped, notice)) as run:
+        with closing(ClusterRun(client, tasks, jobs if cluster in STARTED else 1, stopped, notice)) as run:
             try:
                 yield from run.reports()
             except (OSError, CancelledError) as error:

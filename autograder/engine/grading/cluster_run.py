@@ -66,9 +66,16 @@ class ClusterRun:
     """A class on its way: who waits, who is graded where, which workers can grade."""
 
     def __init__(
-        self, client: Client, tasks: list[GradingTask], stopped: Callable[[], bool], notice: Callable[[str], None]
+        self,
+        client: Client,
+        tasks: list[GradingTask],
+        expected: int,
+        stopped: Callable[[], bool],
+        notice: Callable[[str], None],
     ) -> None:
         self._client = client
+        self._expected = expected
+        """How many workers must have joined before it can be said that none of them can grade."""
         self._stopped = stopped
         self._notice = notice
         self._waiting = deque(map(_Pending, tasks))
@@ -145,7 +152,7 @@ class ClusterRun:
             if pending.ungraded is not None and hosts <= pending.hosts:
                 self._waiting.remove(pending)
                 yield self._publish(pending, pending.ungraded)
-        if self._waiting and self._workers and not hosts and not self._sent:
+        if self._waiting and len(self._workers) >= self._expected and not hosts and not self._sent:
             worker, lack = next(iter(self._workers.items()))
             raise GraderError(f"No worker of the cluster can grade. {worker.address} cannot: {lack}")
 

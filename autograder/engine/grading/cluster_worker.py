@@ -90,7 +90,7 @@ def prove(course: Course, assignment: Assignment, how: Grading) -> None:
     cells = tuple(Cell(cell.kind, cell.source, cell.grade_id) for cell in assignment.cells)
     lesson.dataset(Submission(Path(), "", "", cells, ()))  # the one that the instructor's notebook uses
     lesson.data(Profile.QUICK if how.profile is Profile.AUTO else how.profile)
-    for folder in {get_worker().local_directory, tempfile.gettempdir()}:
+    for folder in (tempfile.gettempdir(), get_worker().local_directory):
         if shutil.disk_usage(folder).free < ROOM:
             raise GraderError(f"The disk that holds {folder} has less than {ROOM // 2**20} MiB free; make room.")
     _proved.add(course.digest)
