@@ -39,6 +39,8 @@ if os.environ["SPLOT_SCRIPT"]:
     sys.modules["__main__"].__file__ = os.environ["SPLOT_SCRIPT"]
 
 try:
+    from IPython.core import inputtransformer2  # noqa: F401 - what a judge reads cells with, imported where it is used
+
     from autograder.engine.grading import stages  # noqa: F401 - what a worker will run
     from autograder.engine.grading.folders import delete_left
     from autograder.engine.grading.judge_process import forbid_tracing
