@@ -3,7 +3,7 @@
 import os
 import signal
 import tempfile
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from autograder.engine.collecting import TIME_LIMITS, Collection, collect
 from autograder.engine.errors import SplotError
 from autograder.engine.evidence import Evidence, delete_evidence
 from autograder.engine.files import write_report, write_whole
+from autograder.engine.grading.early_judge import EarlyJudge, early_judge
 from autograder.engine.grading.folders import lock_student_folder
 from autograder.engine.grading.judge_process import confined, forbid_tracing, judged
 from autograder.engine.grading.task import GradingTask, reason_of
@@ -27,8 +28,10 @@ from autograder.engine.text import in_language, say
 PAGES_S = 60.0
 
 
-def work(task: GradingTask, answer: Path) -> None:
+def work(task: GradingTask, answer: Path, *, alone: bool = False) -> None:
     """Run a task in a worker, with the caller's directory, environment and umask, and write its report to `answer`.
+
+    With `alone` what judging needs is not imported yet; a process of its own does so while the notebook runs.
 
     The report is written before the pages: a failing page must not affect the grade. Raises `SplotError`
     where `answer` cannot be written.
@@ -40,10 +43,10 @@ def work(task: GradingTask, answer: Path) -> None:
     tempfile.tempdir = None
     os.umask(task.umask)
     os.chdir(task.directory)
-    with in_language(task.how.lang):
+    with in_language(task.how.lang), early_judge(task) if alone else nullcontext() as early:
         try:
             with lock_student_folder(task.folder, group=task.how.group):
-                report = carry_out(task)
+                report = carry_out(task, early)
                 write_report(report, task.folder)
                 write_whole(answer, encode(report))
                 with confined(replace(task.how.judge, seconds=PAGES_S)):
@@ -52,10 +55,12 @@ def work(task: GradingTask, answer: Path) -> None:
             write_whole(answer, encode(task.ungraded(reason_of(error))))
 
 
-def carry_out(task: GradingTask) -> Report:
+def carry_out(task: GradingTask, early: EarlyJudge | None = None) -> Report:
     """Run a task and return its report; never raises: an error becomes the report's `reason`."""
     try:
-        return _graded(task, task.notebook) if task.notebook is not None else judged(task)
+        if task.notebook is not None:
+            return _graded(task, task.notebook, early)
+        return judged(task) if early is None else early.judged()
     except Exception as error:  # noqa: BLE001 - a fault of ours costs this report, not the class
         report = task.ungraded(reason_of(error))
     if task.notebook is None:  # stored evidence may say what it was taken from
@@ -65,23 +70,25 @@ def carry_out(task: GradingTask) -> Report:
     return report
 
 
-def _graded(task: GradingTask, notebook: Path) -> Report:
+def _graded(task: GradingTask, notebook: Path, early: EarlyJudge | None) -> Report:
     """Read, collect and judge; on `auto` a second time on `full` where `quick` leaves something open."""
     delete_evidence(task.folder / "evidence")
     submission = read_submission(notebook, task.assignment)
     require(task.how.sandbox)
     dataset = find_lesson(task.assignment.lesson).dataset(submission)
     auto = task.how.profile is Profile.AUTO
-    report = _once(submission, task, Profile.QUICK if auto else task.how.profile, dataset)
+    report = _once(submission, task, Profile.QUICK if auto else task.how.profile, dataset, early)
     if auto and report.undecided:
-        again = _once(submission, task, Profile.FULL, dataset)
+        again = _once(submission, task, Profile.FULL, dataset, early)
         fields = Timing.__struct_fields__
         both = Timing(*(round(getattr(report.timing, name) + getattr(again.timing, name), 3) for name in fields))
         return msgspec.structs.replace(again, timing=both)
     return report
 
 
-def _once(submission: Submission, task: GradingTask, profile: Profile, dataset: str | None) -> Report:
+def _once(
+    submission: Submission, task: GradingTask, profile: Profile, dataset: str | None, early: EarlyJudge | None
+) -> Report:
     how, lesson = task.how, find_lesson(task.assignment.lesson)
     weakness = say(
         pl="Oceniono bez piaskownicy (--sandbox none): kod z notebooka mógł czytać i zmieniać pliki tego komputera.",
@@ -95,10 +102,10 @@ def _once(submission: Submission, task: GradingTask, profile: Profile, dataset: 
         time=TIME_LIMITS[profile].within(how.time_limit),
         dataset=dataset,
         notes=(weakness,) if how.sandbox is SandboxKind.NONE else (),
-        probes=gather_probes(lesson),
+        probes=gather_probes(lesson) if early is None else early,
         schema=lesson.schema,
         code=lesson.code,
         recorders=lesson.recorders,
     )
     collect(submission, task.assignment.name, collection, task.folder / "evidence")
-    return judged(task, submission.digest)
+    return judged(task, submission.digest) if early is None else early.judged(submission.digest)
