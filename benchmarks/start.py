@@ -2,7 +2,8 @@
 
 Commands, from the shell to their end: `splot --help`, `splot check` of the release, `splot report` of 300 students, `splot grade`
 of the untouched release. Then, each in a cold kernel in the sandbox, what the sheet imports. Wall time, and processor
-time of all processes together: on a busy machine only the latter can be compared, and its minimum best.
+time of all processes together: on a busy machine only the latter can be compared, and its minimum best. The sandbox's own
+processes are killed at the end, and nobody is told their time: of `splot grade` it is only the grader's.
 """
 
 import asyncio

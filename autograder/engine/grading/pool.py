@@ -1,7 +1,8 @@
 """Grades submissions, or judges their evidence again, in parallel, each in its own worker process.
 
 The processes come from multiprocessing's fork server, which imports everything once (`preload.py`) and forks a worker for
-each submission: a worker that dies affects only its student. The command itself imports no torch.
+each submission: a worker that dies affects only its student. The command itself imports no torch. For one submission alone
+the server imports none either, since the sandbox need not wait for it (`early_judge.py`).
 """
 
 import fcntl

@@ -17,7 +17,7 @@ if "SPLOT_RUN" not in os.environ or parent_process() is not None:
     raise ImportError("This module is for the fork server that pool.py starts.")
 RUN = Path(os.environ["SPLOT_RUN"])
 SERVER = os.getpid()
-ALONE = os.environ["SPLOT_ALONE"] == "1"
+ALONE = os.environ.get("SPLOT_ALONE") == "1"
 """Whether one submission is graded: then what judging needs is imported while it runs (`early_judge.py`), and not here."""
 SEARCH_PATH = tuple(sys.path)
 """Where workers look for modules: without the folders that the command looks in first, its script's or a course's."""
