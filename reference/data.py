@@ -15,6 +15,8 @@ CIFAR-10 comes as pickles. They are read by an unpickler that can build nothing 
 so that a file that is not what it says cannot run code.
 """
 
+from __future__ import annotations
+
 import gzip
 import io
 import math
@@ -24,11 +26,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import torch
+
+if TYPE_CHECKING:  # imported where tensors are made: whether a data set is here can be said without it
+    import torch
 
 CLASSES = 10
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
@@ -73,24 +77,32 @@ def load(dataset: Dataset, part: Part, *, download: bool = False) -> Images:
     Raises `DataNotFoundError` where it is not on this machine, and `DataDamagedError` where it is
     and its files are not what they should be.
     """
+    import torch  # noqa: PLC0415 - see above
+
+    images, labels = read(dataset, part, download=download)
+    return Images(torch.from_numpy(images), torch.from_numpy(labels))
+
+
+def read(dataset: Dataset, part: Part, *, download: bool = False) -> tuple[Bytes, Labels]:
+    """Do the same as `load`, but return arrays."""
     folder = find(dataset, part)
     if folder is None and download:
         _download(dataset)
         folder = find(dataset, part)
     if folder is None:
         raise DataNotFoundError(_not_found(dataset))
-    read = _read_fashion_mnist if dataset is Dataset.FASHION_MNIST else _read_cifar10
+    read_files = _read_fashion_mnist if dataset is Dataset.FASHION_MNIST else _read_cifar10
     try:
-        images, labels = map(torch.from_numpy, read(folder, part))
+        images, labels = read_files(folder, part)
     except (ValueError, OSError, EOFError) as error:
         raise DataDamagedError(f"{dataset} in {folder} cannot be read: {error}") from error
-    counts = torch.bincount(labels, minlength=CLASSES)
+    counts = np.bincount(labels, minlength=CLASSES)
     if len(images) != len(labels) or len(counts) != CLASSES or not counts.all():
         raise DataDamagedError(
             f"{dataset} in {folder} holds {len(images)} images and labels of "
             f"{int((counts > 0).sum())} classes, where every image has one of {CLASSES} labels."
         )
-    return Images(images, labels)
+    return images, labels
 
 
 def to_float(images: torch.Tensor) -> torch.Tensor:
@@ -98,6 +110,8 @@ def to_float(images: torch.Tensor) -> torch.Tensor:
 
     The values are what torchvision's `ToTensor` gives, to the last bit.
     """
+    import torch  # noqa: PLC0415 - see above
+
     channels = images.unsqueeze(-1) if images.ndim == 3 else images
     return channels.permute(0, 3, 1, 2).to(torch.float32).div_(255)
 

@@ -2,17 +2,22 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from autograder.cli import app, exit_code
+from autograder.engine.files import write_report
 from autograder.engine.report import Outcome, Profile, Report
 
 SPLOT = [sys.executable, "-c", "from autograder.cli import main; main()"]
-README = Path(__file__).resolve().parent.parent / "README.md"
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+RELEASE = ROOT / "release" / "cnn" / "cnn.ipynb"
 
 
 def splot(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -119,11 +124,44 @@ def _report(percent: float | None) -> Report:
     )
 
 
-def test_a_command_starts_without_what_is_slow_to_import() -> None:
-    """Neither torch nor the grammar that jsonschema would compile is loaded, and no package stays hidden."""
-    code = "import sys, autograder.cli; print({'torch', 'lark', 'rfc3987_syntax'} & set(sys.modules))"
+SLOW = ("torch", "numpy", "nbformat", "jsonschema", "IPython", "jupyter_client")
+"""What takes a command's start a tenth of a second or more."""
+
+
+def _loaded(code: str, modules: Sequence[str]) -> set[str]:
+    """Return which of the modules a new Python has loaded after some code."""
+    code = f"import sys\ntry:\n    {code}\nfinally:\n    print(*{set(modules)!r} & set(sys.modules), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
+    return {*done.stderr.split()}
+
+
+def test_a_command_starts_without_what_is_slow_to_import() -> None:
+    """`splot --help` waits for nothing that runs, reads or draws anything."""
+    code = "sys.argv = ['splot', '--help']; from autograder.cli import main; main()"
+    assert _loaded(code, [*SLOW, "rich.console", "jinja2"]) == set()
+
+
+def test_a_notebook_is_checked_without_what_is_slow_to_import(tmp_path: Path) -> None:
+    """`splot check` of a notebook of today's format needs neither nbformat nor IPython."""
+    shutil.copy(RELEASE, tmp_path / "cnn.ipynb")
+    code = f"sys.argv = ['splot', 'check', {str(tmp_path / 'cnn.ipynb')!r}]; from autograder.cli import main; main()"
+    assert _loaded(code, SLOW) == set()
+
+
+def test_a_class_page_is_written_without_torch(tmp_path: Path) -> None:
+    """`splot report` reads reports and draws pages; it runs nothing."""
+    folder = tmp_path / "ola" / "cnn"
+    folder.mkdir(parents=True)
+    write_report(_report(50), folder)
+    code = f"sys.argv = ['splot', 'report', {str(tmp_path)!r}]; from autograder.cli import main; main()"
+    assert _loaded(code, ["torch", "nbformat", "IPython", "jupyter_client"]) == set()
+    assert (tmp_path / "class.html").exists()
+
+
+def test_nbformat_comes_without_the_grammar_of_addresses() -> None:
+    """They are not compiled, and nothing stays hidden from others."""
+    assert _loaded("import autograder, nbformat", ["lark", "arrow", "rfc3987_syntax"]) == set()
+    assert _loaded("import autograder, nbformat, rfc3987_syntax", ["lark"]) == {"lark"}
 
 
 def test_readme_commands_exist() -> None:

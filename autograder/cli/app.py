@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from autograder.engine.errors import SplotError
 from autograder.engine.text import Lang, printable
@@ -41,6 +40,8 @@ def main() -> None:
     try:
         app()
     except SplotError as error:
+        from rich.console import Console
+
         Console(stderr=True).print(printable(f"splot: {error}"), markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
     finally:

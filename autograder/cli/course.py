@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from autograder.cli.app import Language, app, chosen_assignment
 from autograder.engine.errors import SplotError
@@ -16,6 +15,8 @@ def release(
     fast: Annotated[bool, typer.Option("--fast", help="do not run the notebooks, only compare")] = False,
 ) -> None:
     """Make release/ from source/, and prove that it is right."""
+    from rich.console import Console
+
     from autograder.cli.release import check_release, generate
 
     console = Console()
@@ -39,6 +40,8 @@ def check(
 
     Exit 0: nothing is wrong; 1: something is damaged, and grading mends or bears it; 2: it cannot be read.
     """
+    from rich.console import Console
+
     from autograder.engine.notebook import check as checked
     from autograder.engine.notebook import find_submissions, load_assignment, write_fixed
     from autograder.engine.pages import print_check
@@ -59,6 +62,8 @@ def check(
 @app.command()
 def doctor() -> None:
     """Say what this machine can isolate, which data it has, what to install."""
+    from rich.console import Console
+
     from autograder.engine.sandbox import Feature, isolation
     from reference.data import DataNotFoundError, Dataset, load
 
@@ -94,6 +99,8 @@ def calibrate(
     seeds: Annotated[int, typer.Option(min=1, help="seeds of each network for --falls")] = 3,
 ) -> None:
     """Measure the accuracy thresholds over seeds (about an hour a data set without a GPU)."""
+    from rich.console import Console
+
     from autograder.lesson import recalibrate
 
     console = Console()

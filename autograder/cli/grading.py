@@ -10,12 +10,9 @@ from types import FrameType
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from autograder.cli.app import Language, app, chosen_assignment
-from autograder.engine.report import Outcome, Profile, Report
-from autograder.engine.sandbox import SandboxKind
+from autograder.engine.report import Outcome, Profile, Report, SandboxKind
 from autograder.engine.text import Lang, in_language, printable
 
 MOST_WARNINGS = 20
@@ -101,6 +98,8 @@ def judge(
 
 def _say(sentence: str) -> None:
     """Print a sentence that is no error beside the reports."""
+    from rich.console import Console
+
     Console(stderr=True).print(printable(f"splot: {sentence}"), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -166,6 +165,9 @@ class _Run:
 
 def _finish(run: _Run, reports: Iterator[Report], stopped: Interruption, fail_under: float | None) -> None:
     """Collect the reports with a progress bar, publish them even if the run is interrupted, and exit."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
     done: list[Report] = []
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     try:
@@ -189,6 +191,8 @@ def _finish(run: _Run, reports: Iterator[Report], stopped: Interruption, fail_un
 
 def _publish(reports: list[Report], run: _Run) -> None:
     """Print the reports and write the files asked for."""
+    from rich.console import Console
+
     from autograder.engine.files import write_whole
     from autograder.engine.pages import junit, print_report, print_summary
     from autograder.engine.report import encode_all

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from autograder.cli.app import Language, app, chosen_assignment
 from autograder.engine.lms import HELP, Bonus, Rules, System, fill_file, read_grades
@@ -20,6 +19,8 @@ def report(
     lang: Language = Lang.PL,
 ) -> None:
     """Write one page for the whole class, and a CSV file of everything beside it."""
+    from rich.console import Console
+
     from autograder.engine.notebook import load_assignment
     from autograder.engine.pages import write_class_page
 
@@ -56,6 +57,8 @@ def export(
     the reason, and the exit code is then 1: not in the file, fits several rows, not graded, above Moodle's maximum, or
     waiting for a person (give --marks, or --partial).
     """
+    from rich.console import Console
+
     from autograder.engine.pages import plain, read_reports
 
     with in_language(lang):

@@ -15,14 +15,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from autograder.engine.errors import EvidenceError, GraderError, SplotError
 from autograder.engine.report import Report, encode
 from autograder.engine.text import say
+
+if TYPE_CHECKING:  # imported where it is used: commands that read no array need not wait for it
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def open_beneath(root: Path, *parts: str, limit: int) -> BinaryIO:
@@ -88,13 +89,17 @@ def json_values(raw: bytes) -> int:
     """Return an upper bound on the number of values in JSON; each may take 100 bytes in memory."""
     if raw.count(b",") + raw.count(b"[") + raw.count(b"{") < 1_000_000:
         return 1_000_000
+    import numpy as np  # noqa: PLC0415 - see above
+
     text = np.frombuffer(raw.replace(rb"\\", b"").replace(rb"\"", b""), np.uint8)
     outside = ~np.bitwise_xor.accumulate(text == ord('"'))
     return int((((text == ord(",")) | (text == ord("[")) | (text == ord("{"))) & outside).sum())
 
 
-def parse_array(raw: bytes, name: str) -> NDArray[Any]:
+def parse_array(raw: bytes, name: str) -> "NDArray[Any]":
     """Parse the bytes of a `.npy` file; raises `EvidenceError` unless they are exactly one plain array."""
+    import numpy as np  # noqa: PLC0415 - likewise
+
     view = memoryview(raw)
     try:
         if bytes(view[:8]) not in {b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00"}:
@@ -123,8 +128,10 @@ def parse_array(raw: bytes, name: str) -> NDArray[Any]:
         ) from error
 
 
-def _header(raw: bytes, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _header(raw: bytes, name: str) -> "tuple[tuple[int, ...], bool, np.dtype[Any]]":
     """Read the header's literal without evaluating it: only the three keys NumPy writes, in its own order."""
+    import numpy as np  # noqa: PLC0415 - likewise
+
     match = _HEADER.fullmatch(raw)
     if match is None:
         raise EvidenceError(

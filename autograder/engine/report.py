@@ -47,6 +47,13 @@ class Profile(StrEnum):
     FULL = "full"
 
 
+class SandboxKind(StrEnum):
+    """How student code is confined."""
+
+    BWRAP = "bwrap"
+    NONE = "none"
+
+
 class Check(msgspec.Struct, frozen=True):
     """One check of a cell. `passed` is None where it could not be measured fairly; more data may help if `more_data`."""
 

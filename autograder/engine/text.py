@@ -63,7 +63,9 @@ def printable(text: str, longest: int | None = None) -> str:
 
     Text longer than `longest` is cut.
     """
-    shown = "".join("\ufffd" if unicodedata.category(c) in INVISIBLE else c for c in text[:longest])
+    shown = text[:longest]
+    if not shown.isprintable():  # what Python calls printable is in none of these categories; a class has 150,000 texts
+        shown = "".join("\ufffd" if unicodedata.category(c) in INVISIBLE else c for c in shown)
     return shown if longest is None or len(text) <= longest else f"{shown}…"
 
 

@@ -14,7 +14,7 @@ import torch
 from torchvision import datasets
 
 from autograder.engine.errors import GraderError
-from autograder.engine.inside.bootstrap import _AfterImport
+from autograder.engine.inside import after_import
 from autograder.engine.report import Profile
 from autograder.lesson.datasets import Split, data_folder, load_split, split
 from autograder.lesson.recorders import CIFAR as CIFAR_MODULE
@@ -151,7 +151,8 @@ def relaxed_cifar10(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Import torchvision's class anew, as a kernel in the sandbox imports it."""
     monkeypatch.delitem(sys.modules, CIFAR_MODULE)
     monkeypatch.setattr(datasets, "cifar", datasets.cifar)
-    monkeypatch.setattr(sys, "meta_path", [_AfterImport(CIFAR_MODULE, _relax_cifar), *sys.meta_path])
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    after_import(CIFAR_MODULE, _relax_cifar)
     return importlib.import_module(CIFAR_MODULE).CIFAR10
 
 

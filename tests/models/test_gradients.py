@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 from torch.utils.checkpoint import checkpoint
 
-from autograder.engine.inside.bootstrap import _AfterImport
+from autograder.engine.inside import after_import
 from autograder.lesson.measure import REQUIRED
 from autograder.lesson.recorders import _watch_gradients
 from autograder.lesson.recorders.networks import CLAIMING, _steps
@@ -345,8 +345,9 @@ def test_a_pass_that_fails_raises_as_without_us(steps: StepCounter) -> None:
 def test_the_notebooks_own_import_of_torch_starts_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The finder calls after the import, once, and is gone."""
     called = []
-    finder = _AfterImport("this", lambda module: called.append(module.__name__))
-    monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    after_import("this", lambda module: called.append(module.__name__))
+    finder = sys.meta_path[0]
     monkeypatch.delitem(sys.modules, "this", raising=False)
     __import__("this")
     assert called == ["this"]

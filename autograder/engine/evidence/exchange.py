@@ -17,18 +17,19 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
-import nbformat
-import numpy as np
-from nbformat.v4 import new_output
 
 from autograder.engine.errors import EvidenceError, GraderError
 from autograder.engine.evidence.reader import MAX_JSON, UNREADABLE
 from autograder.engine.evidence.records import EvidenceFile, Failure, Fault, Probed, Record, RecordFile
 from autograder.engine.files import PRIVATE, delete, make_private, open_beneath, parse_array, read_beneath, write_whole
 from autograder.engine.text import say
+
+if TYPE_CHECKING:  # imported where they are used: `splot check` and `splot report` need not wait for them
+    import nbformat
+    import numpy as np
 
 SECRET_BYTES = 32
 MAX_ANSWER = 2_000_000  # of every test cell's; together they stay within what `evidence.json` may hold
@@ -53,8 +54,10 @@ class Probe:
         return {"kind": self.kind, "name": self.name}
 
 
-def generator(seed: str, probe: str) -> np.random.Generator:
+def generator(seed: str, probe: str) -> "np.random.Generator":
     """Return the random generator of one probe of one submission."""
+    import numpy as np  # noqa: PLC0415 - see above
+
     return np.random.default_rng(list(hashlib.sha256(f"{seed}/{probe}".encode()).digest()))
 
 
@@ -106,7 +109,7 @@ def write_requests(probes: Sequence[Probe], seed: str, folder: Path) -> None:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
-def write_evidence(folder: Path, notebook: nbformat.NotebookNode, file: EvidenceFile) -> None:
+def write_evidence(folder: Path, notebook: "nbformat.NotebookNode", file: EvidenceFile) -> None:
     """Write the executed notebook, then atomically `evidence.json`; raises `OSError` or `SplotError` on a full disk.
 
     Everything in the folder is synced first: if `evidence.json` exists, so does all that it lists, also after a crash
@@ -122,12 +125,14 @@ def write_evidence(folder: Path, notebook: nbformat.NotebookNode, file: Evidence
     write_whole(folder / "evidence.json", msgspec.json.encode(file), PRIVATE)
 
 
-def notebook_bytes(notebook: nbformat.NotebookNode, limit: int = MAX_JSON) -> bytes:
+def notebook_bytes(notebook: "nbformat.NotebookNode", limit: int = MAX_JSON) -> bytes:
     """Return the executed notebook as JSON of at most `limit` bytes; the largest outputs are dropped first."""
+    import nbformat  # noqa: PLC0415 - likewise
+
     content: bytes = nbformat.writes(notebook).encode("utf-8", "replace")
     loud = sorted((c for c in notebook.cells if c.get("outputs")), key=lambda c: len(json.dumps(c)))
     while len(content) > limit and loud:
-        loud.pop().outputs = [new_output("stream", text="[…]")]
+        loud.pop().outputs = [nbformat.v4.new_output("stream", text="[…]")]
         content = nbformat.writes(notebook).encode("utf-8", "replace")
     return content
 

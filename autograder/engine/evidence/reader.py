@@ -10,16 +10,18 @@ drawn of them without measuring anything again. They are trusted as little as ev
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
-from numpy.typing import NDArray
 
 from autograder.engine.errors import EvidenceError
 from autograder.engine.evidence.records import SCHEMA, CellRun, EvidenceFile, Fault, Probed
 from autograder.engine.files import json_values, parse_array, read_beneath
 from autograder.engine.notebook import joined_text
 from autograder.engine.text import printable, say
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MAX_JSON = 64_000_000
 MAX_ARRAY = 64_000_000
@@ -135,7 +137,7 @@ class Evidence:
         left = {run.index for run in self.file.runs if _left_nothing(run)}
         return [(index, cell) for index, cell in self.notebook.code_before(grade_id) if index not in left]
 
-    def array(self, *path: str) -> NDArray[Any]:
+    def array(self, *path: str) -> "NDArray[Any]":
         """Read one array below the folder."""
         return parse_array(read_beneath(self.folder, *path, limit=MAX_ARRAY), "/".join(path))
 

@@ -23,9 +23,11 @@ from autograder.engine.evidence import delete_evidence, seed_for, unpack_evidenc
 from autograder.engine.files import write_report, write_whole
 from autograder.engine.grading.cluster_worker import PAGE, Results, Sent, course_of, grade_sent, prove
 from autograder.engine.grading.folders import lock_student_folder, withdraw_report
-from autograder.engine.grading.keys import report_key, unchanged_report
+from autograder.engine.grading.keys import report_key, requests_digest, unchanged_report
 from autograder.engine.grading.pool import each
 from autograder.engine.grading.task import GradingTask, reason_of
+from autograder.engine.judging import gather_probes
+from autograder.engine.lesson import find_lesson
 from autograder.engine.notebook import read_submission, submitted_bytes
 from autograder.engine.report import Outcome, Report
 from autograder.engine.text import in_language, printable
@@ -248,8 +250,11 @@ def _unchanged(task: GradingTask) -> Report | None:
     """Return the report of an earlier run of the same submission; only where there is one is its key computed."""
     if not (task.folder / "report.json").exists():
         return None
-    submission = read_submission(task.notebook, task.assignment)
-    return unchanged_report(task, report_key(submission, task.assignment, task.how))
+    submission, probes = (
+        read_submission(task.notebook, task.assignment),
+        gather_probes(find_lesson(task.assignment.lesson)),
+    )
+    return unchanged_report(task, report_key(submission, task.assignment, task.how, requests_digest(probes)))
 
 
 def _report(results: Results) -> Report:

@@ -7,7 +7,7 @@ on the graders as well.
 import hashlib
 import importlib
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import cache
@@ -18,9 +18,8 @@ import msgspec
 from autograder import engine
 from autograder.engine.collecting import TIME_LIMITS, versions
 from autograder.engine.errors import SplotError
-from autograder.engine.evidence import Evidence, seed_for, write_requests
+from autograder.engine.evidence import Evidence, Probe, seed_for, write_requests
 from autograder.engine.grading.task import Grading, GradingTask
-from autograder.engine.judging import gather_probes
 from autograder.engine.lesson import find_lesson
 from autograder.engine.notebook import Assignment, Submission
 from autograder.engine.report import Key, Outcome, Profile, Report, read_report
@@ -33,9 +32,9 @@ DEFAULTS = Limits()
 SOURCES = frozenset({".css", ".html", ".ini", ".js", ".json", ".py", ".toml"})
 
 
-def report_key(submission: Submission, assignment: Assignment, how: Grading) -> Key:
-    """Return the key of the report that grading this submission with these settings gives."""
-    evidence = evidence_key(submission, assignment, how, profiles(how)[0])
+def report_key(submission: Submission, assignment: Assignment, how: Grading, requests: str) -> Key:
+    """Return the key of the report that grading this submission with these settings gives; see `requests_digest`."""
+    evidence = evidence_key(submission, assignment, how, profiles(how)[0], requests)
     ours = Key(evidence, submission.digest, how.profile, assignment="", graders="", judge_limits="", language="")
     return renewed_key(ours, assignment, how)
 
@@ -57,7 +56,7 @@ def grader_digest(assignment: Assignment) -> str:
     return _sources(ENGINE, _home(assignment.lesson), _home(lesson.graders), *lesson.sources)
 
 
-def evidence_key(submission: Submission, assignment: Assignment, how: Grading, profile: Profile) -> str:
+def evidence_key(submission: Submission, assignment: Assignment, how: Grading, profile: Profile, requests: str) -> str:
     """Return the key of the evidence that running this submission on one profile gives."""
     lesson = find_lesson(assignment.lesson)
     cells = [(cell.kind, cell.source, cell.grade_id, cell.locked) for cell in submission.cells]
@@ -65,7 +64,7 @@ def evidence_key(submission: Submission, assignment: Assignment, how: Grading, p
     limits = asdict(replace(how.limits, cores=DEFAULTS.cores, shared=DEFAULTS.shared))
     parts = (
         (submission.student, submission.digest, cells),
-        (_sources(*COLLECTING, *lesson.code.values()), _requests(assignment.lesson)),
+        (_sources(*COLLECTING, *lesson.code.values()), requests),
         (profile, _data(lesson.data(profile))),
         seed_for(submission.digest),
         (how.sandbox, limits, TIME_LIMITS[profile].within(how.time_limit)),
@@ -119,16 +118,15 @@ def _sources(*folders: Path) -> str:
     return _digest(repr(contents))
 
 
-@cache
-def _requests(lesson: str) -> str:
-    """Return the digest of what a lesson's graders ask for, with a fixed seed in place of a submission's."""
-    return _digest(repr(list(_asked(lesson))))
+def requests_digest(probes: Mapping[str, Sequence[Probe]]) -> str:
+    """Return the digest of what graders ask for, with a fixed seed in place of a submission's."""
+    return _digest(repr(list(_asked(probes))))
 
 
-def _asked(lesson: str) -> Iterable[tuple[str, bytes]]:
+def _asked(probes: Mapping[str, Sequence[Probe]]) -> Iterable[tuple[str, bytes]]:
     with tempfile.TemporaryDirectory() as folder:
-        for cell, probes in sorted(gather_probes(find_lesson(lesson)).items()):
-            write_requests(probes, "a seed", Path(folder, cell))
+        for cell in sorted(probes):
+            write_requests(probes[cell], "a seed", Path(folder, cell))
         for path in sorted(Path(folder).rglob("*")):
             if path.is_file():
                 yield str(path.relative_to(folder)), path.read_bytes()

@@ -1,7 +1,8 @@
 """Grades submissions, or judges their evidence again, in parallel, each in its own worker process.
 
 The processes come from multiprocessing's fork server, which imports everything once (`preload.py`) and forks a worker for
-each submission: a worker that dies affects only its student. The command itself imports no torch.
+each submission: a worker that dies affects only its student. The command itself imports no torch. For one submission alone
+the server imports none either, since the sandbox need not wait for it (`early_judge.py`).
 """
 
 import fcntl
@@ -57,8 +58,9 @@ class Pool:
     Once `stopped` says so nobody is set aside any more: a report that was there before the run stays.
     """
 
-    def __init__(self, stopped: Callable[[], bool]) -> None:
+    def __init__(self, stopped: Callable[[], bool], *, alone: bool = False) -> None:
         self._stopped = stopped
+        self._alone = alone
         self._workers: list[_Worker] = []
         self._failed: list[Report] = []
 
@@ -92,7 +94,7 @@ class Pool:
             folder = run / str(next(_numbers))
             folder.mkdir()
             process = get_context("forkserver").Process(target=_work, args=(task, folder))
-            _start(process, run, task.assignment.lesson, self._stopped)
+            _start(process, run, task.assignment.lesson, self._stopped, alone=self._alone)
         except (EOFError, OSError) as error:
             if self._stopped():
                 return
@@ -164,14 +166,14 @@ def _made_run_folder() -> Path:
     return stack.enter_context(run_folder())
 
 
-def _start(process: ForkServerProcess, run: Path, lesson: str, stopped: Callable[[], bool]) -> None:
+def _start(process: ForkServerProcess, run: Path, lesson: str, stopped: Callable[[], bool], *, alone: bool) -> None:
     """Start a process, in a thread: the fork server may have to import everything first, and is ended where that is in vain.
 
     Raises `EOFError` or `OSError` where the fork server ended or cannot be started.
     """
     with futures.ThreadPoolExecutor(1) as thread:
         try:
-            starting = thread.submit(_launch, process, run, lesson)
+            starting = thread.submit(_launch, process, run, lesson, alone=alone)
         except RuntimeError as error:  # the machine has no thread left
             raise EOFError from error
         try:
@@ -184,7 +186,7 @@ def _start(process: ForkServerProcess, run: Path, lesson: str, stopped: Callable
         starting.result()
 
 
-def _launch(process: ForkServerProcess, run: Path, lesson: str) -> None:
+def _launch(process: ForkServerProcess, run: Path, lesson: str, *, alone: bool) -> None:
     """Start a process, and first the fork server where none runs yet; to be called in a thread of its own.
 
     What a lesson needs that is not the first one's, each worker imports.
@@ -192,6 +194,7 @@ def _launch(process: ForkServerProcess, run: Path, lesson: str) -> None:
     settings = {
         "SPLOT_RUN": str(run),
         "SPLOT_LESSON": lesson,
+        "SPLOT_ALONE": "1" if alone else "",
         "SPLOT_SCRIPT": spawn.get_preparation_data("").get("init_main_from_path", ""),
         "PYTHONSAFEPATH": "1",  # a `torch.py` that lies beside a submission is not to be imported
         # Threads that wait by spinning make each other wait where there are more than cores.
@@ -229,17 +232,20 @@ def _end_fork_server() -> None:
 
 def _work(task: GradingTask, folder: Path) -> None:
     """Carry out a task, as a worker, and leave its report in the private folder `folder`."""
-    _become_worker()
+    alone = _become_worker()
     from autograder.engine.grading.stages import work  # noqa: PLC0415 - what the command need not import
 
     try:
-        work(task, folder / ANSWER)
+        work(task, folder / ANSWER, alone=alone)
     except SplotError:
         sys.exit(LOST_STATUS)
 
 
-def _become_worker() -> None:
-    """Look for modules where the fork server does, not where the command does; end with either."""
+def _become_worker() -> bool:
+    """Look for modules where the fork server does, not where the command does; end with either.
+
+    Returns whether that server left out what judging needs.
+    """
     from autograder.engine.grading import preload  # noqa: PLC0415 - the fork server has imported it
 
     sys.path[:] = preload.SEARCH_PATH
@@ -248,6 +254,7 @@ def _become_worker() -> None:
 
     end_with_parent(preload.SERVER)
     _end_with_command()
+    return preload.ALONE
 
 
 def _end_with_command() -> None:
@@ -264,14 +271,21 @@ def _end_with_command() -> None:
         os._exit(1)
 
 
-def each(tasks: Iterable[GradingTask], jobs: int = 1, stopped: Callable[[], bool] = lambda: False) -> Iterator[Report]:
+def each(
+    tasks: Iterable[GradingTask],
+    jobs: int = 1,
+    stopped: Callable[[], bool] = lambda: False,
+    *,
+    alone: bool = False,
+) -> Iterator[Report]:
     """Yield the report of each task as it is finished, `jobs` at a time; end early when `stopped()` is true.
 
+    With `alone`, for one task after which no other comes, judging is prepared while the notebook runs, not before.
     Stopping early, by closing the generator too, kills the running workers; a report that one of them has written by then
     is yielded. Raises `GraderError` if no worker can be started.
     """
     waiting = deque(tasks)
-    with Pool(stopped) as pool:
+    with Pool(stopped, alone=alone) as pool:
         while (waiting or pool) and not stopped():
             while waiting and len(pool) < jobs and not stopped():
                 pool.submit(waiting.popleft())
@@ -324,7 +338,7 @@ def grade_all(
     if jobs > 1:
         cores = max(1, (os.cpu_count() or 1) // jobs)
         how = replace(how, limits=replace(how.limits, cores=cores, shared=True))
-    return each(tasks_of(paths, assignment, how), jobs, stopped)
+    return each(tasks_of(paths, assignment, how), jobs, stopped, alone=len(paths) == 1)
 
 
 def judge_all(

@@ -5,7 +5,6 @@ The server imports and reads all that grading needs once. It has one thread, so 
 
 import atexit
 import gc
-import importlib
 import os
 import signal
 import sys
@@ -18,6 +17,8 @@ if "SPLOT_RUN" not in os.environ or parent_process() is not None:
     raise ImportError("This module is for the fork server that pool.py starts.")
 RUN = Path(os.environ["SPLOT_RUN"])
 SERVER = os.getpid()
+ALONE = os.environ.get("SPLOT_ALONE") == "1"
+"""Whether one submission is graded: then what judging needs is imported while it runs (`early_judge.py`), and not here."""
 SEARCH_PATH = tuple(sys.path)
 """Where workers look for modules: without the folders that the command looks in first, its script's or a course's."""
 
@@ -39,21 +40,18 @@ if os.environ["SPLOT_SCRIPT"]:
     sys.modules["__main__"].__file__ = os.environ["SPLOT_SCRIPT"]
 
 try:
+    from IPython.core import inputtransformer2  # noqa: F401 - what a judge reads cells with, imported where it is used
+
     from autograder.engine.grading import stages  # noqa: F401 - what a worker will run
+    from autograder.engine.grading.early_judge import prepare_judging
     from autograder.engine.grading.folders import delete_left
     from autograder.engine.grading.judge_process import forbid_tracing
-    from autograder.engine.judging import gather_probes
     from autograder.engine.lesson import find_lesson
-    from autograder.engine.pages import compile_templates
 
     forbid_tracing()
     _lesson = find_lesson(os.environ["SPLOT_LESSON"])
-    for _module in _lesson.heavy:
-        importlib.import_module(_module)
-    _lesson.threads(1)  # a fork would lose the others
-    _lesson.prepare()
-    gather_probes(_lesson)
-    compile_templates(_lesson)
+    if not ALONE:
+        prepare_judging(_lesson)
 except ImportError as error:  # which the fork server would ignore without a message
     raise RuntimeError(str(error)) from error
 

@@ -6,16 +6,19 @@ What an earlier run has done with the same key is not done again: the whole repo
 import os
 import signal
 import tempfile
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
 
 from autograder.engine.collecting import TIME_LIMITS, Collection, collect
 from autograder.engine.errors import SplotError
-from autograder.engine.evidence import FINDINGS_FILE, Evidence, delete_evidence, findings_or_none
+from autograder.engine.evidence import FINDINGS_FILE, Evidence, Probe, delete_evidence, findings_or_none
 from autograder.engine.files import PRIVATE, write_report, write_whole
+from autograder.engine.grading.early_judge import EarlyJudge, early_judge
 from autograder.engine.grading.folders import lock_student_folder, withdraw_report
 from autograder.engine.grading.judge_process import confined, forbid_tracing, judged
 from autograder.engine.grading.keys import (
@@ -25,6 +28,7 @@ from autograder.engine.grading.keys import (
     profiles,
     renewed_key,
     report_key,
+    requests_digest,
     unchanged_report,
 )
 from autograder.engine.grading.settle import last_open_cell, settle
@@ -40,8 +44,10 @@ from autograder.engine.text import in_language, say
 PAGES_S = 60.0
 
 
-def work(task: GradingTask, answer: Path) -> None:
+def work(task: GradingTask, answer: Path, *, alone: bool = False) -> None:
     """Run a task in a worker, with the caller's directory, environment and umask, and write its report to `answer`.
+
+    With `alone` what judging needs is not imported yet; a process of its own does so while the notebook runs.
 
     The report is written before the pages: a failing page must not affect the grade. Raises `SplotError`
     where `answer` cannot be written.
@@ -53,49 +59,16 @@ def work(task: GradingTask, answer: Path) -> None:
     tempfile.tempdir = None
     os.umask(task.umask)
     os.chdir(task.directory)
-    with in_language(task.how.lang):
+    with in_language(task.how.lang), early_judge(task) if alone else nullcontext() as early:
         try:
             with lock_student_folder(task.folder, group=task.how.group):
-                report = _up_to_date(task)
+                report = Stages(task, early).up_to_date()
                 write_whole(answer, encode(report))
                 if not (task.folder / FEEDBACK_FILE).exists():
                     with confined(replace(task.how.judge, seconds=PAGES_S)):
                         leave_feedback(task.folder, task.assignment, task.how.lang)
         except (SplotError, OSError) as error:
             write_whole(answer, encode(task.ungraded(reason_of(error))))
-
-
-def _up_to_date(task: GradingTask) -> Report:
-    """Return the published report of a task: an earlier run's where nothing has changed since, else a new one."""
-    with suppress(SplotError, OSError):
-        if not (task.stored or task.how.force):
-            submission = read_submission(task.notebook, task.assignment)
-            report = unchanged_report(task, report_key(submission, task.assignment, task.how))
-            if report is not None:
-                return report
-    before = None
-    with suppress(OSError, msgspec.DecodeError):
-        before = read_report(task.folder / "report.json").key
-    withdraw_report(task.folder)
-    report = carry_out(task, before)
-    write_report(report, task.folder)
-    return report
-
-
-def carry_out(task: GradingTask, before: Key | None = None) -> Report:
-    """Run a task and return its report; never raises: an error becomes the report's `reason`.
-
-    `before` is the key of the report that was there, from which a stored submission's is made.
-    """
-    try:
-        return _judged_again(task, before) if task.stored else _graded(task)
-    except Exception as error:  # noqa: BLE001 - a fault of ours costs this report, not the class
-        report = task.ungraded(reason_of(error))
-    if task.stored:  # the evidence may say what it was taken from
-        with suppress(SplotError):
-            submission = Evidence(task.folder / "evidence").file.submission
-            return msgspec.structs.replace(report, submission=submission)
-    return report
 
 
 @dataclass(frozen=True)
@@ -105,89 +78,138 @@ class _Run:
     profile: Profile
     dataset: str | None
     evidence: Path
-    key: str
     until: str | None
 
 
-def _graded(task: GradingTask) -> Report:
-    """Read the submission; collect and judge, with more data as long as they may settle a check."""
-    submission = _read(task)
-    require(task.how.sandbox)
-    dataset = find_lesson(task.assignment.lesson).dataset(submission)
-    folder, until = task.folder / "evidence", None
-    report: Report | None = None
-    left = list(profiles(task.how))
-    while left:
-        profile = left.pop(0)
-        evidence = folder if report is None else folder / profile
-        key = evidence_key(submission, task.assignment, task.how, profile)
-        if not is_evidence_with(evidence, key, until):
-            _collect(submission, task, _Run(profile, dataset, evidence, key, until))
-        report = _settled(task, report, evidence, submission.digest)
-        if not report.may_gain:
-            break
-        until = last_open_cell(report, Evidence(folder))
-        if until is None:  # a cell failed, perhaps for want of an image that only all data have
-            left = left[-1:]
-    assert report is not None
-    return msgspec.structs.replace(report, key=report_key(submission, task.assignment, task.how))
+class Stages:
+    """One task on its way, in its locked folder; `early` is the process that judges where this one did not import the graders."""
 
+    def __init__(self, task: GradingTask, early: EarlyJudge | None = None) -> None:
+        self.task = task
+        self.folder = task.folder / "evidence"
+        self.early = early
 
-def _read(task: GradingTask) -> Submission:
-    """Read the submission; evidence of an earlier one goes first, since it must not be judged in this one's place."""
-    folder, submission = task.folder / "evidence", None
-    try:
-        submission = read_submission(task.notebook, task.assignment)
-    finally:
-        if task.how.force or submission is None or not is_evidence_of(folder, submission.digest):
-            delete_evidence(folder)
-    return submission
-
-
-def _collect(submission: Submission, task: GradingTask, run: _Run) -> None:
-    how, lesson = task.how, find_lesson(task.assignment.lesson)
-    weakness = say(
-        pl="Oceniono bez piaskownicy (--sandbox none): kod z notebooka mógł czytać i zmieniać pliki tego komputera.",
-        en="Graded without a sandbox (--sandbox none): the code could read and change this machine's files.",
-    )
-    collection = Collection(
-        profile=run.profile,
-        data=lesson.data(run.profile),
-        sandbox=how.sandbox,
-        limits=how.limits,
-        time=TIME_LIMITS[run.profile].within(how.time_limit),
-        dataset=run.dataset,
-        notes=(weakness,) if how.sandbox is SandboxKind.NONE else (),
-        probes=gather_probes(lesson),
-        schema=lesson.schema,
-        code=lesson.code,
-        recorders=lesson.recorders,
-        key=run.key,
-        until=run.until,
-    )
-    collect(submission, task.assignment.name, collection, run.evidence)
-
-
-def _judged_again(task: GradingTask, before: Key | None) -> Report:
-    """Judge all evidence that is stored, that of the first run and of those on more data."""
-    folder = task.folder / "evidence"
-    file = Evidence(folder).file
-    report = _settled(task, None, folder, None)
-    for profile in (Profile.MEDIUM, Profile.FULL):
-        if report.may_gain and (folder / profile / "evidence.json").exists():
-            report = _settled(task, report, folder / profile, file.digest)
-    if before is not None and (before.evidence, before.notebook) == (file.key, file.digest):
-        return msgspec.structs.replace(report, key=renewed_key(before, task.assignment, task.how))
-    return report
-
-
-def _settled(task: GradingTask, before: Report | None, evidence: Path, digest: str | None) -> Report:
-    """Judge one folder of evidence, and settle with it what an earlier report left open."""
-    report = judged(task, evidence, digest)
-    if before is None:
+    def up_to_date(self) -> Report:
+        """Return the published report: an earlier run's where nothing has changed since, else a new one."""
+        before = None
+        with suppress(OSError, msgspec.DecodeError):
+            before = read_report(self.task.folder / "report.json").key
+        if before is not None and not (self.task.stored or self.task.how.force):
+            with suppress(SplotError, OSError):
+                report = unchanged_report(
+                    self.task, self._key(read_submission(self.task.notebook, self.task.assignment))
+                )
+                if report is not None:
+                    return report
+        withdraw_report(self.task.folder)
+        report = self._new(before)
+        write_report(report, self.task.folder)
         return report
-    lesson, folder = find_lesson(task.assignment.lesson), task.folder / "evidence"
-    found = lesson.join(findings_or_none(folder, lesson.findings), findings_or_none(evidence, lesson.findings))
-    with suppress(SplotError):  # without findings the pages show less
-        write_whole(folder / FINDINGS_FILE, msgspec.json.encode(found), PRIVATE)
-    return settle(before, report)
+
+    def _new(self, before: Key | None) -> Report:
+        """Carry out the task and return its report; never raises: an error becomes the report's `reason`.
+
+        `before` is the key of the report that was there, from which a stored submission's is made.
+        """
+        try:
+            return self._judged_again(before) if self.task.stored else self._graded()
+        except Exception as error:  # noqa: BLE001 - a fault of ours costs this report, not the class
+            report = self.task.ungraded(reason_of(error))
+        if self.task.stored:  # the evidence may say what it was taken from
+            with suppress(SplotError):
+                return msgspec.structs.replace(report, submission=Evidence(self.folder).file.submission)
+        return report
+
+    def _graded(self) -> Report:
+        """Read the submission; collect and judge, with more data as long as they may settle a check."""
+        submission = self._read()
+        require(self.task.how.sandbox)
+        dataset = find_lesson(self.task.assignment.lesson).dataset(submission)
+        until: str | None = None
+        report: Report | None = None
+        left = list(profiles(self.task.how))
+        while left:
+            profile = left.pop(0)
+            evidence = self.folder if report is None else self.folder / profile
+            collected = (evidence / "evidence.json").exists()
+            if not (collected and is_evidence_with(evidence, self._evidence_key(submission, profile), until)):
+                self._collect(submission, _Run(profile, dataset, evidence, until))
+            report = self._settled(report, evidence, submission.digest)
+            if not report.may_gain:
+                break
+            until = last_open_cell(report, Evidence(self.folder))
+            if until is None:  # a cell failed, perhaps for want of an image that only all data have
+                left = left[-1:]
+        assert report is not None
+        return msgspec.structs.replace(report, key=self._key(submission))
+
+    def _read(self) -> Submission:
+        """Read the submission; evidence of an earlier one goes first, since it must not be judged in this one's place."""
+        submission = None
+        try:
+            submission = read_submission(self.task.notebook, self.task.assignment)
+        finally:
+            if self.task.how.force or submission is None or not is_evidence_of(self.folder, submission.digest):
+                delete_evidence(self.folder)
+        return submission
+
+    def _collect(self, submission: Submission, run: _Run) -> None:
+        how, lesson = self.task.how, find_lesson(self.task.assignment.lesson)
+        weakness = say(
+            pl="Oceniono bez piaskownicy (--sandbox none): kod z notebooka mógł czytać i zmieniać pliki tego komputera.",
+            en="Graded without a sandbox (--sandbox none): the code could read and change this machine's files.",
+        )
+        collection = Collection(
+            profile=run.profile,
+            data=lesson.data(run.profile),
+            sandbox=how.sandbox,
+            limits=how.limits,
+            time=TIME_LIMITS[run.profile].within(how.time_limit),
+            dataset=run.dataset,
+            notes=(weakness,) if how.sandbox is SandboxKind.NONE else (),
+            probes=self._probes,
+            schema=lesson.schema,
+            code=lesson.code,
+            recorders=lesson.recorders,
+            key=lambda: self._evidence_key(submission, run.profile),
+            until=run.until,
+        )
+        collect(submission, self.task.assignment.name, collection, run.evidence)
+
+    def _judged_again(self, before: Key | None) -> Report:
+        """Judge all evidence that is stored, that of the first run and of those on more data."""
+        file = Evidence(self.folder).file
+        report = self._settled(None, self.folder, None)
+        for profile in (Profile.MEDIUM, Profile.FULL):
+            if report.may_gain and (self.folder / profile / "evidence.json").exists():
+                report = self._settled(report, self.folder / profile, file.digest)
+        if before is not None and (before.evidence, before.notebook) == (file.key, file.digest):
+            return msgspec.structs.replace(report, key=renewed_key(before, self.task.assignment, self.task.how))
+        return report
+
+    def _settled(self, before: Report | None, evidence: Path, digest: str | None) -> Report:
+        """Judge one folder of evidence, and settle with it what an earlier report left open."""
+        judge = judged if self.early is None else self.early.judged
+        report = judge(self.task, evidence, digest)
+        if before is None:
+            return report
+        lesson = find_lesson(self.task.assignment.lesson)
+        found = lesson.join(findings_or_none(self.folder, lesson.findings), findings_or_none(evidence, lesson.findings))
+        with suppress(SplotError):  # without findings the pages show less
+            write_whole(self.folder / FINDINGS_FILE, msgspec.json.encode(found), PRIVATE)
+        return settle(before, report)
+
+    @cached_property
+    def _probes(self) -> Mapping[str, Sequence[Probe]]:
+        """What the graders ask for, by test cell."""
+        return gather_probes(find_lesson(self.task.assignment.lesson)) if self.early is None else self.early
+
+    @cached_property
+    def _requests(self) -> str:
+        return requests_digest(self._probes)
+
+    def _evidence_key(self, submission: Submission, profile: Profile) -> str:
+        return evidence_key(submission, self.task.assignment, self.task.how, profile, self._requests)
+
+    def _key(self, submission: Submission) -> Key:
+        return report_key(submission, self.task.assignment, self.task.how, self._requests)

@@ -4,7 +4,7 @@ It knows no answer: it gets names and inputs (`request.json` and arrays in the i
 outbox. Whatever it reports is untrusted; the grader checks form and content on its side. Standard library only.
 """
 
-from .bootstrap import CUT_MARK, KERNEL_PROBE, Recorder, after_import, prepare
+from .bootstrap import CUT_MARK, KERNEL_PROBE, Recorder, after_import, around_import, collector_paused, prepare
 from .failures import DO_NOT_INTERRUPT, MAX_TEXT, DeadlineError, MissingNameError, deadline, failure
 
 __all__ = [
@@ -16,6 +16,8 @@ __all__ = [
     "MissingNameError",
     "Recorder",
     "after_import",
+    "around_import",
+    "collector_paused",
     "deadline",
     "failure",
     "prepare",

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from PIL import Image
 
 from autograder.engine.errors import SubmissionError
@@ -171,6 +170,8 @@ def _upgraded(content: dict[str, Any], path: Path) -> dict[str, Any]:
 
     Heading levels are kept as HTML has them: nbformat writes as many `#` as version 3's cell asks for.
     """
+    import nbformat  # noqa: PLC0415 - most of the start of `splot check`, and hardly ever needed
+
     try:
         for sheet in content.get("worksheets", ()):
             for cell in sheet.get("cells", ()):

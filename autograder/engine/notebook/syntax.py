@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
-from IPython.core.inputtransformer2 import TransformerManager
-
 MAX_CODE = 1_000_000  # characters; a syntax tree takes some hundred bytes of memory a character
 MAX_DEPTH = 8  # magics within magics
 MAX_ESCAPES = 8
@@ -93,6 +91,8 @@ def _inline_magic_text(statement: ast.stmt) -> str | None:
 @lru_cache(maxsize=256)
 def _translated(source: str) -> str:
     """Return the Python that IPython makes of a cell."""
+    from IPython.core.inputtransformer2 import TransformerManager  # noqa: PLC0415 - half of `splot check`, mostly not needed
+
     ipython: Any = TransformerManager()
     lines = source.splitlines(keepends=True)
     try:

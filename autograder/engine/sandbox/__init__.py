@@ -1,8 +1,9 @@
 """The sandbox: one Jupyter kernel, confined."""
 
+from autograder.engine.report import SandboxKind
 from autograder.engine.sandbox.features import Feature, isolation, require
 from autograder.engine.sandbox.kernel import BubblewrapProvisioner, death, kernel_manager, left_out
-from autograder.engine.sandbox.sandbox import Limits, Sandbox, SandboxKind
+from autograder.engine.sandbox.sandbox import Limits, Sandbox
 from autograder.engine.sandbox.watchdog import Cause, Death, memory_guard
 
 __all__ = [

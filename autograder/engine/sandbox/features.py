@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 
 from autograder.engine.errors import GraderError
+from autograder.engine.report import SandboxKind
 from autograder.engine.sandbox.bubblewrap import sandbox_command
 from autograder.engine.sandbox.processes import PROC, descendants, host_uid, memory_in_use
-from autograder.engine.sandbox.sandbox import Limits, Sandbox, SandboxKind
+from autograder.engine.sandbox.sandbox import Limits, Sandbox
 from autograder.engine.sandbox.watchdog import parent_group
 
 PROGRAMS = ("bwrap", "prlimit", "setpriv", "taskset")

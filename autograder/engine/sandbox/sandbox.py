@@ -4,22 +4,15 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from autograder.engine.errors import GraderError
 from autograder.engine.files import delete, short_folder
+from autograder.engine.report import SandboxKind
 from autograder.engine.sandbox.processes import claimed
 
 SANDBOX_UID = 65534
 """The unprivileged host user that a sandbox runs as when the grader is root (`nobody`)."""
-
-
-class SandboxKind(StrEnum):
-    """How student code is confined."""
-
-    BWRAP = "bwrap"
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)

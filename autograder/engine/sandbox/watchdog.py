@@ -27,6 +27,7 @@ from functools import cache
 from pathlib import Path
 
 from autograder.engine.files import FOLDER
+from autograder.engine.report import SandboxKind
 from autograder.engine.sandbox.processes import (
     PROC,
     descendants,
@@ -35,7 +36,7 @@ from autograder.engine.sandbox.processes import (
     min_free_memory,
     pin_to_cores,
 )
-from autograder.engine.sandbox.sandbox import Limits, Sandbox, SandboxKind
+from autograder.engine.sandbox.sandbox import Limits, Sandbox
 
 INTERVAL_S = 0.2
 GONE_S = 20.0

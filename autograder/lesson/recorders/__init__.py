@@ -9,12 +9,14 @@ from functools import partial
 from types import ModuleType
 
 from ...engine.inside import Recorder, after_import
+from . import imports
 
 CIFAR = "torchvision.datasets.cifar"
 
 
 def prepare() -> None:
     """Prepare a fresh kernel."""
+    imports.prepare()
     after_import("torch", _watch_gradients)
     after_import(CIFAR, _relax_cifar)
 
