@@ -11,6 +11,7 @@ from autograder.engine.report import Profile
 from autograder.lesson.measure import REALLY_TRAINED
 from autograder.lesson.thresholds import Calibration, Growth, Levels, PairedVariant, Provenance
 from autograder.lesson.variants import Run, TrainingVariant
+from reference.data import CLASSES
 
 MARGIN = 0.02
 FAR = 0.05  # below the lowest that came to pass: the way up from few images differs more than the last steps
@@ -100,4 +101,6 @@ def _up(value: float) -> float:
 
 
 def _down(value: float) -> float:
-    return max(0, math.floor(round(value * 100, 8))) / 100
+    """Round down; a level at chance is none, since a network that is there has not begun to learn."""
+    level = math.floor(round(value * 100, 8)) / 100
+    return level if level > 1 / CLASSES else 0.0

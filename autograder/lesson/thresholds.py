@@ -233,8 +233,8 @@ _HEADER = """\
 #        passes:    a model at or above it passes: 0.02 above what any seed that failed on `full`
 #                   reached there, and never below `quick` (on `medium`: `full`) above; rounded up.
 #        hopeless:  a model below it fails: 0.05 below the lowest seed that passed on `full`;
-#                   rounded down. On `quick` that is near chance, or nothing: a network may learn
-#                   nothing from few images, and enough from all of them.
+#                   rounded down. A level at chance, 0.10, is written as 0 and settles nothing: a
+#                   network may not begin to learn on few images, and pass on all of them.
 #        untrained: likewise for a network's least accuracy in Task 4, 0.30 on `full`.
 #        In between, more data decide. Of the n models, `wrong` is the share whose verdict by these
 #        levels is not that on `full`, `wrong_unseen` the same by levels drawn without the model's
