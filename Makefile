@@ -13,7 +13,7 @@ help:
 	@echo "make soak       what takes longer than make test"
 	@echo "make course     make this folder an nbgrader course: its gradebook, for autograde, formgrader and the rest"
 	@echo "make release    release/ from source/, and proof that it is right"
-	@echo "make calibrate  measure the accuracy thresholds again (about an hour)"
+	@echo "make calibrate  measure the accuracy thresholds again (more than an hour)"
 
 setup: $(VENV)/installed system
 

@@ -96,13 +96,16 @@ def calibrate(
     falls: Annotated[
         bool, typer.Option("--falls", help="only what accuracy falls by under a change of images")
     ] = False,
-    seeds: Annotated[int, typer.Option(min=1, help="seeds of each network for --falls")] = 3,
+    growth: Annotated[
+        bool, typer.Option("--growth", help="only what weak networks reach on 6,000, 24,000 and all images")
+    ] = False,
+    seeds: Annotated[int, typer.Option(min=1, help="seeds of each network for --falls and --growth")] = 3,
 ) -> None:
-    """Measure the accuracy thresholds over seeds (about an hour a data set without a GPU)."""
+    """Measure the accuracy thresholds over seeds (more than an hour a data set without a GPU)."""
     from rich.console import Console
 
     from autograder.lesson import recalibrate
 
     console = Console()
-    for line in recalibrate(datasets or [], out, seeds, only_falls=falls):
+    for line in recalibrate(datasets or [], out, seeds, only_falls=falls, only_growth=growth):
         console.print(line, markup=False, highlight=False)

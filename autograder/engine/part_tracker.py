@@ -46,6 +46,8 @@ _OWN_DOING = {
     PartFailureCause.MEMORY: Status.MEMORY,
 }
 
+_WORSE_WITH_MORE = {PartFailureCause.TIME, PartFailureCause.MEMORY, PartFailureCause.BUDGET}
+
 
 class PartFailure(msgspec.Struct, frozen=True):
     """How the judge failed at a part; `detail` is the signal, the seconds or the place in the grader's code."""
@@ -76,7 +78,7 @@ class PartFailure(msgspec.Struct, frozen=True):
             )
             return AbsentError(_OWN_DOING[self.cause], f"{what}: {self.why}. {appeal}")
         decides = say(pl="Oceni to osoba prowadząca.", en="A person will judge it.")
-        return UndecidedError(f"{what}: {self.why}. {decides}")
+        return UndecidedError(f"{what}: {self.why}. {decides}", more_data=self.cause not in _WORSE_WITH_MORE)
 
     @property
     def why(self) -> str:

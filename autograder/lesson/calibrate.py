@@ -2,13 +2,14 @@
 
 The reference, plausible students and unsound submissions are trained on what each profile lets a submission see, and
 measured on the held-out images. Also measured is how much accuracy drops when these images change a little: for
-networks that learnt the classes, and for one that memorised the images.
+networks that learnt the classes, and for one that memorised the images; and what weak variants reach with the same seed
+on each profile.
 """
 
 import math
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,126 +21,57 @@ from torch import nn
 from autograder.engine.errors import SplotError
 from autograder.engine.report import Profile
 from autograder.lesson.datasets import Split, available, load_split
+from autograder.lesson.growth import MARGIN, conclude_growth
 from autograder.lesson.thresholds import PATH, Calibration, Falls, Provenance, Spread, Variant, VariantKind, read, write
 from autograder.lesson.transform import change
+from autograder.lesson.variants import HONEST, MEMORISING, VARIANTS, WEAK, Run, TrainingVariant
 from reference.data import Dataset, Images
 from reference.evaluation import evaluate
-from reference.recipe import Optimiser, Recipe
+from reference.recipe import Recipe
 from reference.trainer import train
-from reference.zoo import BASELINE, Architecture, Block, Pooling, build
-
-
-@dataclass(frozen=True)
-class TrainingVariant:
-    """One variant of Task 3's model to train; a recipe of 0 epochs trains nothing."""
-
-    name: str
-    kind: VariantKind
-    architecture: Architecture
-    recipe: Recipe
-    neighbours_labels: bool = False  # each image is trained with its neighbour's label
-
-    @property
-    def described(self) -> str:
-        """One line for a person."""
-        filters = "/".join("+".join(map(str, b.filters)) for b in self.architecture.blocks)
-        recipe = self.recipe
-        scale = "in [0, 1]" if recipe.std == 1 else "normalised"
-        parts = [f"filters {filters}"]
-        parts += [f"{self.architecture.pooling} pooling"] * (self.architecture.pooling is not Pooling.NONE)
-        parts += ["batch norm"] * self.architecture.batch_norm
-        parts += [f"dropout {self.architecture.dropout:g}"] * bool(self.architecture.dropout)
-        parts += [f"{recipe.optimiser} {recipe.learning_rate:g}"]
-        parts += [f"momentum {recipe.momentum:g}"] * bool(recipe.momentum)
-        parts += [f"epochs {recipe.epochs}", f"batches of {recipe.batch_size}", f"images {scale}"]
-        parts += ["its neighbour's label"] * self.neighbours_labels
-        return ", ".join(parts)
-
-
-def _two(first: int, second: int) -> Architecture:
-    return Architecture(blocks=(Block((first,)), Block((second,))))
-
-
-def _unit(recipe: Recipe) -> Recipe:
-    """Return the recipe without normalisation: images stay in [0, 1]."""
-    return replace(recipe, mean=0.0, std=1.0)
-
-
-def _sgd(rate: float, epochs: int, batch_size: int, momentum: float = 0.0) -> Recipe:
-    return Recipe(epochs, batch_size, Optimiser.SGD, rate, momentum)
-
-
-_STRIDED = Architecture(blocks=(Block((16,), kernel_size=5, stride=2), Block((32,))))
-_FOUR = Architecture(blocks=(Block((16, 16)), Block((32, 32))))
-_SAME = BASELINE.architecture
-_NORMALISED = replace(BASELINE.architecture, batch_norm=True, dropout=0.25)
-_POOLED = replace(BASELINE.architecture, pooling=Pooling.MAX)
-_STUDENT, _DOUBTFUL, _UNSOUND = VariantKind.STUDENT, VariantKind.DOUBTFUL, VariantKind.UNSOUND
-
-VARIANTS = (
-    TrainingVariant("reference", VariantKind.REFERENCE, _SAME, Recipe(epochs=3)),
-    TrainingVariant("narrow", _STUDENT, _two(8, 16), _unit(Recipe(epochs=3, batch_size=64))),
-    TrainingVariant("wide", _STUDENT, _two(32, 32), Recipe(epochs=2, batch_size=256)),
-    TrainingVariant("four convolutions", _STUDENT, _FOUR, Recipe(epochs=2, batch_size=37)),
-    TrainingVariant("strided", _STUDENT, _STRIDED, _sgd(0.01, 4, 100, momentum=0.9)),
-    TrainingVariant("SGD 0.1", _STUDENT, _SAME, _sgd(0.1, 3, 128)),
-    TrainingVariant("SGD 0.01", _STUDENT, _STRIDED, _sgd(0.01, 10, 64)),
-    TrainingVariant("Adam 1e-4", _STUDENT, _SAME, Recipe(epochs=3, batch_size=100, learning_rate=1e-4)),
-    TrainingVariant("batch norm", _STUDENT, _NORMALISED, _unit(Recipe(epochs=5, batch_size=50))),
-    TrainingVariant("max pooling", _STUDENT, _POOLED, _sgd(0.05, 8, 150, momentum=0.9)),
-    TrainingVariant("untrained", _UNSOUND, _SAME, Recipe(epochs=0)),
-    TrainingVariant("neighbour's labels", _UNSOUND, _STRIDED, Recipe(epochs=3), neighbours_labels=True),
-    TrainingVariant("hardly learns", _UNSOUND, _SAME, _sgd(1e-4, 1, 128)),
-    TrainingVariant("learns slowly", _DOUBTFUL, _two(8, 16), _sgd(1e-3, 3, 128)),
-    TrainingVariant("stops early", _DOUBTFUL, _STRIDED, _sgd(0.01, 1, 128)),
-    TrainingVariant("too large a step", _DOUBTFUL, _STRIDED, Recipe(epochs=2, learning_rate=0.03)),
-)
-HONEST = tuple(subject for subject in VARIANTS if subject.kind in {VariantKind.REFERENCE, VariantKind.STUDENT})
-MEMORISING = replace(HONEST[0], name="by heart", recipe=Recipe(epochs=12))  # trained on the held-out images themselves
+from reference.zoo import build
 
 SEEDS, FEW_SEEDS = 10, 3
 SOUND = 0.90
-MARGIN = 0.02
+PROFILES = (Profile.QUICK, Profile.MEDIUM, Profile.FULL)
 VALIDATION = 500
 
 
-@dataclass(frozen=True)
-class Run:
-    """One training run; `measured` is its held-out accuracy, or how much of it is lost under the change."""
-
-    subject: TrainingVariant
-    profile: Profile
-    seed: int
-    measured: float
-
-    def __str__(self) -> str:
-        return f"{self.subject.name} {self.profile} {self.seed} {self.measured}"
-
-
-def recalibrate(names: Sequence[str], out: Path | None, seeds: int, *, only_falls: bool) -> Iterator[str]:
+def recalibrate(
+    names: Sequence[str], out: Path | None, seeds: int, *, only_falls: bool = False, only_growth: bool = False
+) -> Iterator[str]:
     """Measure the thresholds of data sets and write them to `out`, by default our own file; yield a line after each run.
 
-    Without names every data set on this machine is measured, each in about an hour on one core. `seeds` are those of
-    each network for `falls`; with `only_falls` all else stays as the file says it. Raises `SplotError` for a data set
-    that the grader does not know, or that is not on this machine.
+    Without names every data set on this machine is measured, each in more than an hour on one core. `seeds` are those of
+    each network for `falls` and `growth`; where only these are asked for, all else stays as the file says it. Raises
+    `SplotError` for a data set that the grader does not know, or that is not on this machine.
     """
     if unknown := sorted(set(names) - set(Dataset)):
         raise SplotError(f"There is no data set {unknown[0]}; the grader knows {', '.join(Dataset)}.")
-    path = out or PATH
+    path, part = out or PATH, only_falls or only_growth
     for dataset in map(Dataset, names or [dataset for dataset in Dataset if available(dataset)]):
         found = (read(path) if path.exists() else {}).get(dataset.value)
-        if found is None or not only_falls:
+        command = f"splot calibrate {dataset}"
+        if found is None or not part:
             runs = []
             for run in measure(dataset, VARIANTS, SEEDS, FEW_SEEDS):
                 runs.append(run)
                 yield str(run)
-            found = conclude(runs, measured_by(f"splot calibrate {dataset}"))
-        falls = []
-        for run in measure_falls(dataset, seeds):
-            falls.append(run)
-            yield str(run)
-        command = f"splot calibrate {dataset} --falls --seeds {seeds}"
-        found = msgspec.structs.replace(found, falls=conclude_falls(falls, measured_by(command)))
+            found = conclude(runs, measured_by(command))
+        if only_falls or not part:
+            falls = []
+            for run in measure_falls(dataset, seeds):
+                falls.append(run)
+                yield str(run)
+            by = measured_by(f"{command} --falls --seeds {seeds}")
+            found = msgspec.structs.replace(found, falls=conclude_falls(falls, by))
+        if only_growth or not part:
+            paired = []
+            for run in measure_growth(dataset, WEAK, seeds):
+                paired.append(run)
+                yield str(run)
+            by = measured_by(f"{command} --growth --seeds {seeds}")
+            found = msgspec.structs.replace(found, growth=conclude_growth(paired, found, training_images(dataset), by))
         write(path, (read(path) if path.exists() else {}) | {dataset.value: found})
         yield f"{dataset}: full {found.full}, quick {found.quick}; {path} written."
 
@@ -154,6 +86,20 @@ def measure(dataset: Dataset, subjects: Sequence[TrainingVariant], seeds: int, f
         for subject in subjects:
             for seed in range(seeds if subject.kind in {VariantKind.REFERENCE, VariantKind.DOUBTFUL} else few):
                 yield Run(subject, profile, seed, accuracy(subject, parts, seed))
+
+
+def measure_growth(dataset: Dataset, subjects: Sequence[TrainingVariant], seeds: int) -> Iterator[Run]:
+    """Yield the runs of each subject on every profile, with the same seeds; seed by seed, so that a part is of use."""
+    parts = {profile: load_split(dataset, profile) for profile in PROFILES}
+    for seed in range(seeds):
+        for subject in subjects:
+            for profile in PROFILES:
+                yield Run(subject, profile, seed, accuracy(subject, parts[profile], seed))
+
+
+def training_images(dataset: Dataset) -> dict[Profile, int]:
+    """Return how many images each profile trains on, the smallest first."""
+    return {profile: len(load_split(dataset, profile).train) for profile in PROFILES}
 
 
 def accuracy(subject: TrainingVariant, parts: Split, seed: int) -> float:

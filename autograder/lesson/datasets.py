@@ -31,6 +31,8 @@ if TYPE_CHECKING:  # imported where images are drawn: a notebook starts in the s
 VERSION = "1"
 SEED = 20261123
 TRAIN_QUICK, TRAIN_MEDIUM, VISIBLE_QUICK, HELD_OUT = 6_000, 24_000, 1_000, 5_000
+TRAINED_ON = {Profile.QUICK: TRAIN_QUICK, Profile.MEDIUM: TRAIN_MEDIUM}
+"""Training images of each profile that has not all."""
 FOLDERS = {Dataset.FASHION_MNIST: "FashionMNIST", Dataset.CIFAR10: "cifar-10-batches-py"}
 
 

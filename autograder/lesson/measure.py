@@ -272,7 +272,8 @@ class Measurements:
                         "oceni go osoba prowadząca.",
                         en=f'The rebuilt models["{name}"] gives other scores on testset than in the notebook; '
                         "a person will judge it.",
-                    )
+                    ),
+                    more_data=not np.isfinite(outputs).all(),  # its training diverged, which more data may prevent
                 )
             self.verified[name] = measured
         return self.verified[name]

@@ -69,6 +69,46 @@ class Falls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     memorised: Spread
 
 
+class Levels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Accuracies on less than all data, fractions, beyond which all data would not change the verdict.
+
+    At or above `passes` Task 3's model passes, below `hopeless` it fails; below `untrained` a model is not trained.
+    """
+
+    passes: float
+    hopeless: float
+    untrained: float
+
+
+class PairedVariant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One way to do Task 3, trained on each profile with the same seeds: the accuracies, in the seeds' order."""
+
+    name: str
+    kind: VariantKind
+    recipe: str
+    quick: tuple[float, ...]
+    medium: tuple[float, ...]
+    full: tuple[float, ...]
+
+
+class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `quick` and `medium` say of the verdict on `full`, drawn from `n` models trained on all three.
+
+    `wrong` is the share of models whose verdict by these levels is not that on `full`, `wrong_unseen` the same by levels
+    drawn without the model's own variant. `images` is the median number of images that a model is trained on until its
+    verdict, as multiples of `quick`'s, over the models that `quick` does not pass.
+    """
+
+    quick: Levels
+    medium: Levels
+    n: int
+    wrong: float
+    wrong_unseen: float
+    images: float
+    measured: Provenance
+    variants: tuple[PairedVariant, ...]
+
+
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A data set's thresholds, fractions, and the runs behind them."""
 
@@ -77,26 +117,45 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     measured: Provenance
     variants: tuple[Variant, ...]
     falls: Falls | None = None
+    growth: Growth | None = None
 
 
 def threshold(dataset: Dataset, profile: Profile) -> float:
     """Return the accuracy, a fraction, that Task 3's model must reach on the held-out images.
 
-    On `quick` it is the level at which a model passes without a run on `full`; one below it is not
-    judged. Raises `GraderError` where the data set has never been calibrated.
+    On less than all data it is the level at which a model passes without a run on more; one below it has not failed yet.
+    Where `medium` was not measured, what passes on both `quick` and `full` passes there. Raises `GraderError` where the
+    data set has never been calibrated.
     """
     calibration = _shipped().get(dataset)
     if calibration is None:
         raise GraderError(f"{PATH.name} has no {dataset}: run `splot calibrate {dataset}`.")
+    found = levels(dataset, profile)
+    if found is not None:
+        return found.passes
+    if profile is Profile.MEDIUM:
+        return max(calibration.quick, calibration.full)
     return calibration.quick if profile is Profile.QUICK else calibration.full
 
 
+def levels(dataset: Dataset, profile: Profile) -> Levels | None:
+    """Return what settles a verdict on this profile; None on `full`, which settles all, and where it was not measured."""
+    calibration = _shipped().get(dataset)
+    if calibration is None or calibration.growth is None or profile not in {Profile.QUICK, Profile.MEDIUM}:
+        return None
+    return calibration.growth.quick if profile is Profile.QUICK else calibration.growth.medium
+
+
 def ceiling(dataset: Dataset, profile: Profile) -> float | None:
-    """Return the accuracy that hardly any honest model exceeds: half the error of the best one measured."""
+    """Return the accuracy that hardly any honest model exceeds: half the error of the best one measured.
+
+    On `medium` the best ones were not trained, and `full`'s figure holds.
+    """
     calibration = _shipped().get(dataset)
     if calibration is None:
         return None
-    best: float = max(getattr(variant, profile).highest for variant in calibration.variants)
+    measured = Profile.QUICK if profile is Profile.QUICK else Profile.FULL
+    best: float = max(getattr(variant, measured).highest for variant in calibration.variants)
     return 1 - (1 - best) / 2
 
 
@@ -134,15 +193,20 @@ def render(calibrations: dict[str, Calibration]) -> str:
             lines += ["", f"[{name}.falls]", *_pairs(found.falls)]
         for variant in found.variants:
             lines += ["", f"[[{name}.variants]]", *_pairs(variant)]
+        if found.growth:
+            lines += ["", f"[{name}.growth]", *_pairs(found.growth, without="variants")]
+            for paired in found.growth.variants:
+                lines += ["", f"[[{name}.growth.variants]]", *_pairs(paired)]
     return "\n".join([*lines, ""])
 
 
-def _pairs(record: msgspec.Struct) -> list[str]:
-    return [f"{field} = {_value(getattr(record, field))}" for field in record.__struct_fields__]
+def _pairs(record: msgspec.Struct, without: str = "") -> list[str]:
+    fields = (field for field in record.__struct_fields__ if field != without)
+    return [f"{field} = {_value(getattr(record, field))}" for field in fields]
 
 
 def _value(value: object) -> str:
-    if isinstance(value, Spread | Provenance):
+    if isinstance(value, Spread | Provenance | Levels):
         return "{ " + ", ".join(_pairs(value)) + " }"
     # A JSON string without control characters is a TOML one; so are JSON's numbers.
     return msgspec.json.encode(value).decode()
@@ -164,6 +228,19 @@ _HEADER = """\
 #        trained on the held-out images themselves. A baseline that loses more than `limit`, which
 #        lies midway between them, is flagged for a person; no points hang on it.
 #
+# growth: when a verdict on less than all data is final. Weak variants were trained with the same
+#        seeds on `quick`, `medium` (24,000 images) and `full`. On each of the first two
+#        passes:    a model at or above it passes: 0.02 above what any seed that failed on `full`
+#                   reached there, and never below `quick` (on `medium`: `full`) above; rounded up.
+#        hopeless:  a model below it fails: 0.05 below the lowest seed that passed on `full`;
+#                   rounded down. A level at chance, 0.10, is written as 0 and settles nothing: a
+#                   network may not begin to learn on few images, and pass on all of them.
+#        untrained: likewise for a network's least accuracy in Task 4, 0.30 on `full`.
+#        In between, more data decide. Of the n models, `wrong` is the share whose verdict by these
+#        levels is not that on `full`, `wrong_unseen` the same by levels drawn without the model's
+#        own variant; `images` is the median number of images that a model which `quick` does not
+#        pass is trained on until its verdict, `quick`'s included, as a multiple of `quick`'s.
+#
 # Accuracies are fractions of the grader's 5,000 held-out images; `std` is over n seeds. To measure
-# again: the command below, on any machine; it replaces the data set's own table only.
+# again: the commands below, on any machine; each replaces its own tables only.
 """

@@ -188,6 +188,15 @@ def test_what_is_set_aside_says_why(cause: PartFailureCause) -> None:
         assert "could not be judged" in str(verdict)
 
 
+@pytest.mark.parametrize("cause", PartFailureCause)
+def test_more_data_may_spare_a_crash_and_never_time(cause: PartFailureCause) -> None:
+    """On more data the judge may not break again; it takes as long and as much memory at least."""
+    verdict = PartFailure(cause, "what").verdict(CELL)
+    assert isinstance(verdict, UndecidedError)
+    may = {PartFailureCause.CRASH, PartFailureCause.KILLED, PartFailureCause.FAULT}
+    assert verdict.more_data == (cause in may)
+
+
 def test_a_fault_of_the_judge_names_the_part_and_the_place() -> None:
     """An exception that is no verdict becomes a `PartFailureError`; a verdict stays what it is."""
     with pytest.raises(PartFailureError) as broken, PartTracker().at(MODEL):

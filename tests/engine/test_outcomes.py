@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from autograder.engine.evidence.records import CellRun, Failure, Fault
-from autograder.engine.outcomes import AVAILABLE, AbsentError, SettledError, UndecidedError, absent, explain, settled
+from autograder.engine.outcomes import (
+    AVAILABLE,
+    AbsentError,
+    SettledError,
+    UndecidedError,
+    absent,
+    explain,
+    is_cut_short,
+    settled,
+)
 from autograder.engine.report import Profile, Status
 from autograder.engine.text import Lang, in_language
 from autograder.lesson.observations import LessonEvidence
@@ -120,6 +129,19 @@ def test_what_follows_from_less_data_is_open_too(tmp_path: Path) -> None:
     assert isinstance(error, UndecidedError)
     assert str(error).startswith("Cell 2, line 3 — ValueError: Sum of input lengths")
     assert status(why(tmp_path, ended={1: SIZE, 2: NAME})) is Status.ERROR
+
+
+def test_only_the_students_own_cells_before_a_test_can_cut_it_short(tmp_path: Path) -> None:
+    """An exception that little data can cause in a cell up to the test; not one in the test itself, nor a NameError."""
+    for ended, cut in (
+        ({2: SIZE}, True),
+        ({1: SIZE, 2: NAME}, True),
+        ({2: NAME}, False),
+        ({3: SIZE}, False),
+        ({}, False),
+    ):
+        why(tmp_path, ended=ended, profile=Profile.QUICK)
+        assert is_cut_short(LessonEvidence(tmp_path), TESTS) is cut
 
 
 def test_a_failing_visible_test_opens_nothing(tmp_path: Path) -> None:

@@ -19,11 +19,13 @@ import numpy as np
 import pytest
 
 from autograder.engine.evidence.records import Probed
+from autograder.engine.outcomes import SettledError, UndecidedError
 from autograder.engine.report import Profile
 from autograder.lesson import graders
-from autograder.lesson.graders import task3_baseline
+from autograder.lesson.graders import task3_baseline, training
 from autograder.lesson.measure import REALLY_TRAINED, Measurements
 from autograder.lesson.observations import AnyRecord, Gradients, History, LessonEvidence, Results
+from autograder.lesson.thresholds import Levels, threshold
 from tests.lesson.staged_notebook import message_of
 from tests.submissions.fitted import COUNTS, FITTED_CELLS
 from tests.submissions.right import TASK_1, TASK_2, TASK_5
@@ -254,6 +256,7 @@ def test_right_evidence_passes(
 ) -> None:
     """Every check of all five tasks; the baseline, trained in no time, is held to what the others are."""
     monkeypatch.setattr(task3_baseline, "threshold", lambda *_: REALLY_TRAINED)
+    monkeypatch.setattr(task3_baseline, "levels", lambda *_: None)
     assert message_of(CHECKS[name].run, recorded, measured) == ""
 
 
@@ -298,3 +301,96 @@ def test_a_broken_training_report_fails_its_checks_alone(what: str, recorded: Le
     messages = {name: message_of(CHECKS[f"task3: test_{name}"].run, evidence, measured) for name in names}
     assert {name for name in names if messages[name]} == checks
     assert all(message in messages[name] for name in checks)
+
+
+NOTHING_IS_HOPELESS, ALL_IS_HOPELESS = Levels(0.82, 0.0, 0.0), Levels(0.82, 0.8, 0.2)
+
+
+def told(name: str, *losses: float) -> Change:
+    """Let a history tell these training losses."""
+    return record(name, history=History(losses, (1.0,) * len(losses), (0.1,) * len(losses)))
+
+
+def claimed(more: float) -> Change:
+    """Let the baseline's results claim an accuracy that is lower by so much than what was measured."""
+    lower = lambda old: msgspec.structs.replace(old.results, accuracy=old.results.accuracy - more)  # noqa: E731
+    return record("baseline", results=lower)
+
+
+def both(*changes: Change) -> Change:
+    """Make several changes."""
+
+    def change(folder: Path) -> None:
+        for each in changes:
+            each(folder)
+
+    return change
+
+
+def seen(steps: int, unclaimed: int = 0) -> Gradients:
+    """Return what was seen of a model's gradient steps."""
+    return msgspec.structs.replace(_steps(steps), unclaimed=unclaimed)
+
+
+UNTRAINED = model("avg_pool", "baseline", "small")  # right about no image
+CHANCE = both(UNTRAINED, record("avg_pool", gradients=_steps(5)))
+LOSS_FELL, RESULTS, ACCURACY = (f"task3: test_{name}" for name in ("loss_fell", "results", "accuracy"))
+TRAINED, LOOP = "task4: test_trained[task4_exp1]", "task4: test_single_loop"
+NAMES = tuple(COUNTS)
+UNSEEN = [record(name, gradients=None) for name in NAMES]
+UNCLEAR = [record(name, gradients=seen(3, 50)) for name in NAMES]
+ENDS: dict[str, tuple[str, Change, Levels, str]] = {
+    "an accuracy below what is hopeless": (ACCURACY, both(), ALL_IS_HOPELESS, "final"),
+    "an accuracy that all data may mend": (ACCURACY, both(), NOTHING_IS_HOPELESS, "open"),
+    "the same loss in all epochs": (LOSS_FELL, told("baseline", 2.30258513, 2.30258519), ALL_IS_HOPELESS, "final"),
+    "a loss that rose a little": (LOSS_FELL, told("baseline", 2.30258513, 2.30458519), ALL_IS_HOPELESS, "open"),
+    "losses rounded to the same": (LOSS_FELL, told("baseline", 2.3026, 2.3026), ALL_IS_HOPELESS, "open"),
+    "a claim far from what was measured": (RESULTS, claimed(0.15), NOTHING_IS_HOPELESS, "final"),
+    "a claim not far from it": (RESULTS, claimed(0.05), NOTHING_IS_HOPELESS, "open"),
+    "an accuracy of an untrained network": (TRAINED, CHANCE, ALL_IS_HOPELESS, "final"),
+    "an accuracy that a slow one may have": (TRAINED, CHANCE, NOTHING_IS_HOPELESS, "open"),
+    "no steps": (TRAINED, both(CHANCE, record("avg_pool", gradients=seen(0))), NOTHING_IS_HOPELESS, "final"),
+    "a few steps": (TRAINED, both(CHANCE, record("avg_pool", gradients=seen(1))), NOTHING_IS_HOPELESS, "open"),
+    "a loss that never moved": (TRAINED, both(CHANCE, told("avg_pool", 2.3025851, 2.3025852)), NOTHING_IS_HOPELESS, "final"),
+    "a loss that moved": (TRAINED, both(CHANCE, told("avg_pool", 2.3025851, 2.3005851)), NOTHING_IS_HOPELESS, "open"),
+    "steps that may be the network's": (TRAINED, record("avg_pool", gradients=seen(3, 50)), ALL_IS_HOPELESS, "open"),
+    "steps of others": (TRAINED, record("avg_pool", gradients=seen(0, 50)), ALL_IS_HOPELESS, "for a person"),
+    "networks of which nothing was seen": (LOOP, both(*UNSEEN), ALL_IS_HOPELESS, "for a person"),
+    "networks that more steps may settle": (LOOP, both(*UNCLEAR), ALL_IS_HOPELESS, "open"),
+    "one network that they may settle": (LOOP, both(*UNSEEN[1:], UNCLEAR[0]), ALL_IS_HOPELESS, "for a person"),
+    "networks that took no steps": (LOOP, both(*(record(n, gradients=seen(0)) for n in NAMES)), ALL_IS_HOPELESS, "final"),
+    "networks that took few": (LOOP, both(*(record(n, gradients=seen(3)) for n in NAMES)), ALL_IS_HOPELESS, "open"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ENDS)
+def test_only_what_more_data_cannot_mend_is_final_on_quick(
+    what: str, recorded: LessonEvidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each rule that ends a check on `quick` beside its near neighbour, which waits for more data or for a person."""
+    name, change, found, ends = ENDS[what]
+    for module in (task3_baseline, training):
+        monkeypatch.setattr(module, "levels", lambda *_: found)
+    evidence = changed(recorded, change, tmp_path)
+    try:
+        CHECKS[name].run(evidence, Measurements(evidence))
+    except SettledError:
+        ended = "final"
+    except AssertionError:
+        ended = "open"
+    except UndecidedError as undecided:
+        ended = "open" if undecided.more_data else "for a person"
+    else:
+        ended = "passed"
+    assert ended == ends
+
+
+def test_what_is_hopeless_is_told_with_the_threshold_that_counts(
+    recorded: LessonEvidence, measured: Measurements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The accuracy, the threshold on all data, and on how many images it was measured that this is out of reach."""
+    monkeypatch.setattr(task3_baseline, "levels", lambda *_: ALL_IS_HOPELESS)
+    message = message_of(CHECKS[ACCURACY].run, recorded, measured)
+    full = threshold(measured.dataset, Profile.FULL)
+    assert f"; the threshold is {full:.3f}." in message
+    assert "after training on 6000 images" in message

@@ -77,6 +77,16 @@ def test_a_complete_training_report_passes(tmp_path: Path) -> None:
     assert cell_of(report, TRAINING).score == 1
 
 
+def test_what_follows_from_an_exception_that_little_data_can_cause_waits_for_more(tmp_path: Path) -> None:
+    """The cell ends at an image that `quick` lacks, its network made and nothing reported: on `quick` all that is open."""
+    source = BASELINE + "\ntestset[3_000]" + HISTORY + RESULTS
+    for profile, more in ((Profile.QUICK, True), (Profile.FULL, False)):
+        report = report_of(source if more else source.replace("3_000", "9_000"), tmp_path / profile, profile=profile)
+        checks = [check for check in cell_of(report, TRAINING).checks if not check.passed]
+        assert len(checks) == 5
+        assert {(check.passed, check.more_data) for check in checks} == {(None if more else False, more)}
+
+
 def test_no_plot_and_no_printed_count_fail_alone(tmp_path: Path) -> None:
     """Neither a picture nor the count: two checks, no other."""
     wrong = failed(report_of(BASELINE + HISTORY + RESULTS, tmp_path, printed="123"), TRAINING)

@@ -22,7 +22,7 @@ from autograder.engine.evidence import FINDINGS_FILE, Evidence, Probe
 from autograder.engine.files import PRIVATE, write_whole
 from autograder.engine.lesson import Lesson, Measuring, find_lesson
 from autograder.engine.notebook import Assignment, Item
-from autograder.engine.outcomes import AbsentError, SettledError, UndecidedError
+from autograder.engine.outcomes import AbsentError, SettledError, UndecidedError, is_cut_short
 from autograder.engine.part_tracker import Part, PartFailure, PartFailureError, PartTracker
 from autograder.engine.report import (
     NOT_EXAMINED,
@@ -250,8 +250,9 @@ def _verdict(session: _Session, mark: pytest.Mark, raised: BaseException | None)
     name = say(pl=mark.kwargs["pl"], en=mark.kwargs["en"])
     if raised is None:
         return Verdict(cell, name, weight, passed=True)
+    less = session.given.file.profile is not Profile.FULL
     if isinstance(raised, UndecidedError):
-        more_data = raised.more_data and session.given.file.profile is not Profile.FULL
+        more_data = less and (raised.more_data or is_cut_short(session.given, cell))
         return Verdict(cell, name, weight, None, str(raised), Status.UNDECIDED, more_data)
     if isinstance(raised, EvidenceError):
         unreadable = say(
@@ -262,8 +263,8 @@ def _verdict(session: _Session, mark: pytest.Mark, raised: BaseException | None)
     if isinstance(raised, AbsentError):
         return Verdict(cell, name, weight, passed=False, message=raised.message, status=raised.status)
     if isinstance(raised, AssertionError) and raised.args:
-        more = session.given.file.profile is not Profile.FULL
-        is_open = bool(mark.kwargs.get("data")) and not isinstance(raised, SettledError) and more
+        may_change = bool(mark.kwargs.get("data")) and not isinstance(raised, SettledError)
+        is_open = less and (may_change or is_cut_short(session.given, cell))
         passed, status = (None, Status.UNDECIDED) if is_open else (False, None)
         return Verdict(cell, name, weight, passed, str(raised.args[0]), status, is_open)
     return None

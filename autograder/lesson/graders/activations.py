@@ -222,7 +222,7 @@ def judged_model(evidence: LessonEvidence, measured: Measurements) -> Judged:
     does not fit fails with its reason; of the others, those that do not fit are passed over.
     """
     names = list(dict.fromkeys(record.model for record in evidence.maps(CELL)))
-    unmeasured: list[Exception] = []
+    unmeasured: list[UndecidedError] = []
     untrained: list[AssertionError] = []
     unfit: list[str] = []
     for name in [OWN] if OWN in names else names:
@@ -245,10 +245,11 @@ def judged_model(evidence: LessonEvidence, measured: Measurements) -> Judged:
     raise _refusal(unmeasured, untrained, unfit)
 
 
-def _refusal(unmeasured: list[Exception], untrained: list[AssertionError], unfit: list[str]) -> Exception:
-    """Return why no model's maps can be judged; undecided on `quick` only if more training may help."""
+def _refusal(unmeasured: list[UndecidedError], untrained: list[AssertionError], unfit: list[str]) -> Exception:
+    """Return why no model's maps can be judged; open on less than all data only if more training may help."""
     if unmeasured:
-        return unmeasured[0]
+        more_data = any(not isinstance(error, SettledError) for error in untrained)
+        return UndecidedError(str(unmeasured[0]), more_data=more_data or any(error.more_data for error in unmeasured))
     if untrained:
         reason = min(untrained, key=lambda error: isinstance(error, SettledError))
         return type(reason)(

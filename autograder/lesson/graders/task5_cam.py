@@ -116,7 +116,7 @@ def agreeing(evidence: LessonEvidence, record: MapRecord, right: Activations) ->
             pl=f"{where}: zapis wywołań cam nie zgadza się z modelem; oceni je osoba prowadząca.",
             en=f"{where}: the record of cam's calls does not fit the model; a person will judge them.",
         )
-        raise UndecidedError(no_fit)
+        raise UndecidedError(no_fit, more_data=True)  # two scores that are nearly equal may change places by rounding
     expected = right.class_maps(record.image)[record.class_index]
     size, given = ("×".join(map(str, shape)) for shape in (expected.shape, returned.shape))
     small = say(
@@ -188,7 +188,7 @@ def indistinct(model: str, *, all_flat: bool) -> UndecidedError:
         en=f"{name}: on all images looked at the right map is almost the same as other classes' maps or as the image "
         'itself, so it cannot be told from them; a person will judge it. You may add another network as models["cam"].',
     )
-    return UndecidedError(negative if all_flat else common)
+    return UndecidedError(negative if all_flat else common, more_data=True)  # trained on more, it has other maps
 
 
 def hint(returned: Tensor, record: MapRecord, right: Activations) -> str:
