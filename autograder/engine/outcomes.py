@@ -82,9 +82,9 @@ def absent(evidence: Evidence, failure: Failure | None, what: str, *cells: str) 
     return AbsentError(_STATUS[cause.fault], explain(cause, run.grade_id if run else None, what))
 
 
-def is_cut_short(evidence: Evidence, cell: str) -> bool:
-    """Whether a cell of the student's before this one ended in an exception that less data can cause."""
-    return _first_of_size(evidence, (cell,)) is not None
+def is_cut_short(evidence: Evidence, *cells: str) -> bool:
+    """Whether a cell of the student's, before these if any are given, ended in an exception that less data can cause."""
+    return _first_of_size(evidence, cells) is not None
 
 
 def _first_of_size(evidence: Evidence, cells: tuple[str, ...]) -> tuple[CellRun, Failure] | None:

@@ -142,6 +142,41 @@ models["baseline"] = nn.Sequential(
     assert points(auto, "task3_architecture") == 2
 
 
+WEAK = FIRST_TASKS | {
+    "task3_baseline": """
+small = nn.Sequential(
+    nn.Conv2d(1, 4, 5, stride=2), nn.ReLU(), nn.Conv2d(4, 4, 3, stride=2), nn.ReLU(), nn.Flatten(), nn.Linear(100, 10))
+fit("baseline", small, epochs=2, lr=1e-6)
+curves("baseline")
+""",
+    "task4_exp1": 'print("eksperyment pierwszy")',
+}
+"""A small baseline that learns slowly; after it a cell that must not run twice."""
+
+
+def test_an_open_accuracy_takes_the_data_it_needs_and_no_more(tmp_path: Path) -> None:
+    """It is out of reach on 24,000 images, so that all are not tried, and what follows Task 3 is not run again.
+
+    All else stays as `quick` settled it, judging again gives the same, and grading again does nothing.
+    """
+    report = graded(WEAK, tmp_path, profile=Profile.AUTO)
+    cells = {cell.id: cell for cell in report.cells}
+    accuracy = cells["task3_accuracy_tests"]
+    assert (accuracy.score, accuracy.status, accuracy.profile) == (0, Status.FAILED, Profile.MEDIUM)
+    assert "24000" in said(accuracy)
+    assert (report.profile, report.may_gain) == (Profile.MEDIUM, False)
+    for name in ("task1_convolution_tests", "task2_case_1_tests", "task3_architecture_tests", "task4_exp1_tests"):
+        assert cells[name].profile is Profile.QUICK
+    assert points(report, "task1", "task2", "task3_architecture") == 9
+    evidence = tmp_path / "graded" / "ola" / "cnn" / "evidence"
+    first, more = LessonEvidence(evidence), LessonEvidence(evidence / "medium")
+    assert ["eksperyment pierwszy" in found.notebook.printed for found in (first, more)] == [True, False]
+    assert more.file.until == "task3_accuracy_tests"
+    again = regrade(evidence.parent, load_assignment(), Lang.PL)
+    assert msgspec.structs.replace(again, timing=report.timing) == report
+    assert graded(WEAK, tmp_path, profile=Profile.AUTO) == again
+
+
 RIGHT_IMPORTS = """
 import os
 import numpy as np

@@ -91,16 +91,21 @@ class Ran:
     """Stands for evidence: the cells that ran, some of which failed."""
 
     def __init__(self, runs: Mapping[str, bool]) -> None:
-        self.file = self
+        self.file = self.notebook = self
         failure = Failure(Fault.ERROR, "ValueError")
         self.runs = tuple(
             CellRun(index, name, 1.0, None if right else failure) for index, (name, right) in enumerate(runs.items())
         )
 
+    def locked(self, index: int) -> bool:
+        """Whether a cell is the instructor's: the one called "tests"."""
+        return self.runs[index].grade_id == "tests"
+
 
 def test_the_later_run_ends_at_the_last_open_cell() -> None:
-    """In the notebook's order; the whole notebook runs where a cell failed."""
+    """In the notebook's order; the whole notebook runs where a cell of the student's failed, perhaps for want of data."""
     found = report(cell("b", OPEN), cell("a", OPEN), cell("c", Check("x", 1, passed=True, message="")))
-    ran = dict.fromkeys(("a", "b", "c"), True)
+    ran = dict.fromkeys(("a", "b", "c", "tests"), True)
     assert last_open_cell(found, Ran(ran)) == "b"  # type: ignore[arg-type]
+    assert last_open_cell(found, Ran(ran | {"tests": False})) == "b"  # type: ignore[arg-type]
     assert last_open_cell(found, Ran(ran | {"c": False})) is None  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 import msgspec
 
 from autograder.engine.evidence import Evidence
+from autograder.engine.outcomes import is_cut_short
 from autograder.engine.report import CellReport, Kind, Report, Status, Timing, totals
 
 STOPPED = frozenset({Status.ERROR, Status.MISSING, Status.TIMEOUT, Status.MEMORY})
@@ -57,9 +58,9 @@ def _settled(before: CellReport, after: CellReport) -> CellReport:
 def last_open_cell(report: Report, evidence: Evidence) -> str | None:
     """Return the last cell with a check that more data may settle; None where the whole notebook has to run for it.
 
-    Where a cell failed, what a check misses may stand anywhere after it: a plot, a printed number.
+    Where less data made a cell of the student's fail, what a check misses may stand anywhere after it: a plot, a number.
     """
-    if any(run.failure is not None for run in evidence.file.runs):
+    if is_cut_short(evidence):
         return None
     index = {run.grade_id: run.index for run in evidence.file.runs if run.grade_id}
     still_open = [cell.id for cell in report.cells if any(check.more_data for check in cell.checks)]
