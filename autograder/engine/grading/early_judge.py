@@ -31,13 +31,22 @@ from autograder.engine.text import in_language
 T = TypeVar("T")
 
 
-def prepare_judging(lesson: Lesson) -> dict[str, list[Probe]]:
-    """Import all that judging needs, so that a process can be forked for it, and return the probes."""
+QUIET_S = 8.0
+"""Time without a request, in which the notebook is at work, after which what only models need is prepared as well."""
+
+
+def prepare_judging(lesson: Lesson) -> None:
+    """Import and prepare all that judging needs, so that processes can be forked for it."""
+    _import_graders(lesson)
+    lesson.prepare()
+    compile_templates(lesson)
+
+
+def _import_graders(lesson: Lesson) -> dict[str, list[Probe]]:
+    """Import the graders and what they import, and return the probes."""
     for module in lesson.heavy:
         importlib.import_module(module)
     lesson.threads(1)  # a fork would lose the others
-    lesson.prepare()
-    compile_templates(lesson)
     return gather_probes(lesson)
 
 
@@ -140,7 +149,8 @@ def _serve(task: GradingTask, connection: Connection, workers: Connection, paren
     own = os.environ.get("OMP_WAIT_POLICY")
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # read as torch is imported, as in the fork server (`pool.py`)
     try:
-        probes = prepare_judging(find_lesson(task.assignment.lesson))
+        lesson = find_lesson(task.assignment.lesson)
+        probes = _import_graders(lesson)
     except Exception as error:  # noqa: BLE001 - the worker raises it
         connection.send_bytes(msgspec.json.encode(reason_of(error)))
         return
@@ -148,8 +158,12 @@ def _serve(task: GradingTask, connection: Connection, workers: Connection, paren
     os.environ.update({} if own is None else {"OMP_WAIT_POLICY": own})
     gc.freeze()
     connection.send_bytes(msgspec.json.encode({cell: len(asked) for cell, asked in probes.items()}))
+    prepared = False
     with in_language(task.how.lang):
         while True:
+            if not (prepared or connection.poll(QUIET_S)):
+                lesson.prepare()
+                prepared = True
             try:
                 request = msgspec.json.decode(connection.recv_bytes(), type=_Request)
             except EOFError:
