@@ -109,3 +109,17 @@ def test_the_later_run_ends_at_the_last_open_cell() -> None:
     assert last_open_cell(found, Ran(ran)) == "b"  # type: ignore[arg-type]
     assert last_open_cell(found, Ran(ran | {"tests": False})) == "b"  # type: ignore[arg-type]
     assert last_open_cell(found, Ran(ran | {"c": False})) is None  # type: ignore[arg-type]
+
+
+def test_what_follows_from_a_failed_cell_is_settled_anew() -> None:
+    """Where less data made a cell fail, a check that failed is taken from the later run as well; one that passed stays."""
+    before = report(
+        cell("training", Check("plot", 1, passed=False, message="none"), OPEN),
+        cell("other", Check("a", 1, passed=False, message="no"), Check("b", 1, passed=True, message="")),
+    )
+    after = report(
+        cell("training", Check("plot", 1, passed=True, message=""), Check("accuracy", 1, passed=True, message="")),
+        cell("other", Check("a", 1, passed=True, message=""), Check("b", 1, passed=False, message="no")),
+    )
+    assert [found.score for found in settle(before, after, failed_too=True).cells] == [2, 2]
+    assert [found.score for found in settle(before, after).cells] == [1, 1]

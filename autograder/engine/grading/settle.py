@@ -10,10 +10,13 @@ STOPPED = frozenset({Status.ERROR, Status.MISSING, Status.TIMEOUT, Status.MEMORY
 """Statuses of a cell whose checks were not reached."""
 
 
-def settle(before: Report, after: Report) -> Report:
-    """Return the earlier report with its open checks as the later one has them, which may have ended early."""
+def settle(before: Report, after: Report, *, failed_too: bool = False) -> Report:
+    """Return the earlier report with its open checks as the later one has them, which may have ended early.
+
+    With `failed_too` those that failed are taken as well: less data made a cell of the student's fail, and that may be why.
+    """
     later = {cell.id: cell for cell in after.cells}
-    cells = tuple(_settled(cell, later[cell.id]) for cell in before.cells)
+    cells = tuple(_settled(cell, later[cell.id], failed_too) for cell in before.cells)
     score, max_score = totals(cells, Kind.AUTO)
     bonus, max_bonus = totals(cells, Kind.BONUS)
     spent = {
@@ -35,12 +38,13 @@ def settle(before: Report, after: Report) -> Report:
     )
 
 
-def _settled(before: CellReport, after: CellReport) -> CellReport:
+def _settled(before: CellReport, after: CellReport, failed_too: bool) -> CellReport:
     """Return a cell with the checks that more data may settle taken from the later run."""
-    if not any(check.more_data for check in before.checks):
+    open_checks = {c.name for c in before.checks if c.more_data or (failed_too and c.passed is False)}
+    if not open_checks:
         return before
     later = {check.name: check for check in after.checks}
-    checks = tuple(later.get(check.name, check) if check.more_data else check for check in before.checks)
+    checks = tuple(later.get(check.name, check) if check.name in open_checks else check for check in before.checks)
     passed = [check.passed for check in checks]
     gained = sum(check.weight for check in checks if check.passed)
     score: float | None = round(before.points * gained / sum(check.weight for check in checks), 4)

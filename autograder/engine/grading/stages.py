@@ -36,6 +36,7 @@ from autograder.engine.grading.task import GradingTask, reason_of
 from autograder.engine.judging import gather_probes
 from autograder.engine.lesson import find_lesson
 from autograder.engine.notebook import Submission, read_submission
+from autograder.engine.outcomes import is_cut_short
 from autograder.engine.pages import FEEDBACK_FILE, leave_feedback
 from autograder.engine.report import Key, Profile, Report, encode, read_report
 from autograder.engine.sandbox import SandboxKind, require
@@ -197,7 +198,7 @@ class Stages:
         found = lesson.join(findings_or_none(self.folder, lesson.findings), findings_or_none(evidence, lesson.findings))
         with suppress(SplotError):  # without findings the pages show less
             write_whole(self.folder / FINDINGS_FILE, msgspec.json.encode(found), PRIVATE)
-        return settle(before, report)
+        return settle(before, report, failed_too=is_cut_short(Evidence(self.folder)))
 
     @cached_property
     def _probes(self) -> Mapping[str, Sequence[Probe]]:

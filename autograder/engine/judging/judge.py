@@ -22,7 +22,7 @@ from autograder.engine.evidence import FINDINGS_FILE, Evidence, Probe
 from autograder.engine.files import PRIVATE, write_whole
 from autograder.engine.lesson import Lesson, Measuring, find_lesson
 from autograder.engine.notebook import Assignment, Item
-from autograder.engine.outcomes import AbsentError, SettledError, UndecidedError, is_cut_short
+from autograder.engine.outcomes import AbsentError, SettledError, UndecidedError
 from autograder.engine.part_tracker import Part, PartFailure, PartFailureError, PartTracker
 from autograder.engine.report import (
     NOT_EXAMINED,
@@ -252,7 +252,7 @@ def _verdict(session: _Session, mark: pytest.Mark, raised: BaseException | None)
         return Verdict(cell, name, weight, passed=True)
     less = session.given.file.profile is not Profile.FULL
     if isinstance(raised, UndecidedError):
-        more_data = less and (raised.more_data or is_cut_short(session.given, cell))
+        more_data = less and raised.more_data
         return Verdict(cell, name, weight, None, str(raised), Status.UNDECIDED, more_data)
     if isinstance(raised, EvidenceError):
         unreadable = say(
@@ -264,7 +264,7 @@ def _verdict(session: _Session, mark: pytest.Mark, raised: BaseException | None)
         return Verdict(cell, name, weight, passed=False, message=raised.message, status=raised.status)
     if isinstance(raised, AssertionError) and raised.args:
         may_change = bool(mark.kwargs.get("data")) and not isinstance(raised, SettledError)
-        is_open = less and (may_change or is_cut_short(session.given, cell))
+        is_open = less and may_change
         passed, status = (None, Status.UNDECIDED) if is_open else (False, None)
         return Verdict(cell, name, weight, passed, str(raised.args[0]), status, is_open)
     return None
