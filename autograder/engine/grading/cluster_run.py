@@ -21,7 +21,7 @@ from distributed import Client, Future, wait
 from autograder.engine.errors import GraderError, SplotError, SubmissionError
 from autograder.engine.evidence import delete_evidence, seed_for, unpack_evidence
 from autograder.engine.files import write_report, write_whole
-from autograder.engine.grading.cluster_worker import PAGE, Results, Sent, course_of, grade_sent, prove
+from autograder.engine.grading.cluster_worker import PAGE, PackedResults, Sent, course_of, grade_sent, prove
 from autograder.engine.grading.folders import lock_student_folder, withdraw_report
 from autograder.engine.grading.keys import report_key, requests_digest, unchanged_report
 from autograder.engine.grading.pool import each
@@ -52,12 +52,12 @@ class _Pending:
     attempts: int = 0
     hosts: set[str] = field(default_factory=set)
     """The machines that could not grade it."""
-    ungraded: Results | None = None
+    ungraded: PackedResults | None = None
     """What the last of them returned; it stands where no other machine is left."""
 
 
 @dataclass(frozen=True)
-class _Worker:
+class _ClusterWorker:
     """A worker: the address by which its scheduler knows it, and its machine."""
 
     address: str
@@ -83,10 +83,10 @@ class ClusterRun:
         self._waiting = deque(map(_Pending, tasks))
         self._assignment, self._how = tasks[0].assignment, replace(tasks[0].how, out=Path())
         self._course = course_of(self._assignment)
-        self._workers: dict[_Worker, str] = {}
+        self._workers: dict[_ClusterWorker, str] = {}
         """With the reason why a worker gets no submission; empty if it may get one."""
-        self._proofs: dict[Future[Any], _Worker] = {}
-        self._sent: dict[Future[Any], tuple[_Pending, _Worker]] = {}
+        self._proofs: dict[Future[Any], _ClusterWorker] = {}
+        self._sent: dict[Future[Any], tuple[_Pending, _ClusterWorker]] = {}
         self._next_look = 0.0
 
     def reports(self) -> Iterator[Report]:
@@ -110,7 +110,7 @@ class ClusterRun:
         found = self._client.scheduler_info(n_workers=-1).get("workers")
         if self._client.status != "running" or found is None:
             raise ConnectionError
-        here = {_Worker(address, about["host"]) for address, about in found.items()}
+        here = {_ClusterWorker(address, about["host"]) for address, about in found.items()}
         if not here and (self._workers or not self._next_look):
             self._notice("The cluster has no worker; waiting for one.")
         for worker in self._workers.keys() - here:
@@ -118,7 +118,7 @@ class ClusterRun:
         for worker in here - self._workers.keys():
             self._ask_for_proof(worker)
 
-    def _lose(self, worker: _Worker) -> Iterator[Report]:
+    def _lose(self, worker: _ClusterWorker) -> Iterator[Report]:
         """A worker is gone: another one gets its submission."""
         del self._workers[worker]
         for proof in [proof for proof, proving in self._proofs.items() if proving == worker]:
@@ -129,11 +129,11 @@ class ClusterRun:
             future.cancel()
             yield from self._again(pending, f"The worker {worker.address} died")
 
-    def _ask_for_proof(self, worker: _Worker) -> None:
+    def _ask_for_proof(self, worker: _ClusterWorker) -> None:
         self._workers[worker] = NOT_YET
         self._proofs[self._submit(worker, prove, self._course, self._assignment, self._how)] = worker
 
-    def _submit(self, worker: _Worker, function: Callable[..., object], *arguments: object) -> Future[Any]:
+    def _submit(self, worker: _ClusterWorker, function: Callable[..., object], *arguments: object) -> Future[Any]:
         return self._client.submit(
             function, *arguments, workers=[worker.address], allow_other_workers=False, pure=False
         )
@@ -158,7 +158,7 @@ class ClusterRun:
             worker, lack = next(iter(self._workers.items()))
             raise GraderError(f"No worker of the cluster can grade. {worker.address} cannot: {lack}")
 
-    def _send(self, pending: _Pending, worker: _Worker) -> Report | None:
+    def _send(self, pending: _Pending, worker: _ClusterWorker) -> Report | None:
         """Send a submission to a worker; return its report where it cannot even be read, or its folder not be used."""
         task = pending.task
         try:
@@ -208,7 +208,7 @@ class ClusterRun:
         for future in [future for future in self._sent if future.done()]:
             yield from self._take(future, *self._sent.pop(future))
 
-    def _take(self, future: Future[Any], pending: _Pending, worker: _Worker) -> Iterator[Report]:
+    def _take(self, future: Future[Any], pending: _Pending, worker: _ClusterWorker) -> Iterator[Report]:
         """Publish a result. Of one that says `ungraded` the machine may be the cause, so another one is tried."""
         failure = _failure(future)
         results = None if failure else _fetched(future)
@@ -229,9 +229,9 @@ class ClusterRun:
             self._waiting.appendleft(pending)
             return
         reason = f"{why}, as {ELSEWHERE} did before that had this submission; grade it again."
-        yield self._publish(pending, Results(msgspec.json.encode(pending.task.ungraded(reason)), None, {}))
+        yield self._publish(pending, PackedResults(msgspec.json.encode(pending.task.ungraded(reason)), None, {}))
 
-    def _publish(self, pending: _Pending, results: Results) -> Report:
+    def _publish(self, pending: _Pending, results: PackedResults) -> Report:
         """Write what a worker returned to the student's folder, and return the report."""
         report, folder = _report(results), pending.task.folder
         try:
@@ -257,7 +257,7 @@ def _unchanged(task: GradingTask) -> Report | None:
     return unchanged_report(task, report_key(submission, task.assignment, task.how, requests_digest(probes)))
 
 
-def _report(results: Results) -> Report:
+def _report(results: PackedResults) -> Report:
     return msgspec.json.decode(results.report, type=Report)
 
 
@@ -276,10 +276,10 @@ def _failure(future: Future[Any]) -> str:
     return printable(f"{type(error).__name__}: {' '.join(str(error).split())}", 300)
 
 
-def _fetched(future: Future[Any]) -> Results | None:
+def _fetched(future: Future[Any]) -> PackedResults | None:
     """Return the result of a task that has ended; None where it has none, or does not arrive."""
     try:
-        results: Results | None = future.result(timeout=FETCH_S)
+        results: PackedResults | None = future.result(timeout=FETCH_S)
     except TimeoutError:
         return None
     return results

@@ -58,7 +58,7 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class Results:
+class PackedResults:
     """What a worker returns: the report and the page, and the evidence by its path in the student's folder."""
 
     report: bytes
@@ -96,7 +96,7 @@ def prove(course: Course, assignment: Assignment, how: Grading) -> None:
     _proved.add(course.digest)
 
 
-def grade_sent(sent: Sent) -> Results | None:
+def grade_sent(sent: Sent) -> PackedResults | None:
     """Grade a submission in a folder of its own, as `splot grade` does on one machine; None if the command is gone.
 
     Raises `GraderError` if this process has not proved itself: Dask may have restarted it since.
@@ -138,7 +138,7 @@ def _ended(worker: Worker) -> Callable[[], bool]:
     return ended
 
 
-def _results(report: Report, root: Path, sent: Sent, here: str) -> Results:
+def _results(report: Report, root: Path, sent: Sent, here: str) -> PackedResults:
     """Pack the results; the submission's path on the command's machine takes the place of `here`, its path on this one."""
     folder = root / folder_of(OUT, report.student, sent.assignment)
     there = sent.path.encode(errors="replace").decode()
@@ -149,4 +149,4 @@ def _results(report: Report, root: Path, sent: Sent, here: str) -> Results:
         file = msgspec.structs.replace(Evidence(folder / "evidence").file, submission=there)
         evidence["evidence/evidence.json"] = msgspec.json.encode(file)
     page = folder / PAGE
-    return Results(encode(report), page.read_bytes() if page.exists() else None, evidence)
+    return PackedResults(encode(report), page.read_bytes() if page.exists() else None, evidence)

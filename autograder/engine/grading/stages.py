@@ -73,7 +73,7 @@ def work(task: GradingTask, answer: Path, *, alone: bool = False) -> None:
 
 
 @dataclass(frozen=True)
-class _Run:
+class _PlannedRun:
     """One run of a submission's notebook, to the cell `until` or to the end, and where its evidence goes."""
 
     profile: Profile
@@ -134,7 +134,7 @@ class Stages:
             evidence = self.folder if report is None else self.folder / profile
             collected = (evidence / "evidence.json").exists()
             if not (collected and is_evidence_with(evidence, self._evidence_key(submission, profile), until)):
-                self._collect(submission, _Run(profile, dataset, evidence, until))
+                self._collect(submission, _PlannedRun(profile, dataset, evidence, until))
             report = self._settled(report, evidence, submission.digest)
             if not report.may_gain:
                 break
@@ -154,7 +154,7 @@ class Stages:
                 delete_evidence(self.folder)
         return submission
 
-    def _collect(self, submission: Submission, run: _Run) -> None:
+    def _collect(self, submission: Submission, run: _PlannedRun) -> None:
         how, lesson = self.task.how, find_lesson(self.task.assignment.lesson)
         weakness = say(
             pl="Oceniono bez piaskownicy (--sandbox none): kod z notebooka mógł czytać i zmieniać pliki tego komputera.",
