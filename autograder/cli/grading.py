@@ -7,13 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from autograder.cli.app import Language, app, chosen_assignment
 from autograder.engine.report import Outcome, Profile, Report, SandboxKind
 from autograder.engine.text import Lang, in_language, printable
+
+if TYPE_CHECKING:
+    from autograder.engine.notebook import Assignment
 
 MOST_WARNINGS = 20
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -74,7 +77,7 @@ def grade(
             reports = grade_all(found, assignment, how, jobs, stopped)
         else:
             reports = grade_on_cluster(found, assignment, how, cluster, jobs, stopped, _say)
-        kept = KeptReports(out, assignment.name)
+        kept = KeptReports(out, assignment)
         _finish(_Run(len(found), lang, json, junit, kept), reports, stopped, fail_under)
 
 
@@ -143,12 +146,14 @@ class KeptReports:
     """The reports of earlier runs in a folder, as they are when the command begins."""
 
     out: Path
-    assignment: str
+    assignment: "Assignment"
     started: float = field(default_factory=time.time)
 
     def among(self, reports: list[Report]) -> int:
         """Count those that were not made anew, since nothing has changed."""
-        paths = (self.out / report.student / self.assignment / "report.json" for report in reports)
+        from autograder.engine.grading import folder_of
+
+        paths = (folder_of(self.out, report.student, self.assignment) / "report.json" for report in reports)
         return sum(path.exists() and path.stat().st_mtime < self.started for path in paths)
 
 
@@ -180,11 +185,9 @@ def _finish(run: _Run, reports: Iterator[Report], stopped: Interruption, fail_un
     finally:
         _publish(done, run)
     if run.kept is not None and (kept := run.kept.among(done)):
-        sentence = f"{kept} of {run.total} unchanged since an earlier run and not graded again; --force does."
-        _say(sentence)
+        _say(f"{kept} of {run.total} unchanged since an earlier run and not graded again; --force does.")
     if stopped() and len(done) < run.total:
-        sentence = f"Stopped: {len(done)} of {run.total} submissions are done; run the same again for the others."
-        _say(sentence)
+        _say(f"Stopped: {len(done)} of {run.total} submissions are done; run the same again for the others.")
         raise typer.Exit(stopped.exit_code)
     raise typer.Exit(exit_code(done, fail_under))
 

@@ -24,7 +24,7 @@ from autograder.engine.report import Report
 from autograder.engine.text import printable
 
 ADDRESS = re.compile(r"(tcp|tls)://.+:\d+")
-EXTRA = "Grading on a cluster needs Dask: pip install 'splot-cnn[cluster]', here and for every worker."
+EXTRA = "Grading on a cluster needs Dask: pip install distributed dask-jobqueue, here and for every worker."
 CONNECT_S = 10.0
 CLOSE_S = 5.0
 LARGEST = "128 MiB"

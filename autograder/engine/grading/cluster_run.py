@@ -21,7 +21,7 @@ from distributed import Client, Future, wait
 from autograder.engine.errors import GraderError, SplotError, SubmissionError
 from autograder.engine.evidence import delete_evidence, seed_for, unpack_evidence
 from autograder.engine.files import write_report, write_whole
-from autograder.engine.grading.cluster_worker import PAGE, PackedResults, Sent, course_of, grade_sent, prove
+from autograder.engine.grading.cluster_worker import PackedResults, Sent, course_of, grade_sent, prove
 from autograder.engine.grading.folders import lock_student_folder, withdraw_report
 from autograder.engine.grading.keys import report_key, requests_digest, unchanged_report
 from autograder.engine.grading.pool import each
@@ -29,6 +29,7 @@ from autograder.engine.grading.task import GradingTask, reason_of
 from autograder.engine.judging import gather_probes
 from autograder.engine.lesson import find_lesson
 from autograder.engine.notebook import read_submission, submitted_bytes
+from autograder.engine.pages import FEEDBACK_FILE
 from autograder.engine.report import Outcome, Report
 from autograder.engine.text import in_language, printable
 
@@ -240,7 +241,7 @@ class ClusterRun:
                 write_report(report, folder)
                 if results.page is not None:
                     with suppress(SplotError):  # a page does not affect the grade
-                        write_whole(folder / PAGE, results.page)
+                        write_whole(folder / FEEDBACK_FILE, results.page)
         except (SplotError, OSError) as error:
             return pending.task.ungraded(reason_of(error))
         return report

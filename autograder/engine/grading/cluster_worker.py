@@ -25,6 +25,7 @@ from autograder.engine.grading.pool import each
 from autograder.engine.grading.task import Grading, GradingTask, folder_of, to_grade
 from autograder.engine.lesson import find_lesson
 from autograder.engine.notebook import Assignment, Cell, Submission
+from autograder.engine.pages import FEEDBACK_FILE
 from autograder.engine.report import Profile, Report, encode
 from autograder.engine.sandbox import require
 from autograder.engine.text import printable
@@ -32,7 +33,6 @@ from autograder.engine.text import printable
 ROOM = 128 * 2**20
 """Bytes that a worker's disk must have free before it gets a submission."""
 IN, OUT = Path("in"), Path("out")
-PAGE = "feedback.html"
 
 
 @dataclass(frozen=True)
@@ -148,5 +148,5 @@ def _results(report: Report, root: Path, sent: Sent, here: str) -> PackedResults
     with suppress(SplotError):
         file = msgspec.structs.replace(Evidence(folder / "evidence").file, submission=there)
         evidence["evidence/evidence.json"] = msgspec.json.encode(file)
-    page = folder / PAGE
+    page = folder / FEEDBACK_FILE
     return PackedResults(encode(report), page.read_bytes() if page.exists() else None, evidence)

@@ -73,11 +73,11 @@ def evidence_key(submission: Submission, assignment: Assignment, how: Grading, p
     return _digest(repr(parts))
 
 
-def unchanged_report(task: GradingTask, key: Key | None) -> Report | None:
+def unchanged_report(task: GradingTask, key: Key) -> Report | None:
     """Return the report of an earlier run with this key; None where there is none, or nothing was graded."""
     with suppress(OSError, SplotError, msgspec.DecodeError):
         report = read_report(task.folder / "report.json")
-        if key is not None and report.key == key and report.status is Outcome.GRADED and report.student == task.student:
+        if report.key == key and report.status is Outcome.GRADED and report.student == task.student:
             Evidence(task.folder / "evidence")
             return report
     return None
