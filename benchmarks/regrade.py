@@ -40,7 +40,8 @@ def judged(folders: list[Path], assignment: Assignment) -> Iterator[tuple[str, f
     """Judge each folder's evidence and yield the student with the processor seconds that the report took."""
     for folder in folders:
         before = server_seconds()[1]
-        (report,) = judge_all([folder], assignment, Grading(out=Path()))
+        (done,) = judge_all([folder], assignment, Grading(out=Path()))
+        report = done.report
         if report.status is Outcome.UNGRADED:
             raise typer.BadParameter(f"the evidence of {report.student} cannot be judged: {report.reason}")
         yield report.student, server_seconds()[1] - before

@@ -1,10 +1,10 @@
 """`splot grade` and `splot judge`: print and write the reports as they are finished, then exit."""
 
 import signal
-import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +16,7 @@ from autograder.engine.report import Outcome, Profile, Report, SandboxKind
 from autograder.engine.text import Lang, in_language, printable
 
 if TYPE_CHECKING:
-    from autograder.engine.notebook import Assignment
+    from autograder.engine.grading import Finished
 
 MOST_WARNINGS = 20
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -77,8 +77,7 @@ def grade(
             reports = grade_all(found, assignment, how, jobs, stopped)
         else:
             reports = grade_on_cluster(found, assignment, how, cluster, jobs, stopped, _say)
-        kept = KeptReports(out, assignment)
-        _finish(_Run(len(found), lang, json, junit, kept), reports, stopped, fail_under)
+        _finish(_Run(len(found), lang, json, junit, counts=True), reports, stopped, fail_under)
 
 
 @app.command()
@@ -142,22 +141,6 @@ def interruptible() -> Iterator[Interruption]:
 
 
 @dataclass(frozen=True)
-class KeptReports:
-    """The reports of earlier runs in a folder, as they are when the command begins."""
-
-    out: Path
-    assignment: "Assignment"
-    started: float = field(default_factory=time.time)
-
-    def among(self, reports: list[Report]) -> int:
-        """Count those that were not made anew, since nothing has changed."""
-        from autograder.engine.grading import folder_of
-
-        paths = (folder_of(self.out, report.student, self.assignment) / "report.json" for report in reports)
-        return sum(path.exists() and path.stat().st_mtime < self.started for path in paths)
-
-
-@dataclass(frozen=True)
 class _Run:
     """One command run: how many submissions it has, and which files its reports are written to."""
 
@@ -165,31 +148,43 @@ class _Run:
     lang: Lang
     json: Path | None
     junit: Path | None
-    kept: KeptReports | None = None
+    counts: bool = False
+    """Whether to say how many reports stayed or were only judged again; `judge` does nothing else."""
 
 
-def _finish(run: _Run, reports: Iterator[Report], stopped: Interruption, fail_under: float | None) -> None:
+def _finish(run: _Run, reports: Iterator["Finished"], stopped: Interruption, fail_under: float | None) -> None:
     """Collect the reports with a progress bar, publish them even if the run is interrupted, and exit."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    done: list[Report] = []
+    done: list[Finished] = []
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     try:
         times = TimeElapsedColumn(), TimeRemainingColumn()
         with Progress(*columns, *times, console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("splot", total=run.total)
-            for report in reports:
-                done.append(report)
+            for finished in reports:
+                done.append(finished)
                 progress.advance(task)
     finally:
-        _publish(done, run)
-    if run.kept is not None and (kept := run.kept.among(done)):
-        _say(f"{kept} of {run.total} unchanged since an earlier run and not graded again; --force does.")
+        _publish([finished.report for finished in done], run)
+    if run.counts:
+        _say_counts(done, run.total)
     if stopped() and len(done) < run.total:
         _say(f"Stopped: {len(done)} of {run.total} submissions are done; run the same again for the others.")
         raise typer.Exit(stopped.exit_code)
-    raise typer.Exit(exit_code(done, fail_under))
+    raise typer.Exit(exit_code([finished.report for finished in done], fail_under))
+
+
+def _say_counts(done: "list[Finished]", total: int) -> None:
+    """Say for how many submissions the student's code did not run."""
+    from autograder.engine.grading import Work
+
+    count = Counter(finished.work for finished in done)
+    if kept := count[Work.UNCHANGED]:
+        _say(f"{kept} of {total} unchanged since an earlier run and not graded again; --force does.")
+    if judged := count[Work.JUDGED]:
+        _say(f"{judged} of {total} judged again from the evidence of an earlier run; --force runs them.")
 
 
 def _publish(reports: list[Report], run: _Run) -> None:

@@ -188,8 +188,8 @@ def totals(cells: tuple[CellReport, ...], kind: Kind) -> tuple[float, float]:
     )
 
 
-def encode(value: Report | list[Report]) -> bytes:
-    """Return a report, or those of a class, as indented JSON."""
+def encode(value: msgspec.Struct | list[Report]) -> bytes:
+    """Return a report, what holds one, or those of a class, as indented JSON."""
     try:
         raw = msgspec.json.encode(value)
     except UnicodeEncodeError:  # a file name that is not UTF-8, or half a surrogate pair in a student's own text

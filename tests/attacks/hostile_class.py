@@ -102,7 +102,7 @@ def graded_class(
         paths = [_write(attack, found) for attack in (*honest, *attacks)]
         before = {path: _digest(path) for path in (*guarded, *paths)}
         how = Grading(root / "graded", Profile.AUTO, sandbox=sandbox, time_limit=TIME_LIMIT, limits=LIMITS)
-        found.reports = {report.student: report for report in grade_all(paths, load_assignment(), how, 2)}
+        found.reports = {done.report.student: done.report for done in grade_all(paths, load_assignment(), how, 2)}
         found.reached = [listener.getsockname() for listener in listeners if _reached(listener)]
         found.changed = [path for path, digest in before.items() if _digest(path) != digest]
         yield found

@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from autograder.engine.grading.pool import each
 from autograder.engine.grading.task import Grading, GradingTask, to_grade, to_judge
 from autograder.engine.notebook.assignment import load_assignment
-from autograder.engine.report import Profile
+from autograder.engine.report import Profile, Report
 from autograder.engine.sandbox.processes import descendants
 from tests.submissions import build
 from tests.submissions.convolutions import LOOPS
@@ -40,6 +41,12 @@ def task(cells: Mapping[str, str], root: Path, student: str = "ola", how: Gradin
 def again(folder: Path, how: Grading) -> GradingTask:
     """Make the task of judging a student's evidence again."""
     return to_judge(folder, load_assignment(), how)
+
+
+def done(asked: GradingTask) -> Report:
+    """Carry out one task."""
+    (finished,) = each([asked])
+    return finished.report
 
 
 def wait_for(what: Callable[[], object], seconds: float = 300) -> None:

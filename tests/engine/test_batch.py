@@ -10,11 +10,10 @@ import typer
 
 from autograder.cli.grading import Interruption, _finish, _Run
 from autograder.engine.errors import GraderError
+from autograder.engine.grading import Finished
 from autograder.engine.grading.folders import PREFIX, run_folder
-from autograder.engine.grading.pool import each
-from autograder.engine.report import Report
 from autograder.engine.text import Lang
-from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, fork_server, short, task, worker
+from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, done, fork_server, short, task, worker
 from tests.engine.reports import REPORT
 from tests.engine.sandboxed_kernel import needs_bubblewrap
 
@@ -39,8 +38,8 @@ def test_what_a_killed_run_left_is_tidied_up_by_the_next(temporary: Path) -> Non
     assert list(temporary.iterdir()) == []
 
 
-def _cut_short() -> Iterator[Report]:
-    yield REPORT
+def _cut_short() -> Iterator[Finished]:
+    yield Finished(REPORT)
     raise GraderError("The grader did not start.")
 
 
@@ -61,7 +60,7 @@ def test_the_exit_code_says_that_it_was_stopped(capsys: pytest.CaptureFixture[st
     graded = msgspec.structs.replace(REPORT, student="ola")
     for total, code in ((2, 143), (1, 0)):
         with pytest.raises(typer.Exit) as left:
-            _finish(_Run(total, Lang.EN, None, None), iter([graded]), stopped, None)
+            _finish(_Run(total, Lang.EN, None, None), iter([Finished(graded)]), stopped, None)
         assert left.value.exit_code == code
     assert capsys.readouterr().err.count("1 of 2 submissions are done") == 1
 
@@ -70,11 +69,11 @@ def test_the_exit_code_says_that_it_was_stopped(capsys: pytest.CaptureFixture[st
 @pytest.mark.soak
 def test_a_fork_server_is_kept_for_the_next(tmp_path: Path) -> None:
     """Two calls one after another have the same fork server, of one thread, and between them no worker."""
-    (first,) = each([task(CHEAP, tmp_path, "jan")])
+    first = done(task(CHEAP, tmp_path, "jan"))
     kept = fork_server()
     assert kept
     assert len(list(Path(f"/proc/{kept}/task").iterdir())) == 1
     assert not worker()
-    (second,) = each([task(CHEAP, tmp_path, "ola")])
+    second = done(task(CHEAP, tmp_path, "ola"))
     assert fork_server() == kept
     assert (first.score, second.score) == (CHEAP_POINTS, CHEAP_POINTS)

@@ -67,8 +67,8 @@ def test_a_class_of_a_hundred(tmp_path: Path) -> None:
 def _graded(root: Path, paths: list[Path], jobs: int) -> Seen:
     seen = Seen()
     how = Grading(root / "graded", Profile.QUICK, time_limit=40)
-    for report in grade_all(paths, load_assignment(), how, jobs):
-        seen.reports[report.student] = report
+    for done in grade_all(paths, load_assignment(), how, jobs):
+        seen.reports[done.report.student] = done.report
         seen.memory.append((_resident(os.getpid()), _resident(fork_server())))
     return seen
 

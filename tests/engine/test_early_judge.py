@@ -33,8 +33,8 @@ def test_its_report_is_the_same(tmp_path: Path) -> None:
     """A submission is graded with it and without, and graded again with it; only times differ."""
     asked = task(CHEAP, tmp_path, how=Grading(tmp_path / "graded", Profile.QUICK, force=True))
     with early_judge(asked) as early:
-        reports = [Stages(asked, early).up_to_date(), Stages(asked, early).up_to_date(), Stages(asked).up_to_date()]
-    first, again, plain = (msgspec.structs.replace(report, timing=Timing()) for report in reports)
+        finished = [Stages(asked, early).up_to_date(), Stages(asked, early).up_to_date(), Stages(asked).up_to_date()]
+    first, again, plain = (msgspec.structs.replace(done.report, timing=Timing()) for done in finished)
     assert first == again == plain
     assert (first.status, first.score) == (Outcome.GRADED, CHEAP_POINTS)
 
@@ -45,6 +45,6 @@ def test_one_that_is_killed_leaves_its_student_ungraded(tmp_path: Path) -> None:
     asked = task(CHEAP, tmp_path)
     with early_judge(asked) as early:
         early._process.kill()
-        report = Stages(asked, early).up_to_date()
+        report = Stages(asked, early).up_to_date().report
     assert report.status is Outcome.UNGRADED
     assert report.reason == "The judge ended with status -9; grade this submission again."

@@ -23,6 +23,7 @@ from tests.engine.interrupted_runs import (
     SLEEPING,
     STALE,
     again,
+    done,
     fork_server,
     kill,
     sandboxed,
@@ -40,7 +41,7 @@ pytestmark = needs_bubblewrap
 def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Grade the cheap submission; return the student's folder."""
     cheap = task(CHEAP, tmp_path_factory.mktemp("graded"))
-    (report,) = each([cheap])
+    report = done(cheap)
     assert (report.status, report.score) == (Outcome.GRADED, CHEAP_POINTS), report.reason
     return cheap.folder
 
@@ -52,7 +53,7 @@ def test_who_is_killed_costs_one_report_and_the_class_goes_on(whom: Callable[[],
     A reason stands in place of an older report, the next student is graded, and the sandbox is gone.
     """
     jan, ola = task(SLEEPING, tmp_path, "jan"), task(CHEAP, tmp_path, "ola")
-    reports = each([jan, ola])
+    reports = (finished.report for finished in each([jan, ola]))
     first, second = _first(reports, jan.folder, whom), next(reports)
     assert (first.student, first.status, first.score) == ("jan", Outcome.UNGRADED, None)
     assert "grade this submission again" in (first.reason or "")
@@ -107,8 +108,7 @@ def test_a_fork_server_that_breaks_is_replaced(graded: Path) -> None:
 
 
 def _score(folder: Path) -> float | None:
-    (report,) = each([again(folder, Grading(Path()))])
-    return report.score
+    return done(again(folder, Grading(Path()))).score
 
 
 def test_a_report_that_got_lost_is_said_to_be_lost(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_report_that_got_lost_is_said_to_be_lost(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(1) as pool:
         obstructed = pool.submit(obstruct)
-        (report,) = each([cheap])
+        report = done(cheap)
         obstructed.result()
     assert (report.status, report.reason) == (Outcome.UNGRADED, LOST)
     assert read_report(cheap.folder / "report.json") == report
@@ -178,11 +178,11 @@ def test_a_killed_command_leaves_nothing_and_can_be_repeated(reached: str, tmp_p
 )
 def test_a_judge_past_its_limits_is_no_zero(limits: JudgeLimits, reason: str, graded: Path) -> None:
     """A judge that overruns, or finds no memory: ungraded with the reason, and judged within sound limits the old score."""
-    (broken,) = each([again(graded, Grading(Path(), judge=limits))])
+    broken = done(again(graded, Grading(Path(), judge=limits)))
     assert (broken.status, broken.score) == (Outcome.UNGRADED, None)
     assert reason in (broken.reason or "")
     assert read_report(graded / "report.json") == broken
-    (mended,) = each([again(graded, Grading(Path()))])
+    mended = done(again(graded, Grading(Path())))
     assert (mended.status, mended.score) == (Outcome.GRADED, CHEAP_POINTS)
 
 
@@ -191,7 +191,8 @@ def test_evidence_that_cannot_be_read_costs_its_student_alone(graded: Path, tmp_
     damaged = tmp_path / "jan" / "cnn"
     (damaged / "evidence").mkdir(parents=True)
     (damaged / "evidence" / "evidence.json").write_text("{")
-    first, second = each([again(damaged, Grading(Path())), again(graded, Grading(Path()))])
+    tasks = [again(damaged, Grading(Path())), again(graded, Grading(Path()))]
+    first, second = (finished.report for finished in each(tasks))
     assert (first.student, first.status) == ("jan", Outcome.UNGRADED)
     assert second.score == CHEAP_POINTS
 
@@ -201,7 +202,7 @@ def test_two_graders_do_not_meet_in_one_folder(tmp_path: Path) -> None:
     cheap = task(CHEAP, tmp_path)
     with lock_student_folder(cheap.folder):
         (cheap.folder / "report.json").write_bytes(STALE)  # the one at work may just be writing
-        (report,) = each([cheap])
+        report = done(cheap)
         assert report.status is Outcome.UNGRADED
         assert report.reason == f"Another grader is at work in {cheap.folder}; let it end, then grade again."
         assert (cheap.folder / "report.json").read_bytes() == STALE
@@ -241,8 +242,8 @@ print(all_refused(), ctypes.CDLL(None).prctl(3))
 
 def test_the_judge_has_no_network_no_children_and_so_much_memory() -> None:
     """Listening, starting a process and 200 MB are refused while it judges, and not after; nobody may read its memory."""
-    done = subprocess.run([sys.executable, "-c", CONFINED], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == [
+    ended = subprocess.run([sys.executable, "-c", CONFINED], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines() == [
         "['PermissionError', 'PermissionError', 'MemoryError'] PermissionError",
         "[None, None, None] 0",  # prctl's option 3: whether this process may be dumped
     ]

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from autograder.engine.grading.pool import each
-from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, task
+from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, done, task
 from tests.engine.sandboxed_kernel import needs_bubblewrap
 from tests.engine.small_disk import MOUNTED, UNSHARE
 
@@ -24,8 +23,7 @@ HEAD = """
 import contextlib, json, os, shutil, subprocess, sys
 from pathlib import Path
 from autograder.engine.grading.task import Grading
-from autograder.engine.grading.pool import each
-from tests.engine.interrupted_runs import CHEAP, again, task
+from tests.engine.interrupted_runs import CHEAP, again, done, task
 
 disk = Path("/mnt")  # a short path: sockets lie below it
 mount = lambda *options: subprocess.run(["mount", *options, str(disk)], check=True)
@@ -38,7 +36,7 @@ folder = disk / "ola" / "cnn"
 shutil.copytree(sys.argv[1], folder / "evidence")
 
 def judged():
-    (report,) = each([again(folder, Grading(Path()))])
+    report = done(again(folder, Grading(Path())))
     return report.status, report.score, report.reason, sorted(path.name for path in folder.iterdir())
 
 (folder / "report.json").write_text("an earlier run's")
@@ -57,7 +55,7 @@ COLLECTED = (
     HEAD
     + """
 os.environ["TMPDIR"] = str(disk)
-(report,) = each([task(CHEAP, Path(sys.argv[1]))])
+report = done(task(CHEAP, Path(sys.argv[1])))
 print(json.dumps([report.status, report.score, report.reason]))
 """
 )
@@ -66,9 +64,9 @@ print(json.dumps([report.status, report.score, report.reason]))
 def on_a_small_disk(script: str, argument: Path) -> list[Any]:
     """Run a script that mounts 8 MB, and return what it printed."""
     command = [*UNSHARE, sys.executable, "-c", script, str(argument)]
-    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found: list[Any] = json.loads(done.stdout)
+    ended = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    found: list[Any] = json.loads(ended.stdout)
     return found
 
 
@@ -78,7 +76,7 @@ def test_a_report_that_cannot_be_written_is_not_half_there(tmp_path: Path) -> No
     With room again the same evidence is judged.
     """
     cheap = task(CHEAP, tmp_path)
-    (report,) = each([cheap])
+    report = done(cheap)
     assert report.score == CHEAP_POINTS
     full, read_only, mended = on_a_small_disk(JUDGED, cheap.folder / "evidence")
     written = "/mnt/ola/cnn/report.json"

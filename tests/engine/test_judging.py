@@ -11,7 +11,6 @@ import pytest
 
 from autograder.engine.errors import EvidenceError
 from autograder.engine.evidence.reader import read_findings
-from autograder.engine.grading.pool import each
 from autograder.engine.grading.task import Grading, JudgeLimits
 from autograder.engine.outcomes import AbsentError, UndecidedError
 from autograder.engine.part_tracker import Part, PartFailure, PartFailureCause, PartFailureError, PartTracker
@@ -21,7 +20,7 @@ from autograder.lesson import measure
 from autograder.lesson.findings import CNNFindings
 from autograder.lesson.measure import Measurements
 from autograder.lesson.observations import LessonEvidence
-from tests.engine.interrupted_runs import again
+from tests.engine.interrupted_runs import again, done
 from tests.submissions.right import TASK_2
 from tests.unsandboxed import DATA, cell_of, write_evidence
 
@@ -91,7 +90,7 @@ def messages(report: Report, cell: str) -> str:
 @pytest.mark.soak
 def test_a_model_past_its_time_costs_its_own_checks(taken: Path) -> None:
     """`splot judge` gives the points of Task 2 and measures the other models; the slow one has 0, with its time limit."""
-    (report,) = each([again(taken, Grading(Path(), lang=Lang.EN, judge=JudgeLimits(part_seconds=20)))])
+    report = done(again(taken, Grading(Path(), lang=Lang.EN, judge=JudgeLimits(part_seconds=20))))
     assert report.status is Outcome.GRADED, report.reason
     assert [cell_of(report, cell).status for cell in TASK_2_CELLS] == [Status.PASSED] * 3
     assert {name for name, model in report.models.items() if model.verified} == {"baseline", "avg_pool", "deep"}
@@ -136,9 +135,9 @@ def test_a_judge_that_dies_leaves_a_report_without_what_it_died_of(taken: Path) 
 
     What the models brought about is 0, what they perhaps did not is for a person, and Task 2 keeps its points.
     """
-    done = subprocess.run([sys.executable, "-c", ENDING, str(taken)], capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    report = msgspec.json.decode(done.stdout, type=Report)
+    ended = subprocess.run([sys.executable, "-c", ENDING, str(taken)], capture_output=True, check=False)
+    assert ended.returncode == 0, ended.stderr.decode()
+    report = msgspec.json.decode(ended.stdout, type=Report)
     assert [cell_of(report, cell).score for cell in TASK_2_CELLS] == [1.0] * 3
     assert report.models["baseline"].verified
     deep, loop = cell_of(report, "task4_exp4_tests"), cell_of(report, "task4_single_loop_tests")
@@ -157,7 +156,7 @@ def test_a_judge_that_dies_leaves_a_report_without_what_it_died_of(taken: Path) 
 def test_a_submission_out_of_time_keeps_what_is_not_of_models(taken: Path) -> None:
     """Where one model uses up the time of all, every model is for a person, and Task 2 has its points."""
     limits = JudgeLimits(seconds=30, part_seconds=300)
-    (report,) = each([again(taken, Grading(Path(), lang=Lang.EN, judge=limits))])
+    report = done(again(taken, Grading(Path(), lang=Lang.EN, judge=limits)))
     assert [cell_of(report, cell).score for cell in TASK_2_CELLS] == [1.0] * 3
     assert not any(model.verified for model in report.models.values())
     assert cell_of(report, "task3_architecture_tests").status is Status.UNDECIDED

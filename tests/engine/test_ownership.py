@@ -17,12 +17,11 @@ from autograder.engine.evidence.exchange import delete_evidence
 from autograder.engine.files import write_whole
 from autograder.engine.grading.folders import publish_ungraded
 from autograder.engine.grading.judge_process import _require_own
-from autograder.engine.grading.pool import each
 from autograder.engine.grading.task import Grading, GradingTask
 from autograder.engine.nbgrader.settings import Splot
 from autograder.engine.report import Outcome, Profile, Report, read_report
 from autograder.lesson.observations import LessonEvidence
-from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, again, task
+from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, again, done, task
 from tests.engine.sandboxed_kernel import needs_bubblewrap
 
 pytestmark = needs_bubblewrap
@@ -34,12 +33,6 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> GradingTask:
     cheap = task(CHEAP, tmp_path_factory.mktemp("owned"))
     assert done(cheap).score == CHEAP_POINTS
     return cheap
-
-
-def done(asked: GradingTask) -> Report:
-    """Carry out one task."""
-    (report,) = each([asked])
-    return report
 
 
 def judged(folder: Path) -> Report:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +13,13 @@ from autograder.cli import app
 from autograder.engine.evidence.records import CellRun, EvidenceFile
 from autograder.engine.grading.keys import _sources, is_evidence_with
 from autograder.engine.grading.pool import each
-from autograder.engine.grading.task import Grading, GradingTask, to_grade, to_judge
+from autograder.engine.grading.task import Grading, Work, to_grade, to_judge
 from autograder.engine.notebook.assignment import load_assignment
 from autograder.engine.notebook.find import NothingToGradeError
 from autograder.engine.report import Outcome, Profile, Report, read_report
 from autograder.engine.sandbox.sandbox import Limits
 from autograder.engine.text import Lang
-from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, kill, start, task, wait_for
+from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, SLEEPING, done, kill, start, task, wait_for
 from tests.submissions import build
 
 QUICK = Grading(Path("graded"), Profile.QUICK)
@@ -39,22 +40,19 @@ def course(once: Path, tmp_path: Path) -> Path:
     return tmp_path / "course"
 
 
-def done(asked: GradingTask) -> Report:
-    """Carry out one task."""
-    (report,) = each([asked])
-    return report
-
-
 def again(course: Path, how: Grading = QUICK, **cells: str) -> tuple[Report, set[str]]:
-    """Grade the submission again; return the report, and which of its results were made anew."""
+    """Grade the submission again; return the report, and which of its results were made anew, which the answer says too."""
     folder = course / "graded" / "ola" / "cnn"
     before = ages(folder)
     if cells:
         build(CHEAP | cells, course / "submitted", "ola")
     notebook = course / "submitted" / "ola" / "cnn" / "cnn.ipynb"
-    report = done(to_grade(notebook, load_assignment(), replace(how, out=course / "graded")))
-    assert read_report(folder / "report.json") == report
-    return report, {name for name, age in ages(folder).items() if age != before.get(name)}
+    (finished,) = each([to_grade(notebook, load_assignment(), replace(how, out=course / "graded"))])
+    assert read_report(folder / "report.json") == finished.report
+    anew = {name for name, age in ages(folder).items() if age != before.get(name)}
+    ran = finished.report.status is Outcome.UNGRADED or "evidence/evidence.json" in anew
+    assert finished.work is (Work.GRADED if ran else Work.JUDGED if "report.json" in anew else Work.UNCHANGED)
+    return finished.report, anew
 
 
 def ages(folder: Path) -> dict[str, int]:
@@ -202,19 +200,27 @@ def test_only_the_named_students_are_graded(
 
 
 def test_after_a_kill_the_same_command_does_the_rest(tmp_path: Path) -> None:
-    """SIGKILL after the first of two: it is not graded again, the second is, and the count is of both."""
-    for student in ("ala", "ola"):
-        build(CHEAP, tmp_path / "submitted", student)
+    """SIGKILL after the first of two, then Ctrl-C: the first is not graded again, the second is, and each count is true."""
+    build(CHEAP, tmp_path / "submitted", "ala")
+    build(SLEEPING, tmp_path / "submitted", "ola")
     first, second = (tmp_path / "graded" / student / "cnn" / "report.json" for student in ("ala", "ola"))
-    command = start("grade", "submitted", "--profile", "quick", folder=tmp_path)
+    run = ("grade", "submitted", "--profile", "quick")
+    command = start(*run, folder=tmp_path)
     wait_for(first.exists)
     kill(command.pid)
     command.communicate()
     before = first.read_bytes()
-    finished = second.exists()
-    command = start("grade", "submitted", "--profile", "quick", folder=tmp_path)
-    _, errors = command.communicate(timeout=300)
+    command = start(*run, folder=tmp_path)
+    wait_for((second.parent / "evidence" / "arrays").is_dir)
+    kill(-command.pid, signal.SIGINT)
+    _, said = command.communicate(timeout=20)
+    assert command.returncode == 130
+    assert "1 of 2 unchanged" in said
+    assert "Stopped: 1 of 2 submissions are done" in said
+    build(CHEAP, tmp_path / "submitted", "ola")
+    command = start(*run, folder=tmp_path)
+    _, said = command.communicate(timeout=300)
     assert command.returncode == 0
     assert first.read_bytes() == before
     assert read_report(second).score == CHEAP_POINTS
-    assert f"{1 + finished} of 2 unchanged" in errors
+    assert said.strip() == "splot: 1 of 2 unchanged since an earlier run and not graded again; --force does."

@@ -2,6 +2,16 @@
 
 from autograder.engine.grading.cluster import grade_on_cluster
 from autograder.engine.grading.pool import grade, grade_all, judge_all, regrade
-from autograder.engine.grading.task import Grading, folder_of
+from autograder.engine.grading.task import Finished, Grading, Work, folder_of
 
-__all__ = ["Grading", "folder_of", "grade", "grade_all", "grade_on_cluster", "judge_all", "regrade"]
+__all__ = [
+    "Finished",
+    "Grading",
+    "Work",
+    "folder_of",
+    "grade",
+    "grade_all",
+    "grade_on_cluster",
+    "judge_all",
+    "regrade",
+]

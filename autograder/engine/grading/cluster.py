@@ -18,9 +18,8 @@ from typing import Any
 
 from autograder.engine.errors import GraderError, SplotError
 from autograder.engine.grading.pool import tasks_of
-from autograder.engine.grading.task import FROM_TERMINAL, Grading, GradingTask
+from autograder.engine.grading.task import FROM_TERMINAL, Finished, Grading, GradingTask
 from autograder.engine.notebook import Assignment
-from autograder.engine.report import Report
 from autograder.engine.text import printable
 
 ADDRESS = re.compile(r"(tcp|tls)://.+:\d+")
@@ -39,7 +38,7 @@ def grade_on_cluster(
     jobs: int = 1,
     stopped: Callable[[], bool] = lambda: False,
     notice: Callable[[str], None] = lambda _sentence: None,
-) -> Iterator[Report]:
+) -> Iterator[Finished]:
     """Yield each submission's report as it is done, like `grade_all`.
 
     `cluster` is a scheduler's address, or "local" or "slurm", where `jobs` workers are started for this run; `notice` gets
@@ -54,7 +53,7 @@ def grade_on_cluster(
 
 def _reports(
     tasks: list[GradingTask], cluster: str, jobs: int, stopped: Callable[[], bool], notice: Callable[[str], None]
-) -> Iterator[Report]:
+) -> Iterator[Finished]:
     jobs = min(jobs, len(tasks))
     with _connected(cluster, jobs) as client:
         from autograder.engine.grading.cluster_run import ClusterRun  # noqa: PLC0415 - it imports Dask

@@ -25,12 +25,12 @@ from autograder.engine.grading.cluster_worker import PackedResults, Sent, course
 from autograder.engine.grading.folders import lock_student_folder, withdraw_report
 from autograder.engine.grading.keys import report_key, requests_digest, unchanged_report
 from autograder.engine.grading.pool import each
-from autograder.engine.grading.task import GradingTask, reason_of
+from autograder.engine.grading.task import Finished, GradingTask, Work, reason_of
 from autograder.engine.judging import gather_probes
 from autograder.engine.lesson import find_lesson
 from autograder.engine.notebook import read_submission, submitted_bytes
 from autograder.engine.pages import FEEDBACK_FILE
-from autograder.engine.report import Outcome, Report
+from autograder.engine.report import Outcome, Report, encode
 from autograder.engine.text import in_language, printable
 
 ELSEWHERE = 2
@@ -90,7 +90,7 @@ class ClusterRun:
         self._sent: dict[Future[Any], tuple[_Pending, _ClusterWorker]] = {}
         self._next_look = 0.0
 
-    def reports(self) -> Iterator[Report]:
+    def reports(self) -> Iterator[Finished]:
         """Yield the reports until all are there or `stopped` says so; raises `OSError` if the scheduler is gone."""
         while (self._waiting or self._sent) and not self._stopped():
             if time.monotonic() >= self._next_look:
@@ -106,7 +106,7 @@ class ClusterRun:
         with suppress(Exception):  # the scheduler may be gone
             self._client.cancel([*self._sent, *self._proofs])
 
-    def _look(self) -> Iterator[Report]:
+    def _look(self) -> Iterator[Finished]:
         """See which workers have joined, and which have left."""
         found = self._client.scheduler_info(n_workers=-1).get("workers")
         if self._client.status != "running" or found is None:
@@ -119,7 +119,7 @@ class ClusterRun:
         for worker in here - self._workers.keys():
             self._ask_for_proof(worker)
 
-    def _lose(self, worker: _ClusterWorker) -> Iterator[Report]:
+    def _lose(self, worker: _ClusterWorker) -> Iterator[Finished]:
         """A worker is gone: another one gets its submission."""
         del self._workers[worker]
         for proof in [proof for proof, proving in self._proofs.items() if proving == worker]:
@@ -139,17 +139,17 @@ class ClusterRun:
             function, *arguments, workers=[worker.address], allow_other_workers=False, pure=False
         )
 
-    def _hand_out(self) -> Iterator[Report]:
+    def _hand_out(self) -> Iterator[Finished]:
         """Send each free worker a submission; raises `GraderError` if no worker of the cluster can grade."""
         busy = {worker for _, worker in self._sent.values()}
         for worker in [worker for worker, lack in self._workers.items() if not lack and worker not in busy]:
             free = True
             while free and (pending := next((p for p in self._waiting if worker.host not in p.hosts), None)):
                 self._waiting.remove(pending)
-                report = self._send(pending, worker)
-                free = report is not None
-                if report is not None:
-                    yield report
+                done = self._send(pending, worker)
+                free = done is not None
+                if done is not None:
+                    yield done
         hosts = {worker.host for worker, lack in self._workers.items() if lack in {"", NOT_YET}}
         for pending in list(self._waiting):
             if pending.ungraded is not None and hosts <= pending.hosts:
@@ -159,8 +159,8 @@ class ClusterRun:
             worker, lack = next(iter(self._workers.items()))
             raise GraderError(f"No worker of the cluster can grade. {worker.address} cannot: {lack}")
 
-    def _send(self, pending: _Pending, worker: _ClusterWorker) -> Report | None:
-        """Send a submission to a worker; return its report where it cannot even be read, or its folder not be used."""
+    def _send(self, pending: _Pending, worker: _ClusterWorker) -> Finished | None:
+        """Send a submission to a worker; return it finished where it is unchanged or unreadable, or its folder cannot be used."""
         task = pending.task
         try:
             with in_language(task.how.lang):
@@ -170,7 +170,7 @@ class ClusterRun:
                 kept = None if task.how.force else _unchanged(task)
                 if kept is not None:
                     pending.folder.close()
-                    return kept
+                    return Finished(kept, Work.UNCHANGED)
                 withdraw_report(task.folder)
                 delete_evidence(task.folder / "evidence")
         except SubmissionError:  # there is nothing to send: the report and the page say so
@@ -178,7 +178,7 @@ class ClusterRun:
             return next(each([task]))
         except (SplotError, OSError) as error:
             pending.folder.close()
-            return task.ungraded(reason_of(error))
+            return Finished(task.ungraded(reason_of(error)))
         parts = Path(os.path.abspath(task.notebook)).parts  # noqa: PTH100 - as in `student_of`
         laid_out = parts[-2].casefold() == task.assignment.name.casefold()
         sent = Sent(
@@ -194,7 +194,7 @@ class ClusterRun:
         self._sent[self._submit(worker, grade_sent, sent)] = pending, worker
         return None
 
-    def _collect(self) -> Iterator[Report]:
+    def _collect(self) -> Iterator[Finished]:
         """Take what is ready, or wait a little."""
         if not self._sent and not self._proofs:
             time.sleep(POLL_S)
@@ -209,14 +209,14 @@ class ClusterRun:
         for future in [future for future in self._sent if future.done()]:
             yield from self._take(future, *self._sent.pop(future))
 
-    def _take(self, future: Future[Any], pending: _Pending, worker: _ClusterWorker) -> Iterator[Report]:
+    def _take(self, future: Future[Any], pending: _Pending, worker: _ClusterWorker) -> Iterator[Finished]:
         """Publish a result. Of one that says `ungraded` the machine may be the cause, so another one is tried."""
         failure = _failure(future)
         results = None if failure else _fetched(future)
         if results is None:
             self._ask_for_proof(worker)
             yield from self._again(pending, f"The worker {worker.address} failed ({failure or 'no result'})")
-        elif _report(results).status is Outcome.UNGRADED and pending.attempts <= ELSEWHERE:
+        elif _finished(results).report.status is Outcome.UNGRADED and pending.attempts <= ELSEWHERE:
             self._ask_for_proof(worker)
             pending.hosts.add(worker.host)
             pending.ungraded = results
@@ -224,27 +224,27 @@ class ClusterRun:
         else:
             yield self._publish(pending, results)
 
-    def _again(self, pending: _Pending, why: str) -> Iterator[Report]:
+    def _again(self, pending: _Pending, why: str) -> Iterator[Finished]:
         """Let another worker grade a submission, or give it up."""
         if pending.attempts <= ELSEWHERE:
             self._waiting.appendleft(pending)
             return
         reason = f"{why}, as {ELSEWHERE} did before that had this submission; grade it again."
-        yield self._publish(pending, PackedResults(msgspec.json.encode(pending.task.ungraded(reason)), None, {}))
+        yield self._publish(pending, PackedResults(encode(Finished(pending.task.ungraded(reason))), None, {}))
 
-    def _publish(self, pending: _Pending, results: PackedResults) -> Report:
-        """Write what a worker returned to the student's folder, and return the report."""
-        report, folder = _report(results), pending.task.folder
+    def _publish(self, pending: _Pending, results: PackedResults) -> Finished:
+        """Write what a worker returned to the student's folder, and return the finished task."""
+        done, folder = _finished(results), pending.task.folder
         try:
             with pending.folder:
                 unpack_evidence(results.evidence, folder)
-                write_report(report, folder)
+                write_report(done.report, folder)
                 if results.page is not None:
                     with suppress(SplotError):  # a page does not affect the grade
                         write_whole(folder / FEEDBACK_FILE, results.page)
         except (SplotError, OSError) as error:
-            return pending.task.ungraded(reason_of(error))
-        return report
+            return Finished(pending.task.ungraded(reason_of(error)))
+        return done
 
 
 def _unchanged(task: GradingTask) -> Report | None:
@@ -258,8 +258,8 @@ def _unchanged(task: GradingTask) -> Report | None:
     return unchanged_report(task, report_key(submission, task.assignment, task.how, requests_digest(probes)))
 
 
-def _report(results: PackedResults) -> Report:
-    return msgspec.json.decode(results.report, type=Report)
+def _finished(results: PackedResults) -> Finished:
+    return msgspec.json.decode(results.finished, type=Finished)
 
 
 def _failure(future: Future[Any]) -> str:

@@ -22,11 +22,11 @@ from autograder.engine.errors import GraderError, SplotError
 from autograder.engine.evidence import Evidence, pack_evidence
 from autograder.engine.grading.keys import grader_digest
 from autograder.engine.grading.pool import each
-from autograder.engine.grading.task import Grading, GradingTask, folder_of, to_grade
+from autograder.engine.grading.task import Finished, Grading, GradingTask, folder_of, to_grade
 from autograder.engine.lesson import find_lesson
 from autograder.engine.notebook import Assignment, Cell, Submission
 from autograder.engine.pages import FEEDBACK_FILE
-from autograder.engine.report import Profile, Report, encode
+from autograder.engine.report import Profile, encode
 from autograder.engine.sandbox import require
 from autograder.engine.text import printable
 
@@ -59,9 +59,9 @@ class Sent:
 
 @dataclass(frozen=True)
 class PackedResults:
-    """What a worker returns: the report and the page, and the evidence by its path in the student's folder."""
+    """What a worker returns: the `Finished` task and the page, and the evidence by its path in the student's folder."""
 
-    report: bytes
+    finished: bytes
     page: bytes | None
     evidence: Mapping[str, bytes]
 
@@ -114,8 +114,8 @@ def grade_sent(sent: Sent) -> PackedResults | None:
         notebook = IN.joinpath(*sent.parts)
         (root / notebook).parent.mkdir(parents=True)
         (root / notebook).write_bytes(sent.content)
-        reports = list(each([_task(sent, notebook, root, worker.state.nthreads)], stopped=_ended(worker)))
-        return _results(reports[0], root, sent, str(notebook)) if reports else None
+        done = list(each([_task(sent, notebook, root, worker.state.nthreads)], stopped=_ended(worker)))
+        return _results(done[0], root, sent, str(notebook)) if done else None
 
 
 def _task(sent: Sent, notebook: Path, root: Path, threads: int) -> GradingTask:
@@ -138,15 +138,16 @@ def _ended(worker: Worker) -> Callable[[], bool]:
     return ended
 
 
-def _results(report: Report, root: Path, sent: Sent, here: str) -> PackedResults:
+def _results(done: Finished, root: Path, sent: Sent, here: str) -> PackedResults:
     """Pack the results; the submission's path on the command's machine takes the place of `here`, its path on this one."""
+    report = done.report
     folder = root / folder_of(OUT, report.student, sent.assignment)
     there = sent.path.encode(errors="replace").decode()
     reason = report.reason and report.reason.replace(here, printable(there))
-    report = msgspec.structs.replace(report, submission=there, reason=reason)
+    done = Finished(msgspec.structs.replace(report, submission=there, reason=reason), done.work)
     evidence = pack_evidence(folder)
     with suppress(SplotError):
         file = msgspec.structs.replace(Evidence(folder / "evidence").file, submission=there)
         evidence["evidence/evidence.json"] = msgspec.json.encode(file)
     page = folder / FEEDBACK_FILE
-    return PackedResults(encode(report), page.read_bytes() if page.exists() else None, evidence)
+    return PackedResults(encode(done), page.read_bytes() if page.exists() else None, evidence)

@@ -28,9 +28,18 @@ import msgspec
 from autograder.engine.errors import GraderError, SplotError
 from autograder.engine.files import delete
 from autograder.engine.grading.folders import publish_ungraded, run_folder
-from autograder.engine.grading.task import FROM_TERMINAL, Grading, GradingTask, folder_of, reason_of, to_grade, to_judge
+from autograder.engine.grading.task import (
+    FROM_TERMINAL,
+    Finished,
+    Grading,
+    GradingTask,
+    folder_of,
+    reason_of,
+    to_grade,
+    to_judge,
+)
 from autograder.engine.notebook import Assignment, refuse_overlap, student_of
-from autograder.engine.report import Report, read_report
+from autograder.engine.report import Report
 from autograder.engine.text import Lang
 
 POLL_S = 0.2
@@ -62,7 +71,7 @@ class Pool:
         self._stopped = stopped
         self._alone = alone
         self._workers: list[_Worker] = []
-        self._failed: list[Report] = []
+        self._failed: list[Finished] = []
 
     def __enter__(self) -> Self:
         return self
@@ -70,21 +79,21 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def stop(self) -> list[Report]:
-        """Kill the workers that still run; return the reports that they have written by then."""
-        reports = []
+    def stop(self) -> list[Finished]:
+        """Kill the workers that still run; return those tasks that they have finished by then."""
+        done = []
         for worker in self._workers:
             worker.process.kill()
             worker.process.join()
             worker.process.close()
             with suppress(OSError, msgspec.DecodeError):
-                reports.append(read_report(worker.folder / ANSWER))
+                done.append(_answer(worker))
             delete(worker.folder)
         self._workers.clear()
-        return reports
+        return done
 
     def __len__(self) -> int:
-        """Return how many tasks have no report returned by `result` yet."""
+        """Return how many tasks have not been returned by `result` yet."""
         return len(self._workers) + len(self._failed)
 
     def submit(self, task: GradingTask) -> None:
@@ -103,12 +112,12 @@ class Pool:
             if complaint:
                 raise GraderError(f"The grader did not start: {complaint[:300]}.") from error
             machine = isinstance(error, OSError) and not isinstance(error, ConnectionError)
-            self._failed.append(publish_ungraded(task, reason_of(error) if machine else ENDED))
+            self._failed.append(Finished(publish_ungraded(task, reason_of(error) if machine else ENDED)))
         else:
             self._workers.append(_Worker(task, process, folder))
 
-    def result(self, timeout_s: float) -> Report | None:
-        """Return the report of a task that has ended; None where none has in this time, or it was ended by who stopped."""
+    def result(self, timeout_s: float) -> Finished | None:
+        """Return a task that has ended; None where none has in this time, or it was ended by who stopped."""
         if self._failed:
             return self._failed.pop()
         ready = wait([worker.process.sentinel for worker in self._workers], timeout_s)
@@ -117,14 +126,19 @@ class Pool:
             return None
         self._workers.remove(worker)
         worker.process.join()
-        report: Report | None
+        done: Finished | None = None
         try:
-            report = read_report(worker.folder / ANSWER)
+            done = _answer(worker)
         except (OSError, msgspec.DecodeError):
-            report = None if self._stopped() else publish_ungraded(worker.task, _why(worker.process))
+            if not self._stopped():
+                done = Finished(publish_ungraded(worker.task, _why(worker.process)))
         worker.process.close()
         delete(worker.folder)
-        return report
+        return done
+
+
+def _answer(worker: _Worker) -> Finished:
+    return msgspec.json.decode((worker.folder / ANSWER).read_bytes(), type=Finished)
 
 
 _numbers = itertools.count()
@@ -231,7 +245,7 @@ def _end_fork_server() -> None:
 
 
 def _work(task: GradingTask, folder: Path) -> None:
-    """Carry out a task, as a worker, and leave its report in the private folder `folder`."""
+    """Carry out a task, as a worker, and leave the answer in the private folder `folder`."""
     alone = _become_worker()
     from autograder.engine.grading.stages import work  # noqa: PLC0415 - what the command need not import
 
@@ -277,8 +291,8 @@ def each(
     stopped: Callable[[], bool] = lambda: False,
     *,
     alone: bool = False,
-) -> Iterator[Report]:
-    """Yield the report of each task as it is finished, `jobs` at a time; end early when `stopped()` is true.
+) -> Iterator[Finished]:
+    """Yield each task's report as it is finished, `jobs` at a time; end early when `stopped()` is true.
 
     With `alone`, for one task after which no other comes, judging is prepared while the notebook runs, not before.
     Stopping early, by closing the generator too, kills the running workers; a report that one of them has written by then
@@ -289,22 +303,22 @@ def each(
         while (waiting or pool) and not stopped():
             while waiting and len(pool) < jobs and not stopped():
                 pool.submit(waiting.popleft())
-            report = pool.result(POLL_S)
-            if report is not None:
-                yield report
+            done = pool.result(POLL_S)
+            if done is not None:
+                yield done
         yield from pool.stop()
 
 
 def grade(path: Path, assignment: Assignment, how: Grading) -> Report:
     """Grade the notebook at `path` and write its report below `how.out`; never raises for what is in the notebook."""
-    (report,) = each([to_grade(path, assignment, how)])
-    return report
+    (done,) = each([to_grade(path, assignment, how)])
+    return done.report
 
 
 def regrade(folder: Path, assignment: Assignment, lang: Lang) -> Report:
     """Judge the evidence below one student's folder again, and write the report anew; no student code runs."""
-    (report,) = each([to_judge(folder, assignment, Grading(out=folder.parent.parent, lang=lang))])
-    return report
+    (done,) = each([to_judge(folder, assignment, Grading(out=folder.parent.parent, lang=lang))])
+    return done.report
 
 
 def tasks_of(paths: list[Path], assignment: Assignment, how: Grading) -> list[GradingTask]:
@@ -329,7 +343,7 @@ def grade_all(
     how: Grading,
     jobs: int = 1,
     stopped: Callable[[], bool] = lambda: False,
-) -> Iterator[Report]:
+) -> Iterator[Finished]:
     """Yield each submission's report as it is done.
 
     Raises `SplotError` where two would be written to one folder, or one into a submission.
@@ -343,6 +357,6 @@ def grade_all(
 
 def judge_all(
     folders: list[Path], assignment: Assignment, how: Grading, stopped: Callable[[], bool] = lambda: False
-) -> Iterator[Report]:
+) -> Iterator[Finished]:
     """Yield the report of each student's evidence, judged again, as it is done; no student code runs."""
     return each([to_judge(folder, assignment, how) for folder in folders], stopped=stopped)

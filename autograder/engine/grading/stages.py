@@ -32,13 +32,13 @@ from autograder.engine.grading.keys import (
     unchanged_report,
 )
 from autograder.engine.grading.settle import last_open_cell, settle
-from autograder.engine.grading.task import GradingTask, reason_of
+from autograder.engine.grading.task import Finished, GradingTask, Work, reason_of
 from autograder.engine.judging import gather_probes
 from autograder.engine.lesson import find_lesson
 from autograder.engine.notebook import Submission, read_submission
 from autograder.engine.outcomes import is_cut_short
 from autograder.engine.pages import FEEDBACK_FILE, leave_feedback
-from autograder.engine.report import Key, Profile, Report, encode, read_report
+from autograder.engine.report import Key, Outcome, Profile, Report, encode, read_report
 from autograder.engine.sandbox import SandboxKind, require
 from autograder.engine.text import in_language, say
 
@@ -46,7 +46,7 @@ PAGES_S = 60.0
 
 
 def work(task: GradingTask, answer: Path, *, alone: bool = False) -> None:
-    """Run a task in a worker, with the caller's directory, environment and umask, and write its report to `answer`.
+    """Run a task in a worker, with the caller's directory, environment and umask, and write the `Finished` task to `answer`.
 
     With `alone` what judging needs is not imported yet; a process of its own does so while the notebook runs.
 
@@ -63,13 +63,12 @@ def work(task: GradingTask, answer: Path, *, alone: bool = False) -> None:
     with in_language(task.how.lang), early_judge(task) if alone else nullcontext() as early:
         try:
             with lock_student_folder(task.folder, group=task.how.group):
-                report = Stages(task, early).up_to_date()
-                write_whole(answer, encode(report))
+                write_whole(answer, encode(Stages(task, early).up_to_date()))
                 if not (task.folder / FEEDBACK_FILE).exists():
                     with confined(replace(task.how.judge, seconds=PAGES_S)):
                         leave_feedback(task.folder, task.assignment, task.how.lang)
         except (SplotError, OSError) as error:
-            write_whole(answer, encode(task.ungraded(reason_of(error))))
+            write_whole(answer, encode(Finished(task.ungraded(reason_of(error)))))
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,9 @@ class Stages:
         self.task = task
         self.folder = task.folder / "evidence"
         self.early = early
+        self._ran = False
 
-    def up_to_date(self) -> Report:
+    def up_to_date(self) -> Finished:
         """Return the published report: an earlier run's where nothing has changed since, else a new one."""
         before = None
         with suppress(OSError, msgspec.DecodeError):
@@ -101,11 +101,12 @@ class Stages:
                     self.task, self._key(read_submission(self.task.notebook, self.task.assignment))
                 )
                 if report is not None:
-                    return report
+                    return Finished(report, Work.UNCHANGED)
         withdraw_report(self.task.folder)
         report = self._new(before)
         write_report(report, self.task.folder)
-        return report
+        only_judged = report.status is Outcome.GRADED and not self._ran
+        return Finished(report, Work.JUDGED if only_judged else Work.GRADED)
 
     def _new(self, before: Key | None) -> Report:
         """Carry out the task and return its report; never raises: an error becomes the report's `reason`.
@@ -175,6 +176,7 @@ class Stages:
             key=lambda: self._evidence_key(submission, run.profile),
             until=run.until,
         )
+        self._ran = True
         collect(submission, self.task.assignment.name, collection, run.evidence)
 
     def _judged_again(self, before: Key | None) -> Report:

@@ -6,7 +6,10 @@ import signal
 import time
 import traceback
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
+
+import msgspec
 
 from autograder.engine.errors import SplotError
 from autograder.engine.notebook import Assignment, student_of
@@ -85,6 +88,21 @@ class GradingTask:
             status=Outcome.UNGRADED,
             reason=reason,
         )
+
+
+class Work(StrEnum):
+    """What was done for a report: nothing, since nothing has changed; only judging, of evidence that was there; or all."""
+
+    UNCHANGED = "unchanged"
+    JUDGED = "judged"
+    GRADED = "graded"
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """What a worker returns of a task: its report, and what it did for it; of an ungraded one it is `GRADED`."""
+
+    report: Report
+    work: Work = Work.GRADED
 
 
 def to_grade(notebook: Path, assignment: Assignment, how: Grading) -> GradingTask:
