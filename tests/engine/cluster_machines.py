@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from autograder.engine.report import Report, read_report
 from autograder.engine.sandbox.processes import descendants
@@ -21,20 +22,26 @@ RIGHT = "def row_sums(X):\n    return [sum(row) for row in X]"
 WRONG = "def row_sums(X):\n    return X.sum(axis=0)"
 SLOW = f"import time\ntime.sleep(5)\n{RIGHT}"
 START_S = 120.0
+GRADE = ("grade", "submitted", "--lang", "en", "--profile", "quick")
+pytest.importorskip("distributed")
 
 
 def course_of(answers: Mapping[str, str], course: Path) -> Path:
     """Make a course of the second lesson, with a submission for each student."""
     shutil.copytree(LESSON / "source", course / "source", dirs_exist_ok=True)
-    source = (course / "source" / "rows" / "rows.ipynb").read_text()
     for student, answer in answers.items():
-        notebook = json.loads(source)
-        cell = next(cell for cell in notebook["cells"] if cell["id"] == "row_sums")
-        cell["source"] = f"import numpy as np\n{answer}"
-        path = course / "submitted" / student / "rows" / "rows.ipynb"
-        path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(notebook))
+        submit(course, student, answer)
     return course
+
+
+def submit(course: Path, student: str, answer: str) -> None:
+    """Hand in a student's answer, in place of an earlier one."""
+    notebook = json.loads((course / "source" / "rows" / "rows.ipynb").read_text())
+    cell = next(cell for cell in notebook["cells"] if cell["id"] == "row_sums")
+    cell["source"] = f"import numpy as np\n{answer}"
+    path = course / "submitted" / student / "rows" / "rows.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(notebook))
 
 
 def command(course: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -48,6 +55,17 @@ def command(course: Path, *arguments: str, **environment: str) -> subprocess.Pop
         text=True,
         start_new_session=True,
     )
+
+
+def ended(running: subprocess.Popen[str]) -> tuple[int, str]:
+    """Wait for a command's end; return its exit code and what it said beside the reports."""
+    _, said = running.communicate(timeout=300)
+    return running.returncode, said.strip()
+
+
+def scores(course: Path) -> dict[str, float | None]:
+    """Return the score of each student in a course."""
+    return {student: report.score for student, report in reports(course).items()}
 
 
 def reports(course: Path, out: str = "graded") -> dict[str, Report]:
@@ -100,6 +118,10 @@ class Machines:
         wait_for(lambda: "Registered to" in log.read_text(), START_S)
         return worker
 
+    def grade(self, course: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
+        """Start `splot grade` of a course on this cluster."""
+        return command(course, *GRADE, "--cluster", self.address, *options, **environment)
+
     def _start(
         self, what: str, options: list[str], environment: dict[str, str], prefix: Sequence[str]
     ) -> subprocess.Popen[bytes]:
@@ -132,6 +154,13 @@ def machines(root: Path, *arguments: str) -> Iterator[Machines]:
                 for pid in left:
                     with suppress(ProcessLookupError):
                         kill(pid)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Machines]:
+    """A scheduler without workers yet."""
+    with machines(tmp_path / "cluster") as made:
+        yield made
 
 
 def wait_for_kernel(*workers: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:

@@ -1,5 +1,8 @@
 """A report with one cell of every kind, for tests of whatever reads or writes reports."""
 
+import json
+from pathlib import Path
+
 from autograder.engine.report import CellReport, Check, Kind, ModelReport, Outcome, Profile, Report, Status, Timing
 
 CELLS = (
@@ -30,3 +33,10 @@ REPORT = Report(
     timing=Timing(1.0, 2.0, 3.0, 4.0),
     versions={"torch": "2.14"},
 )
+
+
+def judged_by_others(report: Path, field: str = "graders") -> None:
+    """Make a stored report one that another part of the grader had made: other graders, by default."""
+    document = json.loads(report.read_bytes())
+    document["key"][field] = "another"
+    report.write_text(json.dumps(document))

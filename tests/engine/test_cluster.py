@@ -3,7 +3,6 @@
 import hmac
 import stat
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,30 +13,25 @@ from autograder.engine.grading import Grading, grade_on_cluster
 from autograder.engine.grading.cluster import EXTRA
 from autograder.engine.notebook import load_assignment
 from tests.engine.cluster_machines import (
+    GRADE,
     RIGHT,
     SLOW,
     WRONG,
     Machines,
     command,
     course_of,
-    machines,
+    ended,
     reports,
+    scores,
+    submit,
     wait_for_kernel,
     without_times,
 )
+from tests.engine.cluster_machines import cluster as cluster  # noqa: PLC0414 - a fixture
 from tests.engine.interrupted_runs import kill
+from tests.engine.reports import judged_by_others
 from tests.engine.rows_course import LESSON
 from tests.engine.sandboxed_kernel import needs_bubblewrap
-
-pytest.importorskip("distributed")
-GRADE = ("grade", "submitted", "--lang", "en", "--profile", "quick")
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Machines]:
-    """A scheduler without workers yet."""
-    with machines(tmp_path / "cluster") as made:
-        yield made
 
 
 @needs_bubblewrap
@@ -50,18 +44,13 @@ def test_a_class_is_graded_elsewhere_where_a_worker_dies(cluster: Machines, tmp_
     (course / "submitted" / "zoe" / "rows").mkdir(parents=True)
     (course / "submitted" / "zoe" / "rows" / "rows.ipynb").write_text("no notebook")
     workers = [cluster.start_worker(host) for host in ("127.0.0.1", "127.0.0.2")]
-    running = command(course, *GRADE, "--cluster", cluster.address)
+    running = cluster.grade(course)
     struck = wait_for_kernel(*workers)
     kill(struck.pid)
     said, complaints = running.communicate(timeout=300)
     assert running.returncode == 2, complaints  # for zoe
     found = reports(course)
-    assert {student: report.score for student, report in found.items()} == {
-        "jan": 2.0,
-        "ola": 0.0,
-        "ula": 2.0,
-        "zoe": None,
-    }
+    assert scores(course) == {"jan": 2.0, "ola": 0.0, "ula": 2.0, "zoe": None}
     assert "submitted/zoe/rows/rows.ipynb" in (found["zoe"].reason or "")
     assert all((course / "graded" / student / "rows" / "feedback.html").exists() for student in found)
     evidence = course / "graded" / "jan" / "rows" / "evidence"
@@ -70,21 +59,42 @@ def test_a_class_is_graded_elsewhere_where_a_worker_dies(cluster: Machines, tmp_
     assert list(cluster.root.rglob("secret")) == []
     collected = Evidence(evidence).file
     assert collected.seed == hmac.new(b"the course's", collected.digest.encode(), "sha256").hexdigest()
-    again = command(course, "judge", "graded", "--lang", "en")
-    again.communicate(timeout=300)
+    ended(command(course, "judge", "graded", "--lang", "en"))
     judged = reports(course)
     for student in ("jan", "ola", "ula"):
         assert without_times(judged[student]) == without_times(found[student])
     assert "jan" in said
-    running = command(course, *GRADE, "--cluster", cluster.address)
-    _, complaints = running.communicate(timeout=300)
-    assert "3 of 4 unchanged since an earlier run" in complaints
+    assert "3 of 4 unchanged since an earlier run" in ended(cluster.grade(course))[1]
     assert reports(course) == judged
+
+
+@needs_bubblewrap
+def test_stored_evidence_is_only_judged_on_the_cluster(cluster: Machines, tmp_path: Path) -> None:
+    """Graders changed since a run on this machine: no code runs again but that of a submission that changed too."""
+    course = course_of({"jan": RIGHT, "ola": RIGHT}, tmp_path / "course")
+    assert ended(command(course, *GRADE)) == (0, "")
+    before = reports(course)
+    for student in before:
+        judged_by_others(course / "graded" / student / "rows" / "report.json")
+    submit(course, "ola", WRONG)
+    sealed = course / "graded" / "jan" / "rows" / "evidence" / "evidence.json"
+    collected = sealed.read_bytes()
+    cluster.start_worker()
+    assert ended(cluster.grade(course)) == (
+        0,
+        "splot: 1 of 2 judged again from the evidence of an earlier run; --force runs them.",
+    )
+    assert scores(course) == {"jan": 2.0, "ola": 0.0}
+    assert sealed.read_bytes() == collected
+    assert without_times(reports(course)["jan"]) == without_times(before["jan"])
+    assert "2 of 2 unchanged" in ended(command(course, *GRADE))[1]
+    assert ended(cluster.grade(course, "--only", "jan", "--force")) == (0, "")
+    assert sealed.read_bytes() != collected
 
 
 @pytest.mark.usefixtures("english")
 def test_only_evidence_is_unpacked(tmp_path: Path) -> None:
-    """Names that lead elsewhere, or are none of evidence, and files that are there already, are refused; links not packed."""
+    """Names that lead elsewhere, or are none of evidence, are refused; links not packed. What was there goes."""
     for name in (
         "../x",
         "evidence/../../x",
@@ -103,8 +113,8 @@ def test_only_evidence_is_unpacked(tmp_path: Path) -> None:
     (tmp_path / "evidence" / "link").symlink_to("/etc/passwd")
     (tmp_path / "evidence" / ".evidence.json-0").write_text("half")
     assert pack_evidence(tmp_path) == packed
-    with pytest.raises(FileExistsError):
-        unpack_evidence(packed, tmp_path)
+    unpack_evidence(packed, tmp_path)
+    assert sorted(path.name for path in (tmp_path / "evidence").iterdir()) == ["arrays", "evidence.json"]
 
 
 def _first_error(cluster: str, tmp_path: Path) -> str:

@@ -2,7 +2,7 @@
 
 import shutil
 import signal
-from collections.abc import Iterator
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,16 +11,20 @@ import pytest
 from autograder.engine.report import read_report
 from autograder.engine.sandbox.processes import descendants
 from tests.engine.cluster_machines import (
+    GRADE,
     RIGHT,
     SLOW,
     WRONG,
     Machines,
     command,
     course_of,
+    ended,
     machines,
     reports,
+    scores,
     wait_for_kernel,
 )
+from tests.engine.cluster_machines import cluster as cluster  # noqa: PLC0414 - a fixture
 from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, STALE, kill, sandboxed, short, task, wait_for
 from tests.engine.rows_course import ROOT
 from tests.engine.sandboxed_kernel import gone, needs_bubblewrap
@@ -28,14 +32,6 @@ from tests.engine.small_disk import MOUNTED, UNSHARE
 
 distributed = pytest.importorskip("distributed")
 pytestmark = [needs_bubblewrap, pytest.mark.soak]
-GRADE = ("grade", "submitted", "--lang", "en", "--profile", "quick")
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Machines]:
-    """A scheduler without workers yet."""
-    with machines(tmp_path / "cluster") as made:
-        yield made
 
 
 def _other_code(folder: Path) -> str:
@@ -64,61 +60,65 @@ def test_a_machine_that_cannot_grade_gets_nothing(cluster: Machines, tmp_path: P
     stale = course / "graded" / "jan" / "rows" / "report.json"
     stale.parent.mkdir(parents=True)
     stale.write_bytes(STALE)
-    run = (*GRADE, "--cluster", cluster.address)
-    alone = command(course, *run)
-    _, said = alone.communicate(timeout=300)
-    assert alone.returncode == 2
+    code, said = ended(cluster.grade(course))
+    assert code == 2
     assert "gets no submission: Its Splot is not the command's" in said
     assert "(bubblewrap): The program bwrap is not installed." in said
     assert "No worker of the cluster can grade." in said
     assert stale.read_bytes() == STALE
     cluster.start_worker("127.0.0.3")
-    helped = command(course, *run)
-    _, said = helped.communicate(timeout=300)
-    assert (helped.returncode, said.count("gets no submission")) == (0, 2), said
-    assert {student: report.score for student, report in reports(course).items()} == {"jan": 2.0, "ola": 0.0}
+    code, said = ended(cluster.grade(course))
+    assert (code, said.count("gets no submission")) == (0, 2), said
+    assert scores(course) == {"jan": 2.0, "ola": 0.0}
 
 
 def test_a_machine_without_the_data_gets_nothing(cluster: Machines, tmp_path: Path) -> None:
     """Of this homework's own lesson: the data set is missing on one machine, and the other one grades."""
     cheap = task(CHEAP, tmp_path, "jan")
     cluster.start_worker("127.0.0.1", SPLOT_DATA="/dev/null")
-    run = (*GRADE, "--cluster", cluster.address)
-    alone = command(tmp_path, *run)
-    _, said = alone.communicate(timeout=300)
-    assert alone.returncode == 2
+    code, said = ended(cluster.grade(tmp_path))
+    assert code == 2
     assert "FashionMNIST, and that data set is not on this machine" in said
     assert "No worker of the cluster can grade." in said
     cluster.start_worker("127.0.0.2")
-    helped = command(tmp_path, *run)
-    _, said = helped.communicate(timeout=300)
+    code, said = ended(cluster.grade(tmp_path))
     report = read_report(cheap.folder / "report.json")
-    assert (helped.returncode, report.score, report.dataset) == (0, CHEAP_POINTS, "FashionMNIST"), said
+    assert (code, report.score, report.dataset) == (0, CHEAP_POINTS, "FashionMNIST"), said
+
+
+def _at_the_second(
+    cluster: Machines, course: Path, worker: subprocess.Popen[bytes]
+) -> tuple[subprocess.Popen[str], list[int]]:
+    """Grade jan and then ola; return the command once ola's notebook runs, and its sandbox."""
+    first = cluster.grade(course)
+    wait_for((course / "graded" / "jan" / "rows" / "report.json").exists)
+    wait_for_kernel(worker)
+    return first, sandboxed(worker.pid)
+
+
+def _grades_the_second(cluster: Machines, course: Path) -> None:
+    """The same command again leaves jan's report and grades ola."""
+    again = ended(cluster.grade(course))
+    assert again == (0, "splot: 1 of 2 unchanged since an earlier run and not graded again; --force does.")
+    assert scores(course) == {"jan": 2.0, "ola": 2.0}
 
 
 def test_a_scheduler_that_ends_is_started_again(cluster: Machines, tmp_path: Path) -> None:
     """Exit 2 and a sentence, what is done is kept, no sandbox runs on; the same command grades the others."""
     course = course_of({"jan": RIGHT, "ola": SLOW}, tmp_path / "course")
     worker = cluster.start_worker()
-    run = (*GRADE, "--cluster", cluster.address)
-    first = command(course, *run)
-    wait_for((course / "graded" / "jan" / "rows" / "report.json").exists)
-    wait_for_kernel(worker)
-    left = sandboxed(worker.pid)
+    first, left = _at_the_second(cluster, course, worker)
     assert cluster.scheduler is not None
     kill(cluster.scheduler.pid)
     cluster.scheduler.wait()
-    _, said = first.communicate(timeout=300)
-    assert first.returncode == 2
+    code, said = ended(first)
+    assert code == 2
     assert f"splot: The scheduler of the cluster {cluster.address} is gone. What is done is kept" in said
-    assert {student: report.score for student, report in reports(course).items()} == {"jan": 2.0}
+    assert scores(course) == {"jan": 2.0}
     assert gone(left)
     cluster.start_scheduler()
     cluster.start_worker()
-    second = command(course, *run)
-    _, said = second.communicate(timeout=300)
-    assert (second.returncode, said.strip()) == (0, "")
-    assert {student: report.score for student, report in reports(course).items()} == {"jan": 2.0, "ola": 2.0}
+    _grades_the_second(cluster, course)
 
 
 @pytest.mark.skipif(MOUNTED.returncode != 0, reason="nothing may be mounted here")
@@ -128,35 +128,31 @@ def test_a_machine_whose_disk_fills_up_gets_nothing_more(cluster: Machines, tmp_
     mounted = [*UNSHARE, "sh", "-c", 'mount -t tmpfs -o size=200m none /mnt && exec "$@"', "sh"]
     small = cluster.start_worker("127.0.0.1", mounted, TMPDIR="/mnt")
     cluster.start_worker("127.0.0.2")
-    running = command(course, *GRADE, "--cluster", cluster.address)
+    running = cluster.grade(course)
     wait_for_kernel(small)
     disk = Path(f"/proc/{small.pid}/root/mnt/full")
     with disk.open("wb", 0) as file, suppress(OSError):
         while file.write(bytes(2**16)):
             pass
-    _, said = running.communicate(timeout=300)
-    assert running.returncode == 0, said
+    code, said = ended(running)
+    assert code == 0, said
     assert "gets no submission: The disk that holds /mnt has less than 128 MiB free; make room." in said
-    assert {student: report.score for student, report in reports(course).items()} == {
-        "jan": 2.0,
-        "ola": 2.0,
-        "ula": 0.0,
-    }
+    assert scores(course) == {"jan": 2.0, "ola": 2.0, "ula": 0.0}
 
 
 def test_a_submission_that_three_workers_die_of_is_ungraded(cluster: Machines, tmp_path: Path) -> None:
     """Dask's nanny starts each dead worker again; after the third the student is ungraded, and the next one graded."""
     course = course_of({"jan": SLOW, "ola": RIGHT}, tmp_path / "course")
     nanny = cluster.start_worker(nanny="--nanny")
-    running = command(course, *GRADE, "--cluster", cluster.address)
+    running = cluster.grade(course)
     for _ in range(3):
         wait_for_kernel(nanny)
         worker = next(pid for pid in descendants(nanny.pid) if pid != nanny.pid and sandboxed(pid))
         left = sandboxed(worker)
         kill(worker)
         assert gone(left)
-    _, said = running.communicate(timeout=300)
-    assert running.returncode == 2, said
+    code, said = ended(running)
+    assert code == 2, said
     found = reports(course)
     assert (found["jan"].score, found["ola"].score) == (None, 2.0)
     assert "as 2 did before that had this submission; grade it again." in (found["jan"].reason or "")
@@ -176,7 +172,7 @@ def test_workers_on_this_machine_end_with_the_command(number: int, tmp_path: Pat
     if number == signal.SIGINT:
         assert running.returncode == 130, said
         assert said.strip() == "splot: Stopped: 1 of 3 submissions are done; run the same again for the others."
-    assert {student: report.score for student, report in reports(course).items()} == {"jan": 2.0}
+    assert scores(course) == {"jan": 2.0}
     wait_for(lambda: gone(left), 60)
 
 
@@ -185,20 +181,13 @@ def test_workers_of_a_cluster_outlive_the_command(number: int, cluster: Machines
     """Stopped by Ctrl-C or killed: the worker ends what it grades, and then grades for the next command."""
     course = course_of({"jan": RIGHT, "ola": SLOW}, tmp_path / "course")
     worker = cluster.start_worker()
-    run = (*GRADE, "--cluster", cluster.address)
-    first = command(course, *run)
-    wait_for((course / "graded" / "jan" / "rows" / "report.json").exists)
-    wait_for_kernel(worker)
-    left = sandboxed(worker.pid)
+    first, left = _at_the_second(cluster, course, worker)
     kill(first.pid, number)
     first.communicate(timeout=60)
     assert first.returncode == (130 if number == signal.SIGINT else -number)
     assert gone(left)
     assert not (course / "graded" / "ola" / "rows" / "report.json").exists()
-    second = command(course, *run)
-    _, said = second.communicate(timeout=300)
-    assert (second.returncode, said.strip()) == (0, "")
-    assert {student: report.score for student, report in reports(course).items()} == {"jan": 2.0, "ola": 2.0}
+    _grades_the_second(cluster, course)
 
 
 def test_who_has_no_certificate_has_no_cluster(tmp_path: Path) -> None:
@@ -216,11 +205,8 @@ def test_who_has_no_certificate_has_no_cluster(tmp_path: Path) -> None:
     with machines(tmp_path / "cluster", *options) as cluster:
         assert cluster.address.startswith("tls://")
         cluster.start_worker()
-        run = (*GRADE, "--cluster", cluster.address)
-        stranger = command(course, *run)
-        _, said = stranger.communicate(timeout=120)
-        assert stranger.returncode == 2
+        code, said = ended(cluster.grade(course))
+        assert code == 2
         assert "and that Dask's configuration names your certificates." in said
-        own = command(course, *run, **configured)
-        _, said = own.communicate(timeout=300)
-        assert (own.returncode, reports(course)["jan"].score) == (0, 2.0), said
+        code, said = ended(cluster.grade(course, **configured))
+        assert (code, scores(course)) == (0, {"jan": 2.0}), said

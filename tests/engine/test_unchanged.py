@@ -1,6 +1,5 @@
 """Nothing is done twice: an unchanged report stays, evidence is judged again where only the graders changed, the rest runs."""
 
-import json
 import shutil
 import signal
 from dataclasses import replace
@@ -20,6 +19,7 @@ from autograder.engine.report import Outcome, Profile, Report, read_report
 from autograder.engine.sandbox.sandbox import Limits
 from autograder.engine.text import Lang
 from tests.engine.interrupted_runs import CHEAP, CHEAP_POINTS, SLEEPING, done, kill, start, task, wait_for
+from tests.engine.reports import judged_by_others
 from tests.submissions import build
 
 QUICK = Grading(Path("graded"), Profile.QUICK)
@@ -80,10 +80,7 @@ def test_a_page_that_is_missing_is_drawn(course: Path) -> None:
 @pytest.mark.parametrize("field", ["graders", "assignment", "judge_limits"])
 def test_where_only_the_graders_changed_evidence_is_judged_again(course: Path, field: str) -> None:
     """The report says what it was judged by; the student's code does not run."""
-    path = course / "graded" / "ola" / "cnn" / "report.json"
-    document = json.loads(path.read_bytes())
-    document["key"][field] = "another"
-    path.write_text(json.dumps(document))
+    judged_by_others(course / "graded" / "ola" / "cnn" / "report.json", field)
     report, anew = again(course)
     assert (report.score, anew) == (CHEAP_POINTS, JUDGED)
     assert again(course)[1] == set()
@@ -176,10 +173,7 @@ def test_every_source_file_counts(tmp_path: Path) -> None:
 def test_judging_again_leaves_what_grading_need_not_repeat(course: Path) -> None:
     """`splot judge` and then `splot grade`: the evidence was judged by the graders of today, so nothing is left to do."""
     folder = course / "graded" / "ola" / "cnn"
-    document = json.loads((folder / "report.json").read_bytes())
-    document["key"]["graders"] = "earlier ones"
-    (folder / "report.json").write_text(json.dumps(document))
-
+    judged_by_others(folder / "report.json")
     done(to_judge(folder, load_assignment(), Grading(course / "graded")))
     assert again(course)[1] == set()
 

@@ -18,6 +18,7 @@ from autograder.engine.evidence.reader import (
     Evidence,
     Findings,
     findings_or_none,
+    is_evidence_of,
     read_findings,
 )
 from autograder.engine.evidence.records import (
@@ -54,6 +55,7 @@ __all__ = [
     "delete_evidence",
     "findings_or_none",
     "generator",
+    "is_evidence_of",
     "pack_evidence",
     "read_findings",
     "seed_for",

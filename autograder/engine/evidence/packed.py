@@ -1,4 +1,4 @@
-"""Packs a student's results into bytes on one machine and unpacks them on another, without a shared file system.
+"""Packs a student's evidence into bytes on one machine and unpacks it on another, without a shared file system.
 
 The names and the contents come from a worker of the cluster, what stands in them from untrusted code: only plain files are
 packed, and only names of results are unpacked, within a size limit, as new files that nobody else may read.
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from autograder.engine.errors import EvidenceError
+from autograder.engine.evidence.exchange import delete_evidence
 from autograder.engine.files import PRIVATE, make_private, open_beneath, write_whole
 from autograder.engine.text import printable, say
 
@@ -34,10 +35,10 @@ def pack_evidence(folder: Path) -> dict[str, bytes]:
 
 
 def unpack_evidence(packed: Mapping[str, bytes], folder: Path) -> None:
-    """Write packed evidence into `folder`; `evidence.json` comes last, when all others are on the disk.
+    """Write packed evidence into `folder` in place of what is there; `evidence.json` comes last, with all others on the disk.
 
-    Raises `EvidenceError` where a name or the size is not that of evidence, before anything is written; `OSError` or
-    `SplotError` where there is evidence already, or the disk does not take it.
+    Raises `EvidenceError` where a name or the size is not that of evidence, before anything is written or deleted; `OSError`
+    or `SplotError` where the disk does not take it.
     """
     wrong = next((name for name in packed if not NAME.fullmatch(name)), None)
     if wrong is not None:
@@ -51,6 +52,7 @@ def unpack_evidence(packed: Mapping[str, bytes], folder: Path) -> None:
             )
         )
     if packed:
+        delete_evidence(folder / "evidence")
         (folder / "evidence").mkdir(mode=0o700)  # new: nothing below it can be a link
     for name, content in packed.items():
         if name != SEALED:

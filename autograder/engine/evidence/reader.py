@@ -8,13 +8,14 @@ drawn of them without measuring anything again. They are trusted as little as ev
 """
 
 import json
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 
-from autograder.engine.errors import EvidenceError
+from autograder.engine.errors import EvidenceError, SplotError
 from autograder.engine.evidence.records import SCHEMA, CellRun, EvidenceFile, Fault, Probed
 from autograder.engine.files import json_values, parse_array, read_beneath
 from autograder.engine.notebook import joined_text
@@ -150,6 +151,13 @@ class Evidence:
         except (ValueError, *UNREADABLE) as error:
             path = self.folder / "notebook.ipynb"
             raise _unreadable(path, "nie jest wykonanym notebookiem", "is not the executed notebook", error) from error
+
+
+def is_evidence_of(folder: Path, digest: str) -> bool:
+    """Whether a folder holds whole evidence of the submission with this digest."""
+    with suppress(OSError, SplotError):
+        return Evidence(folder).file.digest == digest
+    return False
 
 
 def _unreadable(path: Path, pl: str, en: str, error: Exception) -> EvidenceError:

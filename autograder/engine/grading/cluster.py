@@ -26,8 +26,8 @@ ADDRESS = re.compile(r"(tcp|tls)://.+:\d+")
 EXTRA = "Grading on a cluster needs Dask: pip install distributed dask-jobqueue, here and for every worker."
 CONNECT_S = 10.0
 CLOSE_S = 5.0
-LARGEST = "128 MiB"
-"""A submission has at most 50 MB (`notebook/reading.py`); of more than 10 MB Dask would warn."""
+LARGEST = "2 GiB"
+"""More than a submission with its evidence has (`evidence/packed.py`); of more than 10 MB Dask would warn."""
 
 
 def grade_on_cluster(

@@ -19,7 +19,7 @@ import msgspec
 from distributed import Client, Future, wait
 
 from autograder.engine.errors import GraderError, SplotError, SubmissionError
-from autograder.engine.evidence import delete_evidence, seed_for, unpack_evidence
+from autograder.engine.evidence import delete_evidence, is_evidence_of, pack_evidence, seed_for, unpack_evidence
 from autograder.engine.files import write_report, write_whole
 from autograder.engine.grading.cluster_worker import PackedResults, Sent, course_of, grade_sent, prove
 from autograder.engine.grading.folders import lock_student_folder, withdraw_report
@@ -165,14 +165,14 @@ class ClusterRun:
         try:
             with in_language(task.how.lang):
                 content = submitted_bytes(task.notebook, task.assignment.name)
+            digest = hashlib.sha256(content).hexdigest()
             if not pending.attempts:
                 pending.folder.enter_context(lock_student_folder(task.folder, group=task.how.group))
-                kept = None if task.how.force else _unchanged(task)
+                kept = _withdraw(task, digest)
                 if kept is not None:
                     pending.folder.close()
                     return Finished(kept, Work.UNCHANGED)
-                withdraw_report(task.folder)
-                delete_evidence(task.folder / "evidence")
+            evidence = pack_evidence(task.folder)
         except SubmissionError:  # there is nothing to send: the report and the page say so
             pending.folder.close()
             return next(each([task]))
@@ -185,10 +185,11 @@ class ClusterRun:
             content=content,
             path=str(task.notebook),
             parts=parts[-3:] if laid_out else parts[-1:],
-            seed=seed_for(hashlib.sha256(content).hexdigest()),
+            seed=seed_for(digest),
             course=self._course,
             assignment=task.assignment,
             how=self._how,
+            evidence=evidence,
         )
         pending.attempts += 1
         self._sent[self._submit(worker, grade_sent, sent)] = pending, worker
@@ -245,6 +246,19 @@ class ClusterRun:
         except (SplotError, OSError) as error:
             return Finished(pending.task.ungraded(reason_of(error)))
         return done
+
+
+def _withdraw(task: GradingTask, digest: str) -> Report | None:
+    """Return an earlier run's report that is unchanged; else delete it, and evidence that is not of this submission.
+
+    Evidence of it stays, though it may have to be made anew, until a worker returns some: so nothing is lost with a worker.
+    """
+    kept = None if task.how.force else _unchanged(task)
+    if kept is None:
+        withdraw_report(task.folder)
+        if task.how.force or not is_evidence_of(task.folder / "evidence", digest):
+            delete_evidence(task.folder / "evidence")
+    return kept
 
 
 def _unchanged(task: GradingTask) -> Report | None:

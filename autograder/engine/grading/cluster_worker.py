@@ -18,8 +18,8 @@ import msgspec
 from distributed import Worker, get_worker
 
 from autograder.engine.collecting import versions
-from autograder.engine.errors import GraderError, SplotError
-from autograder.engine.evidence import Evidence, pack_evidence
+from autograder.engine.errors import EvidenceError, GraderError, SplotError
+from autograder.engine.evidence import Evidence, pack_evidence, unpack_evidence
 from autograder.engine.grading.keys import grader_digest
 from autograder.engine.grading.pool import each
 from autograder.engine.grading.task import Finished, Grading, GradingTask, folder_of, to_grade
@@ -45,7 +45,10 @@ class Course:
 
 @dataclass(frozen=True)
 class Sent:
-    """A submission on its way to a worker: its bytes, the settings, and where it lies on the command's machine."""
+    """A submission on its way to a worker: its bytes, the settings, and where it lies on the command's machine.
+
+    With it goes the evidence that an earlier run left of it: where its key still fits, it is only judged again.
+    """
 
     content: bytes
     path: str
@@ -55,6 +58,7 @@ class Sent:
     course: Course
     assignment: Assignment
     how: Grading
+    evidence: Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,11 @@ def grade_sent(sent: Sent) -> PackedResults | None:
         notebook = IN.joinpath(*sent.parts)
         (root / notebook).parent.mkdir(parents=True)
         (root / notebook).write_bytes(sent.content)
-        done = list(each([_task(sent, notebook, root, worker.state.nthreads)], stopped=_ended(worker)))
+        task = _task(sent, notebook, root, worker.state.nthreads)
+        (root / task.folder).mkdir(parents=True)
+        with suppress(EvidenceError):  # what is none of evidence does not come along
+            unpack_evidence(sent.evidence, root / task.folder)
+        done = list(each([task], stopped=_ended(worker)))
         return _results(done[0], root, sent, str(notebook)) if done else None
 
 

@@ -83,13 +83,6 @@ def unchanged_report(task: GradingTask, key: Key) -> Report | None:
     return None
 
 
-def is_evidence_of(folder: Path, digest: str) -> bool:
-    """Whether a folder holds whole evidence of the submission with this digest."""
-    with suppress(OSError, SplotError):
-        return Evidence(folder).file.digest == digest
-    return False
-
-
 def is_evidence_with(folder: Path, key: str, until: str | None) -> bool:
     """Whether a folder holds the evidence of a run with this key that reached the cell `until`; None is the notebook's end."""
     with suppress(OSError, SplotError):

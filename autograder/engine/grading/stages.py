@@ -16,14 +16,13 @@ import msgspec
 
 from autograder.engine.collecting import TIME_LIMITS, Collection, collect
 from autograder.engine.errors import SplotError
-from autograder.engine.evidence import FINDINGS_FILE, Evidence, Probe, delete_evidence, findings_or_none
+from autograder.engine.evidence import FINDINGS_FILE, Evidence, Probe, delete_evidence, findings_or_none, is_evidence_of
 from autograder.engine.files import PRIVATE, write_report, write_whole
 from autograder.engine.grading.early_judge import EarlyJudge, early_judge
 from autograder.engine.grading.folders import lock_student_folder, withdraw_report
 from autograder.engine.grading.judge_process import confined, forbid_tracing, judged
 from autograder.engine.grading.keys import (
     evidence_key,
-    is_evidence_of,
     is_evidence_with,
     profiles,
     renewed_key,
