@@ -23,6 +23,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 FailUnder = Annotated[float | None, typer.Option(help="exit 1 where a score is below so many percent")]
 JSONFile = Annotated[Path | None, typer.Option(dir_okay=False, help="also write the report here; of several, a list")]
+Jobs = Annotated[int, typer.Option("-j", "--jobs", min=1, help="submissions graded at a time")]
 JUnitFile = Annotated[Path | None, typer.Option(dir_okay=False, help="also write JUnit XML here")]
 
 
@@ -34,7 +35,7 @@ def grade(
         Profile, typer.Option(help="data to run on; auto takes all only where it decides")
     ] = Profile.AUTO,
     lang: Language = Lang.PL,
-    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="submissions graded at a time")] = 1,
+    jobs: Jobs = 1,
     cluster: Annotated[
         str | None,
         typer.Option(help="grade on a Dask cluster: tls://HOST:PORT, or local or slurm, which start -j workers"),
@@ -84,6 +85,7 @@ def grade(
 def judge(
     paths: Annotated[list[Path], typer.Argument(help="graded/, or a folder graded/<student>/<assignment>/")],
     lang: Language = Lang.PL,
+    jobs: Jobs = 1,
     fail_under: FailUnder = None,
     json: JSONFile = None,
     junit: JUnitFile = None,
@@ -94,7 +96,8 @@ def judge(
 
     folders = [folder for path in paths for folder in find_evidence(path)]
     with interruptible() as stopped:
-        reports = judge_all(folders, load_assignment(chosen_assignment()), Grading(out=Path(), lang=lang), stopped)
+        how = Grading(out=Path(), lang=lang)
+        reports = judge_all(folders, load_assignment(chosen_assignment()), how, jobs, stopped)
         _finish(_Run(len(folders), lang, json, junit), reports, stopped, fail_under)
 
 

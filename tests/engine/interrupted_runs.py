@@ -68,6 +68,15 @@ def worker() -> int:
     return found[-1] if found else 0
 
 
+def workers(command: int) -> list[int]:
+    """Return the process ids of a command's workers."""
+    server = fork_server(command)
+    try:
+        return [int(pid) for pid in Path(f"/proc/{server}/task/{server}/children").read_text("ascii").split()]
+    except OSError:
+        return []
+
+
 def _command(pid: int) -> bytes:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()

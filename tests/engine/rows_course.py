@@ -12,9 +12,16 @@ SPLOT = ("-c", "from autograder.cli import main; main()")
 
 def command(course: Path, *arguments: str, code: int = 0) -> str:
     """Run a command in the course's folder and return what it printed."""
+    running = begin(course, *arguments)
+    printed, said = running.communicate()
+    assert running.returncode == code, printed + said
+    return printed
+
+
+def begin(course: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start a command in the course's folder."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=course, env=environment, capture_output=True, text=True, check=False
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [sys.executable, *arguments], cwd=course, env=environment, stdout=pipe, stderr=pipe, text=True
     )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.rows_course import LESSON, ROOT, SPLOT, command
+from tests.engine.interrupted_runs import wait_for, workers
+from tests.engine.rows_course import LESSON, ROOT, SPLOT, begin, command
 from tests.engine.sandboxed_kernel import needs_bubblewrap
 
 pytestmark = needs_bubblewrap
@@ -56,13 +57,20 @@ def test_each_has_the_points_of_the_work(course: Path) -> None:
 
 
 def test_stored_evidence_is_judged_again(course: Path) -> None:
-    """The same points, without the notebooks."""
+    """The same reports, without the notebooks, two at a time."""
+    before = reports(course)
     shutil.move(course / "submitted", course / "aside")
-    try:
-        command(course, *SPLOT, "judge", "graded")
-    finally:
-        shutil.move(course / "aside", course / "submitted")
-    assert {student: report["score"] for student, report in reports(course).items()} == POINTS
+    with begin(course, *SPLOT, "judge", "graded", "--lang", "en", "-j", "2") as judging:
+        try:
+            wait_for(lambda: len(workers(judging.pid)) == 2, 60)
+            _, said = judging.communicate()
+        finally:
+            judging.kill()
+            shutil.move(course / "aside", course / "submitted")
+    assert judging.returncode == 0, said
+    after = reports(course)
+    assert [report.pop("timing") for report in after.values()] != [report.pop("timing") for report in before.values()]
+    assert after == before
 
 
 def test_the_class_has_a_page_and_a_table(course: Path) -> None:

@@ -348,15 +348,24 @@ def grade_all(
 
     Raises `SplotError` where two would be written to one folder, or one into a submission.
     """
-    jobs = min(jobs, len(paths))
-    if jobs > 1:
-        cores = max(1, (os.cpu_count() or 1) // jobs)
-        how = replace(how, limits=replace(how.limits, cores=cores, shared=True))
+    how = _shared(how, min(jobs, len(paths)))
     return each(tasks_of(paths, assignment, how), jobs, stopped, alone=len(paths) == 1)
 
 
 def judge_all(
-    folders: list[Path], assignment: Assignment, how: Grading, stopped: Callable[[], bool] = lambda: False
+    folders: list[Path],
+    assignment: Assignment,
+    how: Grading,
+    jobs: int = 1,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Finished]:
     """Yield the report of each student's evidence, judged again, as it is done; no student code runs."""
-    return each([to_judge(folder, assignment, how) for folder in folders], stopped=stopped)
+    how = _shared(how, min(jobs, len(folders)))
+    return each([to_judge(folder, assignment, how) for folder in folders], jobs, stopped)
+
+
+def _shared(how: Grading, jobs: int) -> Grading:
+    """Return the settings of each of `jobs` submissions that are graded at a time: it has its share of the cores."""
+    if jobs <= 1:
+        return how
+    return replace(how, limits=replace(how.limits, cores=max(1, (os.cpu_count() or 1) // jobs), shared=True))
