@@ -76,15 +76,14 @@ def test_what_is_refused_leaves_no_earlier_evidence(graded: GradingTask, tmp_pat
 
 
 def test_what_never_came_to_be_collected_leaves_no_earlier_evidence(graded: GradingTask, tmp_path: Path) -> None:
-    """A task whose process ended before it began withdraws older evidence, keeps its own; one that judges keeps it too."""
+    """A task whose process ended keeps evidence of its notebook and no other's; one that judges keeps what it is to judge."""
     evidence = tmp_path / "graded" / "ola" / "cnn" / "evidence"
     shutil.copytree(graded.folder / "evidence", evidence)
     publish_ungraded(again(evidence.parent, Grading(Path())), "ended")
     early = task(CHEAP, tmp_path)
-    os.utime(evidence / "evidence.json", (early.made + 1, early.made + 1))
     publish_ungraded(early, "ended")
     assert LessonEvidence(evidence).file.student == "ola"
-    os.utime(evidence / "evidence.json", (early.made - 1, early.made - 1))
+    early.notebook.write_text("{")
     publish_ungraded(early, "ended")
     assert not evidence.exists()
 

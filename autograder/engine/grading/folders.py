@@ -5,15 +5,17 @@ killed.
 """
 
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from autograder.engine.errors import GraderError, SplotError
-from autograder.engine.evidence import delete_evidence
+from autograder.engine.evidence import delete_evidence, is_evidence_of
 from autograder.engine.files import delete, share_with_group, short_folder, sync_folder, write_report
 from autograder.engine.grading.task import GradingTask
+from autograder.engine.notebook import submitted_bytes
 from autograder.engine.report import Report
 
 PUBLISHED = ("report.json", "feedback.html")
@@ -60,17 +62,23 @@ def withdraw_report(folder: Path) -> None:
 def publish_ungraded(task: GradingTask, reason: str) -> Report:
     """Write and return the report that a task is ungraded, with the reason; if it cannot be written, only return it.
 
-    Evidence that an earlier run left of a submission that was to be graded is deleted; its own may be judged again.
+    Where a notebook was to be graded, evidence that is not of it is deleted; evidence of it may be judged again.
     """
     report = task.ungraded(reason)
     folder = Path(task.directory, task.folder)
     with suppress(SplotError, OSError), lock_student_folder(folder, group=task.how.group):
         withdraw_report(folder)
         write_report(report, folder)
-        sealed = folder / "evidence" / "evidence.json"
-        if not task.stored and sealed.exists() and sealed.stat().st_mtime < task.made:
-            delete_evidence(sealed.parent)
+        if not (task.stored or _is_of_notebook(folder / "evidence", task)):
+            delete_evidence(folder / "evidence")
     return report
+
+
+def _is_of_notebook(evidence: Path, task: GradingTask) -> bool:
+    with suppress(SplotError, OSError):
+        content = submitted_bytes(Path(task.directory, task.notebook), task.assignment.name)
+        return is_evidence_of(evidence, hashlib.sha256(content).hexdigest())
+    return False
 
 
 PREFIX = "splot-run-"

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import time
 import traceback
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -73,8 +72,6 @@ class GradingTask:
     """The working directory of the process that makes the task; `environment` and `umask` are also that process's."""
     environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     umask: int = field(default_factory=_umask)
-    made: float = field(default_factory=time.time)
-    """When the task was created, in seconds since the epoch."""
 
     def ungraded(self, reason: str) -> Report:
         """Return an `ungraded` report with this reason and no points."""
