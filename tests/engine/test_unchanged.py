@@ -10,7 +10,7 @@ import pytest
 
 from autograder.cli import app
 from autograder.engine.evidence.records import CellRun, EvidenceFile
-from autograder.engine.grading.keys import _sources, is_evidence_with
+from autograder.engine.grading.keys import _data, _sources, is_evidence_with
 from autograder.engine.grading.pool import each
 from autograder.engine.grading.task import Grading, Work, to_grade, to_judge
 from autograder.engine.notebook.assignment import load_assignment
@@ -168,6 +168,23 @@ def test_every_source_file_counts(tmp_path: Path) -> None:
         seen.add(_sources(tmp_path))
     _sources.cache_clear()
     assert len(seen) == 4
+
+
+def test_other_data_of_the_same_size_count(tmp_path: Path) -> None:
+    """Wherever a small file differs, and where most of a large one does: its start, its end, every tenth byte."""
+    seen = {str(_data(tmp_path))}
+    (tmp_path / "raw").mkdir()
+    labels, images = tmp_path / "raw" / "labels", tmp_path / "raw" / "images"
+    for path, size, changed in (
+        (labels, 200_000, [slice(0), slice(1), slice(123_456, 123_457), slice(199_999, None)]),
+        (images, 5_000_000, [slice(0), slice(1), slice(4_999_999, None), slice(None, None, 10)]),
+    ):
+        for change in changed:
+            content = bytearray(size)
+            content[change] = b"1" * len(content[change])
+            path.write_bytes(content)
+            seen.add(str(_data(tmp_path)))
+    assert len(seen) == 9
 
 
 def test_judging_again_leaves_what_grading_need_not_repeat(course: Path) -> None:
