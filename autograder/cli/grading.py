@@ -1,5 +1,6 @@
 """`splot grade` and `splot judge`: print and write the reports as they are finished, then exit."""
 
+import shlex
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -188,6 +189,14 @@ def _say_counts(done: "list[Finished]", total: int) -> None:
         _say(f"{kept} of {total} unchanged since an earlier run and not graded again; --force does.")
     if judged := count[Work.JUDGED]:
         _say(f"{judged} of {total} judged again from the evidence of an earlier run; --force runs them.")
+    kept_reports = [finished.report for finished in done if finished.work is not Work.GRADED]
+    late = [report.student for report in kept_reports if report.met_time_limit]
+    if late:
+        only = shlex.join(word for student in late for word in ("--only", student))
+        _say(
+            f"{len(late)} of these met a time limit in that run, perhaps on a busy machine; "
+            f"the same command with {only} --force runs {'it' if len(late) == 1 else 'them'} again."
+        )
 
 
 def _publish(reports: list[Report], run: _Run) -> None:

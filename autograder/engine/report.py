@@ -174,6 +174,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return any(check.more_data for cell in self.cells for check in cell.checks)
 
     @property
+    def met_time_limit(self) -> bool:
+        """Whether a cell has no points because of a time limit, which a busy machine may be the cause of."""
+        return any(cell.status is Status.TIMEOUT for cell in self.cells)
+
+    @property
     def undecided(self) -> tuple[CellReport, ...]:
         """The cells that could not be measured fairly on this profile."""
         return tuple(cell for cell in self.cells if cell.status is Status.UNDECIDED)

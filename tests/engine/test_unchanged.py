@@ -1,5 +1,6 @@
 """Nothing is done twice: an unchanged report stays, evidence is judged again where only the graders changed, the rest runs."""
 
+import json
 import shutil
 import signal
 from dataclasses import replace
@@ -208,6 +209,26 @@ def test_only_the_named_students_are_graded(
     assert "1 of 1 unchanged since an earlier run" in capsys.readouterr().err
     with pytest.raises(NothingToGradeError, match="eve has no submission here; those found are of jan, ola"):
         app(["grade", "submitted", "--only", "eve"], standalone_mode=False)
+
+
+def test_a_time_limit_of_an_earlier_run_is_told(
+    course: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy machine may have been the cause: the report stays, and the command says how to run that student again."""
+    path = course / "graded" / "ola" / "cnn" / "report.json"
+    document = json.loads(path.read_bytes())
+    document["cells"][0]["status"] = "timeout"
+    path.write_text(json.dumps(document))
+    monkeypatch.chdir(course)
+    said = []
+    for options in ([], ["--only", "ola", "--force"]):
+        with pytest.raises(SystemExit):
+            app(["grade", "submitted", "--profile", "quick", *options])
+        said.append(capsys.readouterr().err)
+    assert "1 of 1 unchanged" in said[0]
+    assert "the same command with --only ola --force runs it again" in " ".join(said[0].split())
+    assert said[1].strip() == ""
+    assert read_report(path).score == CHEAP_POINTS
 
 
 def test_after_a_kill_the_same_command_does_the_rest(tmp_path: Path) -> None:
