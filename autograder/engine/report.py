@@ -7,6 +7,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 SCHEMA: Final = "splot/report/v1"
+FEEDBACK_FILE = "feedback.html"
+"""The page of a report, beside it."""
 
 
 class Status(StrEnum):

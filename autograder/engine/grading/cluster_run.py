@@ -29,8 +29,7 @@ from autograder.engine.grading.task import Finished, GradingTask, Work, reason_o
 from autograder.engine.judging import gather_probes
 from autograder.engine.lesson import find_lesson
 from autograder.engine.notebook import read_submission, submitted_bytes
-from autograder.engine.pages import FEEDBACK_FILE
-from autograder.engine.report import Outcome, Report, encode
+from autograder.engine.report import FEEDBACK_FILE, Outcome, Report, encode
 from autograder.engine.text import in_language, printable
 
 ELSEWHERE = 2

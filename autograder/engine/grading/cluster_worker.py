@@ -25,8 +25,7 @@ from autograder.engine.grading.pool import each
 from autograder.engine.grading.task import Finished, Grading, GradingTask, folder_of, to_grade
 from autograder.engine.lesson import find_lesson
 from autograder.engine.notebook import Assignment, Cell, Submission
-from autograder.engine.pages import FEEDBACK_FILE
-from autograder.engine.report import Profile, encode
+from autograder.engine.report import FEEDBACK_FILE, Profile, encode
 from autograder.engine.sandbox import require
 from autograder.engine.text import printable
 

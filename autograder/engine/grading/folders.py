@@ -16,9 +16,9 @@ from autograder.engine.evidence import delete_evidence, is_evidence_of
 from autograder.engine.files import delete, share_with_group, short_folder, sync_folder, write_report
 from autograder.engine.grading.task import GradingTask
 from autograder.engine.notebook import submitted_bytes
-from autograder.engine.report import Report
+from autograder.engine.report import FEEDBACK_FILE, Report
 
-PUBLISHED = ("report.json", "feedback.html")
+PUBLISHED = ("report.json", FEEDBACK_FILE)
 
 
 class BusyError(GraderError):

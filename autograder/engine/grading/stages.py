@@ -36,8 +36,8 @@ from autograder.engine.judging import gather_probes
 from autograder.engine.lesson import find_lesson
 from autograder.engine.notebook import Submission, read_submission
 from autograder.engine.outcomes import is_cut_short
-from autograder.engine.pages import FEEDBACK_FILE, leave_feedback
-from autograder.engine.report import Key, Outcome, Profile, Report, encode, read_report
+from autograder.engine.pages import leave_feedback
+from autograder.engine.report import FEEDBACK_FILE, Key, Outcome, Profile, Report, encode, read_report
 from autograder.engine.sandbox import SandboxKind, require
 from autograder.engine.text import in_language, say
 

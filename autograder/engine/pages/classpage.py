@@ -14,10 +14,9 @@ from autograder.engine.evidence import Findings
 from autograder.engine.files import write_whole
 from autograder.engine.lesson import find_lesson
 from autograder.engine.notebook import Assignment, find_reports
-from autograder.engine.pages.feedback import FEEDBACK_FILE
 from autograder.engine.pages.page import render
 from autograder.engine.pages.results import by_message, findings_of, read_result
-from autograder.engine.report import CellReport, Kind, Outcome, Report, Status
+from autograder.engine.report import FEEDBACK_FILE, CellReport, Kind, Outcome, Report, Status
 from autograder.engine.text import Field, Lang, csv_table, in_language, printable
 
 COMMONEST = 3

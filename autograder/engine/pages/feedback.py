@@ -11,10 +11,8 @@ from autograder.engine.lesson import find_lesson
 from autograder.engine.notebook import Assignment, read_submission
 from autograder.engine.pages.page import render
 from autograder.engine.pages.results import by_message, findings_of, read_result
-from autograder.engine.report import CellReport, Check, Kind, Outcome, Report, Status
+from autograder.engine.report import FEEDBACK_FILE, CellReport, Check, Kind, Outcome, Report, Status
 from autograder.engine.text import Lang, in_language
-
-FEEDBACK_FILE = "feedback.html"
 
 
 @dataclass(frozen=True)
