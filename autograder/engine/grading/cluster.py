@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.engine.errors import GraderError, SplotError
-from autograder.engine.grading.pool import tasks_of
-from autograder.engine.grading.task import FROM_TERMINAL, Finished, Grading, GradingTask
+from autograder.engine.grading.task import FROM_TERMINAL, Finished, Grading, GradingTask, tasks_of
 from autograder.engine.notebook import Assignment
 from autograder.engine.text import printable
 

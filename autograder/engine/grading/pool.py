@@ -33,12 +33,12 @@ from autograder.engine.grading.task import (
     Finished,
     Grading,
     GradingTask,
-    folder_of,
     reason_of,
+    tasks_of,
     to_grade,
     to_judge,
 )
-from autograder.engine.notebook import Assignment, refuse_overlap, student_of
+from autograder.engine.notebook import Assignment
 from autograder.engine.report import Report
 from autograder.engine.text import Lang
 
@@ -319,22 +319,6 @@ def regrade(folder: Path, assignment: Assignment, lang: Lang) -> Report:
     """Judge the evidence below one student's folder again, and write the report anew; no student code runs."""
     (done,) = each([to_judge(folder, assignment, Grading(out=folder.parent.parent, lang=lang))])
     return done.report
-
-
-def tasks_of(paths: list[Path], assignment: Assignment, how: Grading) -> list[GradingTask]:
-    """Return the task of each submission; raises `SplotError` where two would be written to one folder, or one into another."""
-    seen: dict[str, Path] = {}
-    for path in paths:
-        student = student_of(path, assignment.name)
-        if student in seen:
-            raise SplotError(
-                f"{seen[student]} and {path} would both be graded as {student}; "
-                f"lay them out as <student>/{assignment.name}/, or grade them one by one with --out."
-            )
-        seen[student] = path
-    folders = {path: folder_of(how.out, student, assignment) for student, path in seen.items()}
-    refuse_overlap(folders, assignment.name, how.out, of_class=len(paths) > 1)
-    return [to_grade(path, assignment, how) for path in paths]
 
 
 def grade_all(

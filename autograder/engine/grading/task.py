@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from autograder.engine.errors import SplotError
-from autograder.engine.notebook import Assignment, student_of
+from autograder.engine.notebook import Assignment, refuse_overlap, student_of
 from autograder.engine.report import Outcome, Profile, Report
 from autograder.engine.sandbox import Limits, SandboxKind
 from autograder.engine.text import Lang
@@ -106,6 +106,22 @@ def to_grade(notebook: Path, assignment: Assignment, how: Grading) -> GradingTas
     """Make the task of grading one notebook."""
     student = student_of(notebook, assignment.name)
     return GradingTask(notebook, student, folder_of(how.out, student, assignment), assignment, how)
+
+
+def tasks_of(paths: list[Path], assignment: Assignment, how: Grading) -> list[GradingTask]:
+    """Return the task of each submission; raises `SplotError` where two would be written to one folder, or one into another."""
+    seen: dict[str, Path] = {}
+    for path in paths:
+        student = student_of(path, assignment.name)
+        if student in seen:
+            raise SplotError(
+                f"{seen[student]} and {path} would both be graded as {student}; "
+                f"lay them out as <student>/{assignment.name}/, or grade them one by one with --out."
+            )
+        seen[student] = path
+    folders = {path: folder_of(how.out, student, assignment) for student, path in seen.items()}
+    refuse_overlap(folders, assignment.name, how.out, of_class=len(paths) > 1)
+    return [to_grade(path, assignment, how) for path in paths]
 
 
 def to_judge(folder: Path, assignment: Assignment, how: Grading) -> GradingTask:
