@@ -80,7 +80,8 @@ def test_stored_evidence_is_only_judged_on_the_cluster(cluster: Machines, tmp_pa
     sealed = course / "graded" / "jan" / "rows" / "evidence" / "evidence.json"
     collected = sealed.read_bytes()
     cluster.start_worker()
-    assert ended(cluster.grade(course)) == (
+    code, said = ended(cluster.grade(course))
+    assert (code, said.splitlines()[-1]) == (
         0,
         "splot: 1 of 2 judged again from the evidence of an earlier run; --force runs them.",
     )
@@ -88,7 +89,7 @@ def test_stored_evidence_is_only_judged_on_the_cluster(cluster: Machines, tmp_pa
     assert sealed.read_bytes() == collected
     assert without_times(reports(course)["jan"]) == without_times(before["jan"])
     assert "2 of 2 unchanged" in ended(command(course, *GRADE))[1]
-    assert ended(cluster.grade(course, "--only", "jan", "--force")) == (0, "")
+    assert ended(cluster.grade(course, "--only", "jan", "--force"))[0] == 0
     assert sealed.read_bytes() != collected
 
 

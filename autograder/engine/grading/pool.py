@@ -210,6 +210,7 @@ def _launch(process: ForkServerProcess, run: Path, lesson: str, *, alone: bool) 
         "SPLOT_LESSON": lesson,
         "SPLOT_ALONE": "1" if alone else "",
         "SPLOT_SCRIPT": spawn.get_preparation_data("").get("init_main_from_path", ""),
+        "TORCHINDUCTOR_CACHE_DIR": str(run / "torch"),  # made as torch's tracing is imported
         "PYTHONSAFEPATH": "1",  # a `torch.py` that lies beside a submission is not to be imported
         # Threads that wait by spinning make each other wait where there are more than cores.
         "OMP_WAIT_POLICY": "PASSIVE",
