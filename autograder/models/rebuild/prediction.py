@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from autograder.engine.errors import EvidenceError
-from autograder.engine.text import say
 from autograder.models import refusal
 
 from .module import RebuiltModel, Step
@@ -22,6 +22,8 @@ from .operations import in_place
 from .pooling import AvgPool2d, MaxPool2d
 
 LARGEST = 1e37  # a value of at most this, and rounding, stays a finite float32
+_QUICK: WeakKeyDictionary[RebuiltModel, tuple[float, dict[str, Step]]] = WeakKeyDictionary()
+"""By model: the steps that take the places of its first ones, and the images' largest value they are for."""
 
 
 def predict(model: RebuiltModel, images: Tensor) -> Tensor:
@@ -43,6 +45,7 @@ def predict(model: RebuiltModel, images: Tensor) -> Tensor:
                 if not quick:
                     raise
                 quick = {}
+                _QUICK[model] = float("inf"), quick
                 rows = model(batch)
             if rows.dim() != 2 or len(rows) != size:
                 raise refusal(
@@ -58,10 +61,19 @@ def _compute(quick: Mapping[str, Step], step: Step, values: Mapping[str, Any]) -
 
 
 def _quick_steps(model: RebuiltModel, images: Tensor) -> dict[str, Step]:
-    """Return the steps that take the places of the model's first ones, by name; none where that saves nothing."""
-    if not (torch.backends.mkldnn.is_available() and model.input_dtype == torch.float32 and images.numel()):
+    """Return the steps that take the places of the model's first ones, by name; none where that saves nothing or may err."""
+    bound = float(images.abs().max()) if images.numel() else 0.0
+    known, quick = _QUICK.get(model, (-1.0, {}))
+    if not bound <= known:
+        quick = _made_quick(model, bound)
+        _QUICK[model] = bound, quick
+    return quick
+
+
+def _made_quick(model: RebuiltModel, bound: float) -> dict[str, Step]:
+    if not torch.backends.mkldnn.is_available() or model.input_dtype != torch.float32:
         return {}
-    chain = list(_first_layers(model, float(images.abs().max())))
+    chain = list(_first_layers(model, bound))
     if not any(isinstance(step.layer, nn.ReLU | MaxPool2d | AvgPool2d) for step in chain[1:]):
         return {}
     quick = {}
@@ -69,8 +81,8 @@ def _quick_steps(model: RebuiltModel, images: Tensor) -> dict[str, Step]:
         before, after = chain[max(0, index - 1)].layer, chain[index + 1].layer if step is not chain[-1] else None
         call = _quick_call(step, relu_before=isinstance(before, nn.ReLU), pooled_after=isinstance(after, MaxPool2d))
         ends = partial(_at_the_ends, call, first=index == 0, last=after is None)
-        declared = {} if after is None else {"shape": None, "dtype": None}
-        quick[step.name] = replace(step, function=ends, **declared)
+        shape, dtype = (step.shape, step.dtype) if after is None else (None, None)
+        quick[step.name] = replace(step, function=ends, shape=shape, dtype=dtype)
     return quick
 
 
@@ -111,7 +123,7 @@ def _fits(layer: nn.Module | None) -> bool:
         return inside and not layer.ceil_mode
     if isinstance(layer, AvgPool2d):
         return layer.padding in {0, (0, 0)} and not layer.ceil_mode and layer.divisor_override is None
-    return type(layer) is nn.ReLU or (type(layer) in {nn.Dropout, nn.Dropout2d} and not layer.training)
+    return type(layer) is nn.ReLU or (isinstance(layer, nn.Dropout | nn.Dropout2d) and not layer.training)
 
 
 def _quick_call(step: Step, *, relu_before: bool, pooled_after: bool) -> Callable[[Tensor], Tensor]:
