@@ -9,6 +9,7 @@ it is, C code included. Through Python it may open no socket and start no proces
 """
 
 import ctypes
+import gc
 import mmap
 import os
 import resource
@@ -38,6 +39,8 @@ MIB = 2**20
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4  # linux/prctl.h
 FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.kill")
 """Beginnings of audit events (https://docs.python.org/3/library/audit_events.html): the network, other processes."""
+OBJECTS = 50_000
+"""New objects after which Python looks for cycles among them; by default 700, which takes a twentieth of judging."""
 RESERVE_S = 60.0
 """Time kept for the checks without models once the models' time is used up, and for the findings after the report."""
 GRACE_S = 30.0
@@ -276,6 +279,7 @@ class _SharedWatch(PartTracker):
 def _work(task: GradingTask, evidence: Path, digest: str | None, watch: _SharedWatch, parent: int) -> None:
     """Judge in the child process."""
     end_with_parent(parent)
+    gc.set_threshold(OBJECTS)
     limits = task.how.limits
     threads = limits.cores if limits.shared else len(os.sched_getaffinity(0))
     find_lesson(task.assignment.lesson).threads(threads)

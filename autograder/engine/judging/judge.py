@@ -37,6 +37,9 @@ from autograder.engine.report import (
 )
 from autograder.engine.text import Lang, in_language, say
 
+UNUSED = ("debugging", "doctest", "faulthandler", "junitxml", "pastebin", "setuponly", "setupplan", "stepwise")
+"""Pytest's own plugins that graders need not: each is imported, registered and called at every check."""
+
 
 def judge(folder: Path, assignment: Assignment, lang: Lang = Lang.PL, watch: PartTracker | None = None) -> Report:
     """Judge one evidence folder: return its report and write its findings into the folder.
@@ -130,7 +133,8 @@ def _run_graders(session: _Session, folder: Path, lesson: str, lang: Lang) -> No
     arguments = [
         *importlib.import_module(find_lesson(lesson).graders).__path__,
         *("--evidence", str(folder), "--lesson", lesson, "--lang", str(lang)),
-        *("--capture=no", "--tb=no", "-p", "no:faulthandler"),
+        *("--capture=no", "--tb=no"),
+        *(word for plugin in UNUSED for word in ("-p", f"no:{plugin}")),
     ]
     with pytest.MonkeyPatch.context() as environment:  # neither this Python's other plugins nor the caller's options
         environment.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")

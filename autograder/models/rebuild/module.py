@@ -38,12 +38,17 @@ class Step(Operation):
 
     def __call__(self, values: Mapping[str, Any]) -> Any:
         """Compute from earlier values; raises `EvidenceError` when it fails or its result is not as declared."""
-        what = say(pl=f"{self.name} ({self.op}) kończy się błędem", en=f"{self.name} ({self.op}) fails")
         casting = nullcontext() if self.autocast is None else torch.autocast("cpu", self.autocast)
-        with refusing(what), casting:
-            args = [_resolve(argument, values) for argument in self.args]
-            kwargs = {key: _resolve(argument, values) for key, argument in self.kwargs.items()}
-            result = self.function(*args, **kwargs)
+        try:
+            with casting:
+                args = [_resolve(argument, values) for argument in self.args]
+                kwargs = {key: _resolve(argument, values) for key, argument in self.kwargs.items()}
+                result = self.function(*args, **kwargs)
+        except (EvidenceError, MemoryError):
+            raise
+        except Exception as error:
+            what = say(pl=f"{self.name} ({self.op}) kończy się błędem", en=f"{self.name} ({self.op}) fails")
+            raise _refused(what, error) from error
         self._check(result)
         return result
 
@@ -82,10 +87,15 @@ def refusing(what: str) -> Iterator[None]:
     except (EvidenceError, MemoryError):
         raise
     except Exception as error:
-        if out_of_memory(error):
-            raise MemoryError(what) from error
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise EvidenceError(f"{what}: {lines[0][:300]}") from error
+        raise _refused(what, error) from error
+
+
+def _refused(what: str, error: Exception) -> Exception:
+    """Return what is raised in the place of an error of PyTorch's."""
+    if out_of_memory(error):
+        return MemoryError(what)
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return EvidenceError(f"{what}: {lines[0][:300]}")
 
 
 def _resolve(argument: Any, values: Mapping[str, Any]) -> Any:
@@ -207,26 +217,3 @@ class RebuiltModel(nn.Module):
 
         self.run(images, compute)
         return tuple(kept[name] for name in steps)
-
-
-def predict(model: RebuiltModel, images: Tensor) -> Tensor:
-    """Return the scores (N, classes) of images (N, C, H, W), in batches of the model's own size.
-
-    The last batch is filled up with the first images, again and again, and what they add is cut off.
-    Raises `EvidenceError` like the model does, also when it does not give one row per image.
-    """
-    size, count = model.batch_size, len(images)
-    scores = []
-    with torch.inference_mode():
-        for start in range(0, count, size):
-            whole = start + size <= count
-            rows = model(
-                images[start : start + size].clone() if whole else images[torch.arange(start, start + size) % count]
-            )
-            if rows.dim() != 2 or len(rows) != size:
-                raise refusal(
-                    pl=f"Model daje {tuple(rows.shape)}, a nie po jednym wierszu wyników na obraz.",
-                    en=f"The model gives {tuple(rows.shape)}, not one row of scores an image.",
-                )
-            scores.append(rows)
-    return torch.cat(scores)[:count] if scores else torch.empty(0, 0)

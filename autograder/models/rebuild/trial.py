@@ -4,12 +4,14 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch._subclasses import fake_tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from autograder.models import refusal
 
@@ -42,6 +44,8 @@ class Trial:
 
     def run(self, step: Step) -> Any:
         """Try a step and note its result; raises `EvidenceError` when it fails or costs too much."""
+        if isinstance(step.layer, _BatchNorm) and _fits(step.layer, self.samples[step.references[0]]):
+            step = replace(step, function=torch.empty_like)
         with _silent(), self._fake:
             result = step(self.samples)
         self.samples[step.name] = result
@@ -103,6 +107,14 @@ def _silent() -> Iterator[None]:
         yield
     finally:
         logger.disabled = disabled
+
+
+def _fits(norm: _BatchNorm, maps: object) -> bool:
+    """Whether a batch norm surely gives what is shaped as its input, for which PyTorch's fake tensors take 20 operations."""
+    if not isinstance(maps, Tensor) or maps.numel() <= maps.shape[1]:
+        return False
+    vectors = [vector for vector in (norm.weight, norm.bias, norm.running_mean, norm.running_var) if vector is not None]
+    return all(v.dtype is maps.dtype is torch.float32 and v.shape == maps.shape[1:2] for v in vectors)
 
 
 def _tensors(value: object) -> list[Tensor]:
