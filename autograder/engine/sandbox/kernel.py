@@ -142,6 +142,10 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
         "PIP_NO_WARN_CONFLICTS": "0",  # "no" to warning of conflicts, as pip reads its negative options
         # A thread that waits by spinning stops its neighbours: three trainings at once on two cores took 50 s, not 7.
         "OMP_WAIT_POLICY": "PASSIVE",
+        # glibc otherwise returns feature maps to the system at each step, and takes them again page by page: 12 % of the
+        # processor time of two of five tutorials' training loops, the weights the same (`benchmarks.loops`).
+        "MALLOC_MMAP_THRESHOLD_": str(32 * MIB),  # the most that it accepts
+        "MALLOC_TRIM_THRESHOLD_": str(256 * MIB),
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
