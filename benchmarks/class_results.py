@@ -9,7 +9,7 @@ import msgspec
 
 from autograder.engine.report import Outcome, Report, read_report
 from autograder.lesson.thresholds import Provenance
-from benchmarks.benchmark_page import plot, put_section, table
+from benchmarks.benchmark_page import picture, plot, put_section, table
 from benchmarks.composed_class import SHARES, Part
 from benchmarks.forecast import Cost, Machines, class_of, forecast
 from benchmarks.process_usage import Usage
@@ -59,7 +59,7 @@ class Measured:
     @property
     def name(self) -> str:
         """Say which class it is."""
-        return f"{self.students}{', light' if self.folder.name.startswith('light') else ''}"
+        return f"{self.students}{' light' if self.folder.name.startswith('light') else ''}"
 
     @property
     def wall_s(self) -> float:
@@ -131,6 +131,10 @@ def write_page() -> None:
     mixed = {one.jobs: one for one in whole if set(one.costs()) == set(Part)}
     if mixed:
         parts.append(_forecast_table(mixed))
+    parts.append(
+        picture("class-memory", "Memory of all processes, and of the command and its fork server, over a class.")
+    )
+    parts.append(picture("class-time", "Submissions graded over time, for each class."))
     put_section("classes", "\n\n".join(parts))
     _draw_memory(whole)
     _draw_time(whole)
@@ -158,10 +162,13 @@ def _classes_table(classes: Sequence[Measured]) -> str:
 
 
 def _stays(one: Measured) -> tuple[float, float]:
-    """Return the mean memory of the processes that stay, in the second tenth of the class and in the last."""
+    """Return the mean memory of the processes that stay, in the second tenth of the class and in the last but one.
+
+    In the last one the fork server shares its pages with fewer and fewer workers, so that more of them are its own.
+    """
     sizes_mb = [stays for *_, stays in one.memory()]
     tenth = max(1, len(sizes_mb) // 10)
-    return fmean(sizes_mb[tenth : 2 * tenth] or sizes_mb), fmean(sizes_mb[-tenth:])
+    return fmean(sizes_mb[tenth : 2 * tenth] or sizes_mb), fmean(sizes_mb[-2 * tenth : -tenth] or sizes_mb)
 
 
 def _costs_table(classes: Sequence[Measured]) -> str:
@@ -219,7 +226,7 @@ def _draw_memory(classes: Sequence[Measured]) -> None:
         minutes = [second / 60 for second in seconds]
         axes.plot(minutes, total, lw=0.7, label="all processes, the sandboxes too")
         axes.plot(minutes, stays, lw=1.5, label="the command and its fork server")
-        axes.set_ylim(0)
+        axes.set_ylim(0, 1.3 * max(total))
 
 
 def _draw_time(classes: Sequence[Measured]) -> None:

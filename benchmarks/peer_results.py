@@ -5,9 +5,10 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import msgspec
+import typer
 
 from autograder.lesson.thresholds import Provenance
-from benchmarks.benchmark_page import bars, plot, put_section, table
+from benchmarks.benchmark_page import bars, picture, plot, put_section, table
 from benchmarks.composed_class import COMPARED, PLANTED, Part
 from benchmarks.peer_graders import points_by_cell
 from benchmarks.process_usage import Usage
@@ -54,7 +55,10 @@ def read_runs(path: Path = RUNS) -> list[PeerRun]:
     """Read what was measured so far."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = path.read_bytes().splitlines() if path.exists() else []
-    return [msgspec.json.decode(line, type=PeerRun) for line in lines]
+    try:
+        return [msgspec.json.decode(line, type=PeerRun) for line in lines]
+    except msgspec.DecodeError as error:
+        raise typer.BadParameter(f"{path} is not what this version writes ({error}): move it away.") from error
 
 
 Key = tuple[str, int]
@@ -80,7 +84,12 @@ def write_page() -> None:
         raise SystemExit(f"There are no results in {RUNS}: run `python -m benchmarks.peers` first.")
     images = max(run.images for run in runs)
     found = grouped(runs, images)
-    put_section("peers", "\n\n".join((_how(runs, images), _points_table(found), _times_table(found), ratios(found))))
+    parts = [_how(runs, images), _points_table(found), _times_table(found), ratios(found)]
+    parts.append(picture("peers-time", "Wall time of each honest submission by grader."))
+    parts.append(
+        picture("peers-points", "Points that each grader gives to hostile submissions, beside what they deserve.")
+    )
+    put_section("peers", "\n\n".join(parts))
     _draw_times(found)
     _draw_points(found)
 
@@ -155,9 +164,8 @@ def ratios(found: Runs) -> str:
 def _draw_times(found: Runs) -> None:
     names = [(name, students) for name, students in found if _is_honest(name) and students == 1]
     values = {g: [_mean_wall(found[key].get(g, [])) for key in names] for g in GRADERS}
-    with plot("peers-time", "Wall time of one submission", "seconds, logarithmic", "", (6.4, 3.2)) as axes:
+    with plot("peers-time", "Wall time of one submission", "seconds", "", (6.4, 3.2)) as axes:
         bars(axes, [name for name, _ in names], values, ".0f")
-        axes.set_xscale("log")
 
 
 def _draw_points(found: Runs) -> None:
