@@ -32,7 +32,7 @@ class Usage(msgspec.Struct, frozen=True):
 
     `memory` has seconds since the start, MB of all, MB of the processes that were there in the first ten seconds: proportional
     sizes (PSS), so that a shared page counts once. What lies in a sandbox's in-memory file systems is not in it. `first_cpu_s` is
-    the processor time of those first processes alone; the ones of `splot grade` that stay are the command and its fork server.
+    the processor time of those of them that stayed for half of the time: of `splot grade` the command and its fork server.
     """
 
     exit_code: int
@@ -49,11 +49,12 @@ class Usage(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class _Seen:
-    """A process as it was last seen: its parent, its own processor seconds, and those of the children it reaped."""
+    """A process as it was last seen, and when: its parent, its own processor seconds, those of the children it reaped."""
 
     parent: int
     own: float
     reaped: float
+    at: float
 
 
 @dataclass(slots=True)
@@ -76,7 +77,7 @@ class _Tree:
             with suppress(OSError):  # it ended meanwhile
                 after_name = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
                 own, reaped = (sum(map(int, after_name[i : i + 2])) * TICK_S for i in (11, 13))
-                self.seen[pid, int(after_name[19])] = _Seen(int(after_name[1]), own, reaped)
+                self.seen[pid, int(after_name[19])] = _Seen(int(after_name[1]), own, reaped, time.perf_counter())
         return alive
 
     def reap(self, alive: list[int], but: int) -> None:
@@ -109,26 +110,31 @@ def run_measured(
     tree, memory, start = _Tree(_of_children()), [], time.perf_counter()
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own commands
-            command, cwd=folder, env=os.environ | environment, stdout=output, stderr=output, start_new_session=True
+            command, cwd=folder, env=os.environ | environment, stdout=output, stderr=output
         )
         measured, ended = 0.0, None
-        while True:
-            alive, now = tree.look(), time.perf_counter() - start
-            if now - measured >= MEMORY_S:
-                memory.append((round(now, 1), *tree.megabytes(alive)))
-                measured = now
-            if now < FIRST_S:
-                tree.first |= tree.seen.keys()
-            if ended is None and process.poll() is not None:
-                ended = now
-            if ended is not None and (not alive or now > ended + 5):
-                break
-            if most_s is not None and now > most_s and ended is None:
+        try:
+            while True:
+                alive, now = tree.look(), time.perf_counter() - start
+                if now - measured >= MEMORY_S:
+                    memory.append((round(now, 1), *tree.megabytes(alive)))
+                    measured = now
+                if now < FIRST_S:
+                    tree.first |= tree.seen.keys()
+                if ended is None and process.poll() is not None:
+                    ended = now
+                if ended is not None and (not alive or now > ended + 5):
+                    break
+                if most_s is not None and now > most_s and ended is None:
+                    process.send_signal(signal.SIGINT)
+                    most_s = None
+                tree.reap(alive, process.pid)
+                time.sleep(LOOK_S)
+        finally:
+            if process.poll() is None:  # this command itself was stopped
                 process.send_signal(signal.SIGINT)
-                most_s = None
-            tree.reap(alive, process.pid)
-            time.sleep(LOOK_S)
-    first = sum(tree.seen[key].own for key in tree.first)
+    stayed = (tree.seen[key] for key in tree.first if tree.seen[key].at > start + ended / 2)
+    first = sum(process.own for process in stayed)
     return Usage(process.returncode, ended, tree.cpu_s(), tuple(memory), first)
 
 

@@ -75,6 +75,7 @@ def test_a_command_is_measured_with_what_it_leaves_behind(tmp_path: Path) -> Non
     used = run_measured([sys.executable, "-c", leave], tmp_path, {}, tmp_path / "log")
     assert used.exit_code == 0
     assert used.cpu_s > 0.95
+    assert used.first_cpu_s <= used.cpu_s
 
 
 def test_results_are_read_as_they_were_kept(tmp_path: Path) -> None:
