@@ -6,6 +6,7 @@ Some are whole, some do Tasks 1 and 2 or 1 to 3 alone; each differs from the oth
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat.v4 import new_code_cell
@@ -14,7 +15,7 @@ from tests.submissions.build import fill
 from tests.submissions.ways import convolutions, networks, trainers
 from tests.submissions.ways.networks import NAMES, Networks
 
-__all__ = ["ONLY_TASK_3", "SUBMISSIONS", "WHOLE", "Way", "write"]
+__all__ = ["ONLY_TASK_3", "SUBMISSIONS", "WHOLE", "Way", "notebook", "write"]
 
 ANSWERS = {
     "task4_comparison": "Pooling i BatchNorm pomogły.",
@@ -41,16 +42,21 @@ class Way:
     does: tuple[str, ...]
 
 
+def notebook(cells: Mapping[str, str]) -> Any:
+    """Return the release with these cells; an id that begins with `+` adds one before another."""
+    filled = fill({name: source for name, source in cells.items() if not name.startswith("+")})
+    for name, source in cells.items():
+        if name.startswith("+"):
+            place = next(i for i, cell in enumerate(filled.cells) if cell.id == name[1:])
+            filled.cells.insert(place, new_code_cell(source.strip("\n")))
+    return filled
+
+
 def write(way: Way, root: Path, student: str) -> Path:
     """Write the submission to `root/<student>/cnn/cnn.ipynb` and return that path."""
-    notebook = fill({name: source for name, source in way.cells.items() if not name.startswith("+")})
-    for name, source in way.cells.items():
-        if name.startswith("+"):
-            place = next(i for i, cell in enumerate(notebook.cells) if cell.id == name[1:])
-            notebook.cells.insert(place, new_code_cell(source.strip("\n")))
     path = root / student / "cnn" / "cnn.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, path)
+    nbformat.write(notebook(way.cells), path)
     return path
 
 
