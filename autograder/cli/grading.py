@@ -42,7 +42,9 @@ def grade(
     fail_under: FailUnder = None,
     json: JSONFile = None,
     junit: JUnitFile = None,
-    gpu: Annotated[bool, typer.Option("--gpu", help="let the sandbox use a GPU, one student at a time per GPU")] = False,
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="let the sandbox use a GPU, one student at a time per GPU")
+    ] = False,
     sandbox: Annotated[SandboxKind, typer.Option(help="none: run student code unconfined")] = SandboxKind.BWRAP,
     time_limit: Annotated[
         float | None,

@@ -46,8 +46,8 @@ from autograder.engine.text import in_language, say
 PAGES_S = 60.0
 CUDA_MEMORY_MB = 2048
 """What CUDA's libraries take of the machine's memory, however little a notebook does with them."""
-GPU_FAILURE = re.compile(rb'"message":\s*"[^"]*(?:CUDA|cuda|CUDNN|cuDNN|CUBLAS|NVIDIA)')
-"""An exception of a GPU in `evidence.json`: its memory is full, its driver fails, its libraries lack something."""
+GPU_FAILURE = re.compile(rb'"message":\s*"(?:[^"\\]|\\.)*(?:cuda|cudnn|cublas|nvidia)', re.IGNORECASE)
+"""In `evidence.json` an exception that names a GPU: its memory is full, its driver fails, code works on a processor only."""
 
 
 def work(task: GradingTask, answer: Path, *, alone: bool = False) -> None:
@@ -160,7 +160,7 @@ class Stages:
         return submission
 
     def _collect(self, submission: Submission, run: _PlannedRun) -> None:
-        """Run the notebook; where it may use a GPU and one failed it, once more without, for that is not the student's fault."""
+        """Run the notebook; where it failed with a GPU, once more without: nobody may lose points by how the class was graded."""
         if self.task.how.gpu:
             with lent_gpu() as gpu:
                 self._run(submission, run, gpu)
@@ -178,8 +178,8 @@ class Stages:
             en="Graded without a sandbox (--sandbox none): the code could read and change this machine's files.",
         )
         without = say(
-            pl="Karta graficzna (GPU) zawiodła, więc notebook został wykonany jeszcze raz, bez niej.",
-            en="The GPU failed, so the notebook was run once more, without it.",
+            pl="Z kartą graficzną (GPU) notebook się nie powiódł, więc został wykonany jeszcze raz, bez niej.",
+            en="The notebook failed with the GPU, so it was run once more, without it.",
         )
         notes = (weakness,) if how.sandbox is SandboxKind.NONE else (without,) if how.gpu and gpu is None else ()
         collection = Collection(

@@ -124,21 +124,21 @@ def outer_stage(stack: ExitStack, sandbox: Sandbox) -> Arguments:
     for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
         args.add("--cap-add", capability)
     args.add("--perms", "0755", "--dir", "/tmp")  # noqa: S108 - the inner stage mounts its new root there, wherever TMPDIR is
+    args.add("--bind", "/proc", "/proc", "--dev", "/dev")
     writable = (sandbox.outbox, sandbox.ipc)
-    system = (*USR, *(Path("/") / folder.name for folder in USR), *SYSTEM_FILES)
+    devices, driver = ((), ()) if sandbox.gpu is None else (sandbox.gpu.nodes, DRIVER_FILES)
+    system = (*USR, *(Path("/") / folder.name for folder in USR), *SYSTEM_FILES, *driver)
     sources = {path.resolve() for path in system if path.exists() and not path.is_symlink()}
     sources |= {tree.resolve() for tree in installation().trees}
-    sources |= {path for path in (sandbox.data, sandbox.inbox, *writable) if path is not None}
+    sources |= {path for path in (sandbox.data, sandbox.inbox, *writable, *devices) if path is not None}
     for source in sorted(sources):
         for folder in reversed(source.parents[:-1]):
             args.add("--perms", "0755", "--dir", folder)
-        args.add("--bind" if source in writable else "--ro-bind", source, source)
+        how = "--dev-bind" if source in devices else "--bind" if source in writable else "--ro-bind"
+        args.add(how, source, source)
     for link in (Path("/") / folder.name for folder in USR):
         if link.is_symlink():
             args.add("--symlink", f"usr/{link.name}", link)
-    args.add("--bind", "/proc", "/proc", "--dev", "/dev")
-    if sandbox.gpu is not None:
-        _add_gpu(args, sandbox.gpu, sandbox.gpu.node.parent)
     return args
 
 
@@ -211,7 +211,7 @@ def _inner_stage(stack: ExitStack, sandbox: Sandbox, environment: dict[str, str]
     for shared in ("/tmp", "/dev/shm"):  # noqa: S108 - the sandbox's own
         args.add("--perms", "1777", "--size", size, "--tmpfs", shared)
     if sandbox.gpu is not None:
-        _add_gpu(args, sandbox.gpu, DEV)
+        _add_gpu(args, sandbox.gpu)
     _add_python(args)  # after the file systems in memory: a Python below /tmp must not disappear under one
     if sandbox.data is not None:
         args.add("--ro-bind", sandbox.data, inside.data)
@@ -245,10 +245,10 @@ def _add_system(args: Arguments) -> None:
     args.add("--proc", "/proc", "--dev", "/dev", "--dev-bind", "/dev/full", "/dev/zero")
 
 
-def _add_gpu(args: Arguments, gpu: GPU, dev: Path) -> None:
-    """Show one GPU's device files in the folder `dev`, and what the driver's library reads of the system beside them."""
+def _add_gpu(args: Arguments, gpu: GPU) -> None:
+    """Show one GPU's device files, and what the driver's library reads of the system beside them."""
     for node in gpu.nodes:
-        args.add("--dev-bind", node, dev / node.name)
+        args.add("--dev-bind", node, DEV / node.name)
     for path in DRIVER_FILES:
         if path.exists():
             args.add("--ro-bind", path.resolve(), path)

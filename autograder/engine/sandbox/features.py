@@ -174,7 +174,9 @@ def _try_gpu(gpu: GPU) -> str:
             raise GraderError(f"The GPU {gpu.node} did not compute within {GPU_TRIAL_S:g} s in the sandbox.") from None
     if done.returncode != 0:
         complaint = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise GraderError(f"The GPU {gpu.node} does not compute in the sandbox: {printable(complaint, 300).rstrip('.')}.")
+        raise GraderError(
+            f"The GPU {gpu.node} does not compute in the sandbox: {printable(complaint, 300).rstrip('.')}."
+        )
     return printable(done.stdout.strip(), 100)
 
 
@@ -194,7 +196,9 @@ def require(kind: SandboxKind, *, gpu: bool = False) -> None:
 
     """
     if gpu and kind is SandboxKind.NONE:
-        raise GraderError("--gpu gives the sandbox a GPU, and with --sandbox none there is none: leave one of them out.")
+        raise GraderError(
+            "--gpu gives the sandbox a GPU, and with --sandbox none there is none: leave one of them out."
+        )
     for feature in () if kind is SandboxKind.NONE else isolation():
         if feature.required and not feature.ok:
             raise GraderError(
