@@ -5,6 +5,7 @@ Ordinary device files stand for a GPU's: what a sandbox shows of them is the sam
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -242,7 +243,7 @@ def test_a_notebook_runs_with_the_gpu_it_was_lent(tmp_path: Path, dev: Path, mon
     """It finds the device, the evidence says so, and afterwards the GPU is free."""
     notes, evidence = graded(USES_GPU, tmp_path, dev, monkeypatch)
     assert "with 1" in printed(evidence)
-    assert (evidence.file.gpu, "GPU" in notes) == (True, False)
+    assert (evidence.file.gpu, "mógł korzystać" in notes) == (True, True)
     with lent_gpu(dev) as gpu:
         assert gpu.node.name == "nvidia0"
 
@@ -251,7 +252,7 @@ def test_a_gpu_that_fails_costs_no_points(tmp_path: Path, dev: Path, monkeypatch
     """A notebook that an error of CUDA stopped runs once more without a GPU, and the report says so."""
     notes, evidence = graded(FAILS_ON_GPU, tmp_path, dev, monkeypatch)
     assert "without" in printed(evidence)
-    assert (evidence.file.gpu, "GPU" in notes) == (False, True)
+    assert (evidence.file.gpu, "jeszcze raz, bez niej" in notes) == (False, True)
 
 
 def test_with_and_without_a_gpu_are_two_reports(tmp_path: Path) -> None:
@@ -295,27 +296,74 @@ def test_the_command_refuses_without_a_gpu(tmp_path: Path) -> None:
     assert "there is no /dev/nvidia0" in feature.detail
 
 
-@no_gpu
-@as_root
-def test_the_command_refuses_a_gpu_that_does_not_compute(tmp_path: Path, dev: Path) -> None:
-    """Device files that may not be opened, and some without a driver's library behind them: one sentence each, exit code 2."""
-    build(CHEAP, tmp_path / "submitted", "ola")
+@pytest.fixture
+def machine(dev: Path) -> Path:
+    """The folder with one GPU alone, and with what any /dev has."""
+    for name in ("nvidia1", "nvidia10"):
+        (dev / name).unlink()
     for name, minor in {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}.items():
         make_node(dev / name, minor)
     os.mknod(dev / "tty", stat.S_IFCHR | 0o666, os.makedev(5, 0))
     for name in ("pts", "shm"):
         (dev / name).mkdir()
-    for name in ("nvidia1", "nvidia10"):
-        (dev / name).unlink()
-    done = splot(tmp_path, "grade", "submitted", "--gpu", dev=dev)
+    return dev
+
+
+@no_gpu
+@as_root
+def test_the_command_refuses_a_gpu_that_does_not_compute(tmp_path: Path, machine: Path) -> None:
+    """Device files that may not be opened, and some without a driver's library behind them: one sentence each, exit code 2."""
+    build(CHEAP, tmp_path / "submitted", "ola")
+    done = splot(tmp_path, "grade", "submitted", "--gpu", dev=machine)
     assert done.returncode == 2
     library = "the driver's library libcuda.so.1 is not installed below /usr"
     assert done.stderr == f"splot: The GPU /dev/nvidia0 does not compute in the sandbox: {library}.\n"
-    (dev / "nvidia0").chmod(0o600)
-    done = splot(tmp_path, "grade", "submitted", "--gpu", dev=dev)
+    (machine / "nvidia0").chmod(0o600)
+    done = splot(tmp_path, "grade", "submitted", "--gpu", dev=machine)
     assert done.returncode == 2
     assert done.stderr.startswith("splot: The GPU's device file /dev/nvidia0 cannot be used: let every user")
     assert len(done.stderr.splitlines()) == 1
+
+
+WHEN = """
+import fcntl, time
+print("at", time.monotonic())
+try:
+    fcntl.flock(open("/dev/nvidia0"), fcntl.LOCK_SH | fcntl.LOCK_NB)
+except BlockingIOError:
+    print("locked")
+"""
+CLASS = """
+import sys
+from pathlib import Path
+from autograder.engine.grading import Grading, grade_all
+from autograder.engine.notebook import load_assignment
+from autograder.engine.report import Profile
+if __name__ == "__main__":
+    notebooks = sorted(Path("submitted").glob("*/cnn/cnn.ipynb"))
+    how = Grading(Path("graded"), Profile.QUICK, gpu=True)
+    print(*(report.score for report in grade_all(notebooks, load_assignment(), how, jobs=len(notebooks))))
+"""
+
+
+@no_gpu
+@as_root
+def test_a_class_shares_one_gpu_one_student_at_a_time(tmp_path: Path, machine: Path) -> None:
+    """Two workers and one GPU: both students are graded, and what the one ran lies before what the other did."""
+    for student in ("ala", "ola"):
+        build(CHEAP | {"install": CHEAP["install"] + WHEN, "task5_cam": WHEN}, tmp_path / "submitted", student)
+    (tmp_path / "a_class.py").write_text(CLASS)
+    command = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /dev && exec "$@"', str(machine), sys.executable]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [*command, "a_class.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [str(CHEAP_POINTS)] * 2
+    told = [printed(Evidence(tmp_path / "graded" / name / "cnn" / "evidence")) for name in ("ala", "ola")]
+    assert [text.count("locked") for text in told] == [2, 2]
+    spans = sorted([float(found) for found in re.findall(r"at (\d+\.\d+)", text)] for text in told)
+    assert [len(span) for span in spans] == [2, 2]
+    assert spans[0][1] < spans[1][0]
 
 
 # On a machine with a GPU
@@ -338,5 +386,5 @@ def test_the_right_notebook_has_its_points_on_a_real_gpu(tmp_path: Path) -> None
     done = splot(tmp_path, "grade", "submitted", "--gpu", "--profile", "quick", "--json", "report.json")
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "report.json").read_text())
-    assert (report["score"], report["notes"]) == (report["max_score"], [])
+    assert report["score"] == report["max_score"]
     assert Evidence(tmp_path / "graded" / "ola" / "cnn" / "evidence").file.gpu

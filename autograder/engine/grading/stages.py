@@ -177,11 +177,7 @@ class Stages:
             pl="Oceniono bez piaskownicy (--sandbox none): kod z notebooka mógł czytać i zmieniać pliki tego komputera.",
             en="Graded without a sandbox (--sandbox none): the code could read and change this machine's files.",
         )
-        without = say(
-            pl="Z kartą graficzną (GPU) notebook się nie powiódł, więc został wykonany jeszcze raz, bez niej.",
-            en="The notebook failed with the GPU, so it was run once more, without it.",
-        )
-        notes = (weakness,) if how.sandbox is SandboxKind.NONE else (without,) if how.gpu and gpu is None else ()
+        notes = (weakness,) if how.sandbox is SandboxKind.NONE else (_gpu_note(gpu),) if how.gpu else ()
         collection = Collection(
             profile=run.profile,
             data=lesson.data(run.profile),
@@ -237,3 +233,13 @@ class Stages:
 
     def _key(self, submission: Submission) -> Key:
         return report_key(submission, self.task.assignment, self.task.how, self._requests)
+
+
+def _gpu_note(gpu: GPU | None) -> str:
+    """Say in a report of `--gpu` what a notebook ran with."""
+    if gpu is not None:
+        return say(pl="Notebook mógł korzystać z karty graficznej (GPU).", en="The notebook could use a GPU.")
+    return say(
+        pl="Z kartą graficzną (GPU) notebook się nie powiódł, więc został wykonany jeszcze raz, bez niej.",
+        en="The notebook failed with a GPU, so it was run once more, without one.",
+    )

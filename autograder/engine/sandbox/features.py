@@ -182,6 +182,8 @@ def _try_gpu(gpu: GPU) -> str:
 
 def gpu_feature() -> Feature:
     """Say whether `--gpu` can be used here."""
+    if any(feature.required and not feature.ok for feature in isolation()):
+        return Feature("GPU for --gpu", False, "Not tried, since there is no sandbox.", required=False)
     try:
         return Feature("GPU for --gpu", True, f"{', '.join(try_gpus())}.", required=False)
     except GraderError as error:

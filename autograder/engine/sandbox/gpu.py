@@ -52,11 +52,7 @@ def found_gpus(dev: Path = DEV) -> tuple[GPU, ...]:
     usable = [node for node in nodes if _may_be_opened(node)]
     closed = [node for node in shared if not _may_be_opened(node)] or ([] if usable else nodes)
     if closed:
-        user = (
-            "every user, since the sandbox of a grader that is root has no rights of root,"
-            if not os.geteuid()
-            else "you"
-        )
+        user = "you" if os.geteuid() else "every user, as root's sandboxes are nobody's,"
         raise GraderError(f"The GPU's device file {closed[0]} cannot be used: let {user} read and write it.")
     return tuple(GPU(node, shared) for node in usable)
 
