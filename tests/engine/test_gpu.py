@@ -24,6 +24,7 @@ from autograder.engine.evidence import Evidence
 from autograder.engine.grading import stages
 from autograder.engine.grading.keys import report_key
 from autograder.engine.grading.task import Grading
+from autograder.engine.nbgrader.grade import _report
 from autograder.engine.nbgrader.settings import Splot
 from autograder.engine.notebook import read_submission
 from autograder.engine.report import Profile
@@ -267,6 +268,17 @@ def test_nbgraders_course_has_the_setting() -> None:
     """`c.Splot.gpu` is what `--gpu` is."""
     settings = Splot(config=Config(Splot={"gpu": True}))
     assert (settings.grading().gpu, Splot().grading().gpu) == (True, False)
+
+
+@no_gpu
+def test_nbgrader_refuses_without_a_gpu(tmp_path: Path) -> None:
+    """`nbgrader autograde` fails with the sentence of `splot grade`, before anything runs."""
+    asked = task(CHEAP, tmp_path)
+    settings = Splot(gpu=True)
+    settings.root = tmp_path
+    with pytest.raises(GraderError, match=r"^No NVIDIA GPU was found here"):
+        _report(asked.notebook, asked.assignment, settings, run=True)
+    assert not (asked.folder / "evidence").exists()
 
 
 def test_without_a_sandbox_there_is_nothing_to_lend() -> None:
