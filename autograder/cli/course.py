@@ -64,7 +64,7 @@ def doctor() -> None:
     """Say what this machine can isolate, which data it has, what to install."""
     from rich.console import Console
 
-    from autograder.engine.sandbox import Feature, isolation
+    from autograder.engine.sandbox import Feature, gpu_feature, isolation
     from reference.data import DataNotFoundError, Dataset, load
 
     console = Console()
@@ -77,6 +77,7 @@ def doctor() -> None:
             found.append(Feature(dataset, False, "Not found.", str(error), required))
         else:
             found.append(Feature(dataset, True, images, required=required))
+    found.append(gpu_feature())
     for feature in found:
         symbol = "✓" if feature.ok else "✗" if feature.required else "–"
         console.print(

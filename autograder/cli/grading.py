@@ -44,6 +44,9 @@ def grade(
     fail_under: FailUnder = None,
     json: JSONFile = None,
     junit: JUnitFile = None,
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="let the sandbox use a GPU, one student at a time per GPU")
+    ] = False,
     sandbox: Annotated[SandboxKind, typer.Option(help="none: run student code unconfined")] = SandboxKind.BWRAP,
     time_limit: Annotated[
         float | None,
@@ -71,8 +74,8 @@ def grade(
     for line in warnings:
         _say(line)
     if cluster is None:
-        require(sandbox)
-    how = Grading(out=out, profile=profile, lang=lang, sandbox=sandbox, time_limit=time_limit, force=force)
+        require(sandbox, gpu=gpu)
+    how = Grading(out, profile, lang, sandbox, gpu, time_limit, force=force)
     with interruptible() as stopped:
         assignment = load_assignment(chosen_assignment())
         if cluster is None:

@@ -37,7 +37,7 @@ from autograder.engine.evidence import (
 )
 from autograder.engine.notebook import Cell, Submission
 from autograder.engine.report import Profile, Timing
-from autograder.engine.sandbox import Limits, Sandbox, SandboxKind, memory_guard
+from autograder.engine.sandbox import GPU, Limits, Sandbox, SandboxKind, memory_guard
 from autograder.engine.text import say
 
 MAX_DEATHS = 6
@@ -82,6 +82,7 @@ class Collection:
     profile: Profile
     data: Path | None
     sandbox: SandboxKind = SandboxKind.BWRAP
+    gpu: GPU | None = None
     limits: Limits = field(default_factory=Limits)
     time: TimeLimits = TIME_LIMITS[Profile.QUICK]
     dataset: str | None = None
@@ -103,7 +104,8 @@ def collect(submission: Submission, assignment: str, how: Collection, folder: Pa
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700)
     code = {"engine/inside": Path(inside.__file__).parent, **how.code}
-    with bounded_memory(), Sandbox.open(how.sandbox, code=code, data=how.data, limits=how.limits) as sandbox:
+    opened = Sandbox.open(how.sandbox, code=code, data=how.data, limits=how.limits, gpu=how.gpu)
+    with bounded_memory(), opened as sandbox:
         run = _NotebookRun(submission, how, sandbox, folder)
         asyncio.run(run.run())
     file = EvidenceFile(
@@ -115,6 +117,7 @@ def collect(submission: Submission, assignment: str, how: Collection, folder: Pa
         profile=how.profile,
         dataset=how.dataset,
         sandbox=how.sandbox,
+        gpu=how.gpu is not None,
         memory_guard=memory_guard() if how.sandbox is SandboxKind.BWRAP else "watchdog",
         notes=(*submission.notes, *how.notes, *run.cut_notes()),
         runs=tuple(run.runs.values()),

@@ -88,6 +88,8 @@ class EvidenceFile(msgspec.Struct, frozen=True, kw_only=True):
     profile: Profile
     dataset: str | None
     sandbox: str
+    gpu: bool = False
+    """Whether the notebook could use a GPU."""
     memory_guard: str = "watchdog"
     notes: tuple[str, ...] = ()
     runs: tuple[CellRun, ...] = ()

@@ -88,7 +88,7 @@ def prove(course: Course, assignment: Assignment, how: Grading) -> None:
     for name, version in course.versions.items():
         if mine.versions.get(name) != version:
             raise GraderError(f"It has {name} {mine.versions.get(name)}, the command {version}; install the same one.")
-    require(how.sandbox)
+    require(how.sandbox, gpu=how.gpu)
     lesson = find_lesson(assignment.lesson)
     cells = tuple(Cell(cell.kind, cell.source, cell.grade_id) for cell in assignment.cells)
     lesson.dataset(Submission(Path(), "", "", cells, ()))  # the one that the instructor's notebook uses

@@ -69,7 +69,7 @@ def evidence_key(submission: Submission, assignment: Assignment, how: Grading, p
         (_sources(*COLLECTING, *lesson.code.values()), requests),
         (profile, _data(lesson.data(profile))),
         seed_for(submission.digest),
-        (how.sandbox, limits, TIME_LIMITS[profile].within(how.time_limit)),
+        (how.sandbox, how.gpu, limits, TIME_LIMITS[profile].within(how.time_limit)),
         versions(),
     )
     return _digest(repr(parts))

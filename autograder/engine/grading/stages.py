@@ -4,6 +4,7 @@ What an earlier run has done with the same key is not done again: the whole repo
 """
 
 import os
+import re
 import signal
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -38,10 +39,14 @@ from autograder.engine.notebook import Submission, read_submission
 from autograder.engine.outcomes import is_cut_short
 from autograder.engine.pages import leave_feedback
 from autograder.engine.report import FEEDBACK_FILE, Key, Outcome, Profile, Report, encode, read_report
-from autograder.engine.sandbox import SandboxKind, require
+from autograder.engine.sandbox import GPU, SandboxKind, lent_gpu, require
 from autograder.engine.text import in_language, say
 
 PAGES_S = 60.0
+CUDA_MEMORY_MB = 2048
+"""What CUDA's libraries take of the machine's memory, however little a notebook does with them."""
+GPU_FAILURE = re.compile(rb'"message":\s*"(?:[^"\\]|\\.)*(?:cuda|cudnn|cublas|nvidia)', re.IGNORECASE)
+"""In `evidence.json` an exception that names a GPU: its memory is full, its driver fails, code works on a processor only."""
 
 
 def work(task: GradingTask, answer: Path, *, alone: bool = False) -> None:
@@ -155,19 +160,33 @@ class Stages:
         return submission
 
     def _collect(self, submission: Submission, run: _PlannedRun) -> None:
+        """Run the notebook; where it failed with a GPU, once more without: nobody may lose points by how the class was graded."""
+        if self.task.how.gpu:
+            with lent_gpu() as gpu:
+                self._run(submission, run, gpu)
+            if GPU_FAILURE.search((run.evidence / "evidence.json").read_bytes()) is None:
+                return
+        self._run(submission, run)
+
+    def _run(self, submission: Submission, run: _PlannedRun, gpu: GPU | None = None) -> None:
         how, lesson = self.task.how, find_lesson(self.task.assignment.lesson)
+        limits = how.limits
+        if gpu is not None:
+            limits = replace(limits, memory_mb=limits.memory_mb + CUDA_MEMORY_MB)
         weakness = say(
             pl="Oceniono bez piaskownicy (--sandbox none): kod z notebooka mógł czytać i zmieniać pliki tego komputera.",
             en="Graded without a sandbox (--sandbox none): the code could read and change this machine's files.",
         )
+        notes = (weakness,) if how.sandbox is SandboxKind.NONE else (_gpu_note(gpu),) if how.gpu else ()
         collection = Collection(
             profile=run.profile,
             data=lesson.data(run.profile),
             sandbox=how.sandbox,
-            limits=how.limits,
+            gpu=gpu,
+            limits=limits,
             time=TIME_LIMITS[run.profile].within(how.time_limit),
             dataset=run.dataset,
-            notes=(weakness,) if how.sandbox is SandboxKind.NONE else (),
+            notes=notes,
             probes=self._probes,
             schema=lesson.schema,
             code=lesson.code,
@@ -215,3 +234,13 @@ class Stages:
 
     def _key(self, submission: Submission) -> Key:
         return report_key(submission, self.task.assignment, self.task.how, self._requests)
+
+
+def _gpu_note(gpu: GPU | None) -> str:
+    """Say in a report of `--gpu` what a notebook ran with."""
+    if gpu is not None:
+        return say(pl="Notebook mógł korzystać z karty graficznej (GPU).", en="The notebook could use a GPU.")
+    return say(
+        pl="Z kartą graficzną (GPU) notebook się nie powiódł, więc został wykonany jeszcze raz, bez niej.",
+        en="The notebook failed with a GPU, so it was run once more, without one.",
+    )

@@ -40,6 +40,8 @@ class Grading:
     profile: Profile = Profile.AUTO
     lang: Lang = Lang.PL
     sandbox: SandboxKind = SandboxKind.BWRAP
+    gpu: bool = False
+    """Whether the sandbox may use a GPU, one student at a time."""
     time_limit: float | None = None
     limits: Limits = field(default_factory=Limits)
     judge: JudgeLimits = field(default_factory=JudgeLimits)

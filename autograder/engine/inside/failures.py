@@ -81,6 +81,8 @@ def restored_generators() -> Iterator[None]:
         states.append((numpy.random.set_state, numpy.random.get_state()))
     if torch is not None:
         states += [(torch.set_rng_state, torch.get_rng_state()), (torch.set_grad_enabled, torch.is_grad_enabled())]
+        if torch.cuda.is_initialized():
+            states.append((torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all()))
     try:
         yield
     finally:

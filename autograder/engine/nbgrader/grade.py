@@ -18,6 +18,7 @@ from autograder.engine.nbgrader.settings import Splot
 from autograder.engine.notebook import Assignment, joined_text, load_assignment, read_ipynb, refuse_overlap, student_of
 from autograder.engine.pages import by_message, figures, findings_of
 from autograder.engine.report import CellReport, Kind, Outcome, Report, Status
+from autograder.engine.sandbox import require
 from autograder.engine.text import in_language, points, printable, say
 
 SYMBOLS = {True: "✓", False: "✗", None: "?"}
@@ -61,6 +62,8 @@ def _report(path: Path, assignment: Assignment, settings: Splot, *, run: bool) -
     folder = folder_of(how.out, student_of(path, assignment.name), assignment)
     refuse_overlap({path: folder}, assignment.name, how.out, of_class=True)
     if run:
+        if how.gpu:  # tried here, once for all students
+            require(how.sandbox, gpu=True)
         return grade(path, assignment, how)
     if Evidence(folder / "evidence").file.digest != read_ipynb(path).digest:
         raise GraderError(f"The evidence in {folder} is not of {path}; autograde it without --no-execute.")

@@ -23,6 +23,7 @@ class Splot(LoggingConfigurable):
     )
     lang = Enum([*Lang], Lang.PL, help="the language of what a student reads: pl or en").tag(config=True)
     sandbox = Enum([*SandboxKind], SandboxKind.BWRAP, help="none runs student code unconfined").tag(config=True)
+    gpu = Bool(False, help="let the sandbox use a GPU, one student at a time per GPU").tag(config=True)
     time_limit = Float(None, allow_none=True, help="seconds a notebook may take, if not the profile's own").tag(
         config=True
     )
@@ -54,6 +55,7 @@ class Splot(LoggingConfigurable):
             profile=Profile(self.profile),
             lang=self.language,
             sandbox=SandboxKind(self.sandbox),
+            gpu=self.gpu,
             time_limit=self.time_limit,
             force=self.force,
             group=self.group,

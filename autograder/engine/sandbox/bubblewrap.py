@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 import autograder
+from autograder.engine.sandbox.gpu import DEV, DRIVER_FILES, GPU
 from autograder.engine.sandbox.sandbox import HOME, INSIDE, SANDBOX_UID, Sandbox
 from autograder.engine.sandbox.seccomp import filter_program
 
@@ -123,19 +124,21 @@ def outer_stage(stack: ExitStack, sandbox: Sandbox) -> Arguments:
     for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
         args.add("--cap-add", capability)
     args.add("--perms", "0755", "--dir", "/tmp")  # noqa: S108 - the inner stage mounts its new root there, wherever TMPDIR is
+    args.add("--bind", "/proc", "/proc", "--dev", "/dev")
     writable = (sandbox.outbox, sandbox.ipc)
-    system = (*USR, *(Path("/") / folder.name for folder in USR), *SYSTEM_FILES)
+    devices, driver = ((), ()) if sandbox.gpu is None else (sandbox.gpu.nodes, DRIVER_FILES)
+    system = (*USR, *(Path("/") / folder.name for folder in USR), *SYSTEM_FILES, *driver)
     sources = {path.resolve() for path in system if path.exists() and not path.is_symlink()}
     sources |= {tree.resolve() for tree in installation().trees}
-    sources |= {path for path in (sandbox.data, sandbox.inbox, *writable) if path is not None}
+    sources |= {path for path in (sandbox.data, sandbox.inbox, *writable, *devices) if path is not None}
     for source in sorted(sources):
         for folder in reversed(source.parents[:-1]):
             args.add("--perms", "0755", "--dir", folder)
-        args.add("--bind" if source in writable else "--ro-bind", source, source)
+        how = "--dev-bind" if source in devices else "--bind" if source in writable else "--ro-bind"
+        args.add(how, source, source)
     for link in (Path("/") / folder.name for folder in USR):
         if link.is_symlink():
             args.add("--symlink", f"usr/{link.name}", link)
-    args.add("--bind", "/proc", "/proc", "--dev", "/dev")
     return args
 
 
@@ -177,7 +180,7 @@ def sandbox_command(
     limited = [
         "prlimit",
         f"--nproc={limits.processes}",
-        f"--as={limits.address_mb * MIB}",
+        f"--{'as' if sandbox.gpu is None else 'data'}={limits.address_mb * MIB}",
         f"--fsize={limits.file_mb * MIB}",
         f"--nofile={limits.open_files}",
         "--core=0",
@@ -207,6 +210,8 @@ def _inner_stage(stack: ExitStack, sandbox: Sandbox, environment: dict[str, str]
     args.add("--perms", "0755", "--size", size, "--tmpfs", HOME)
     for shared in ("/tmp", "/dev/shm"):  # noqa: S108 - the sandbox's own
         args.add("--perms", "1777", "--size", size, "--tmpfs", shared)
+    if sandbox.gpu is not None:
+        _add_gpu(args, sandbox.gpu)
     _add_python(args)  # after the file systems in memory: a Python below /tmp must not disappear under one
     if sandbox.data is not None:
         args.add("--ro-bind", sandbox.data, inside.data)
@@ -215,7 +220,7 @@ def _inner_stage(stack: ExitStack, sandbox: Sandbox, environment: dict[str, str]
     args.add("--ro-bind", sandbox.inbox, inside.inbox)
     args.add("--bind", sandbox.outbox, inside.outbox, "--bind", sandbox.ipc, IPC)
     args.file(CONNECTION_FILE, connection)
-    if (program := filter_program()) is not None:
+    if (program := filter_program(gpu=sandbox.gpu is not None)) is not None:
         args.add("--seccomp", args.memory(program))
     # Bubblewrap's own root and /dev are tmpfs of half the machine's memory: nothing may be written there.
     args.add("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", inside.work)
@@ -238,6 +243,15 @@ def _add_system(args: Arguments) -> None:
         args.file(name, content.encode())
     # A shared mapping of /dev/zero is counted for no process; /dev/full reads the same and cannot be mapped.
     args.add("--proc", "/proc", "--dev", "/dev", "--dev-bind", "/dev/full", "/dev/zero")
+
+
+def _add_gpu(args: Arguments, gpu: GPU) -> None:
+    """Show one GPU's device files, and what the driver's library reads of the system beside them."""
+    for node in gpu.nodes:
+        args.add("--dev-bind", node, DEV / node.name)
+    for path in DRIVER_FILES:
+        if path.exists():
+            args.add("--ro-bind", path.resolve(), path)
 
 
 def _add_python(args: Arguments) -> None:

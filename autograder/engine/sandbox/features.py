@@ -3,15 +3,21 @@
 import os
 import shutil
 import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from autograder.engine.errors import GraderError
 from autograder.engine.report import SandboxKind
 from autograder.engine.sandbox.bubblewrap import sandbox_command
+from autograder.engine.sandbox.gpu import DEV, GPU, found_gpus
+from autograder.engine.sandbox.kernel import environment
 from autograder.engine.sandbox.processes import PROC, descendants, host_uid, memory_in_use
 from autograder.engine.sandbox.sandbox import Limits, Sandbox
 from autograder.engine.sandbox.watchdog import parent_group
+from autograder.engine.text import printable
 
 PROGRAMS = ("bwrap", "prlimit", "setpriv", "taskset")
 INSTALL = "Install it: `sudo apt-get install bubblewrap util-linux`."
@@ -21,6 +27,19 @@ ALLOW_NAMESPACES = (
     "Docker: `--security-opt` with each of `seccomp=unconfined`, `apparmor=unconfined`, `systempaths=unconfined`)."
 )
 FILE_A_BUG = "Please report this machine's kernel and distribution."
+GPU_TRIAL = """
+import ctypes
+try:
+    ctypes.CDLL("libcuda.so.1")
+except OSError:
+    raise SystemExit("the driver's library libcuda.so.1 is not installed below /usr")
+import torch
+images = torch.ones(1, 1, 8, 8, device="cuda")
+total = torch.nn.functional.conv2d(images, images[..., :3, :3]).sum().item()
+assert (torch.cuda.device_count(), total) == (1, 324.0), (torch.cuda.device_count(), total)
+print(torch.cuda.get_device_name())
+"""
+GPU_TRIAL_S = 120.0
 TRIAL = "cat /proc/self/status /proc/self/limits; tail -n +3 /proc/net/dev; echo end; read -r _"
 
 
@@ -126,18 +145,67 @@ def _try_sandbox() -> _Trial:
             process.kill()
 
 
-def require(kind: SandboxKind) -> None:
-    """Make sure that sandboxes of this kind can be made here.
+@cache
+def try_gpus(dev: Path = DEV) -> tuple[str, ...]:
+    """Have torch compute on each GPU in a sandbox, once per process (some seconds); return their names.
+
+    Raises `GraderError` where there is no GPU, or one of them does not compute there.
+    """
+    with ThreadPoolExecutor() as threads:
+        return tuple(threads.map(_try_gpu, found_gpus(dev)))
+
+
+def _try_gpu(gpu: GPU) -> str:
+    with (
+        Sandbox.open(SandboxKind.BWRAP, code={}, gpu=gpu) as sandbox,
+        sandbox_command(sandbox, [sys.executable, "-c", GPU_TRIAL], environment(sandbox)) as way,
+    ):
+        try:
+            done = subprocess.run(  # noqa: S603 - our own command
+                way.argv,
+                check=False,
+                pass_fds=way.descriptors,
+                capture_output=True,
+                env={"PATH": os.defpath},
+                text=True,
+                timeout=GPU_TRIAL_S,
+            )
+        except subprocess.TimeoutExpired:
+            raise GraderError(f"The GPU {gpu.node} did not compute within {GPU_TRIAL_S:g} s in the sandbox.") from None
+    if done.returncode != 0:
+        complaint = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        raise GraderError(
+            f"The GPU {gpu.node} does not compute in the sandbox: {printable(complaint, 300).rstrip('.')}."
+        )
+    return printable(done.stdout.strip(), 100)
+
+
+def gpu_feature() -> Feature:
+    """Say whether `--gpu` can be used here."""
+    if any(feature.required and not feature.ok for feature in isolation()):
+        return Feature("GPU for --gpu", False, "Not tried, since there is no sandbox.", required=False)
+    try:
+        return Feature("GPU for --gpu", True, f"{', '.join(try_gpus())}.", required=False)
+    except GraderError as error:
+        return Feature("GPU for --gpu", False, str(error), required=False)
+
+
+def require(kind: SandboxKind, *, gpu: bool = False) -> None:
+    """Make sure that sandboxes of this kind can be made here, with `gpu` ones that can use each of its GPUs.
 
     Raises:
         GraderError: a feature that the sandbox must have is missing; says which and what to do.
 
     """
-    if kind is SandboxKind.NONE:
-        return
-    for feature in isolation():
+    if gpu and kind is SandboxKind.NONE:
+        raise GraderError(
+            "--gpu gives the sandbox a GPU, and with --sandbox none there is none: leave one of them out."
+        )
+    for feature in () if kind is SandboxKind.NONE else isolation():
         if feature.required and not feature.ok:
             raise GraderError(
                 f"The sandbox cannot run here ({feature.name}): {feature.detail} {feature.remedy} "
                 "`--sandbox none` grades without one, and the report says so."
             )
+    if gpu:
+        try_gpus()

@@ -130,7 +130,9 @@ class BubblewrapProvisioner(LocalProvisioner):
 def environment(sandbox: Sandbox) -> dict[str, str]:
     """Make the kernel's whole environment: nothing of the host's crosses."""
     work, threads = str(sandbox.inside.work), str(sandbox.limits.cores)
-    return {
+    # The only GPU that can be opened is number 0. Its convolutions compute in float32, as the judge's, not in TF32.
+    gpu = {} if sandbox.gpu is None else {"CUDA_VISIBLE_DEVICES": "0", "NVIDIA_TF32_OVERRIDE": "0"}
+    return gpu | {
         "PATH": f"{Path(sys.prefix) / 'bin'}:/usr/bin:/bin",
         "HOME": work,
         "USER": "student",

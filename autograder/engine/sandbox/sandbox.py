@@ -9,6 +9,7 @@ from pathlib import Path
 from autograder.engine.errors import GraderError
 from autograder.engine.files import delete, short_folder
 from autograder.engine.report import SandboxKind
+from autograder.engine.sandbox.gpu import GPU
 from autograder.engine.sandbox.processes import claimed
 
 SANDBOX_UID = 65534
@@ -37,7 +38,10 @@ class Limits:
 
     @property
     def address_mb(self) -> int:
-        """Address space of one process: torch with two threads needs 4 GiB before it computes anything."""
+        """Address space of one process: torch with two threads needs 4 GiB before it computes anything.
+
+        With a GPU only what of it is private and writable: CUDA reserves many times the machine's memory, and fills little.
+        """
         return max(8192, 2 * self.memory_mb)
 
 
@@ -67,6 +71,7 @@ class Sandbox:
         code: packages that the notebook's process may import, read-only: each folder under its name below `InsidePaths.code`.
         limits: what the kernel and its children may use.
         cores: the numbers of those it keeps to; empty where it may use all.
+        gpu: the one that it may use, which the caller has locked; bubblewrap only.
 
     """
 
@@ -76,6 +81,7 @@ class Sandbox:
     code: Mapping[str, Path]
     limits: Limits
     cores: tuple[int, ...] = ()
+    gpu: GPU | None = None
 
     @property
     def inbox(self) -> Path:
@@ -133,6 +139,7 @@ class Sandbox:
         code: Mapping[str, Path],
         data: Path | None = None,
         limits: Limits | None = None,
+        gpu: GPU | None = None,
     ) -> "Iterator[Sandbox]":
         """Make a sandbox's folders, and delete them when the block ends.
 
@@ -147,7 +154,7 @@ class Sandbox:
         limits = limits or Limits()
         try:
             with claimed(limits.cores if limits.shared else 0) as cores:
-                sandbox = cls(kind, base, data and data.resolve(), dict(code), limits, cores)
+                sandbox = cls(kind, base, data and data.resolve(), dict(code), limits, cores, gpu)
                 _fill(sandbox)
                 yield sandbox
         finally:

@@ -70,11 +70,16 @@ REFUSED = (
 )  # fmt: skip
 
 
+NEEDED_BY_CUDA = frozenset({"memfd_create"})
+"""https://github.com/NVIDIA/OpenShell/issues/1696; CUDA maps shared anonymous memory as well."""
+
+
 @cache
-def filter_program() -> bytes | None:
+def filter_program(*, gpu: bool = False) -> bytes | None:
     """Return the filter as bubblewrap's `--seccomp` reads it; None where libseccomp or its binding is not installed.
 
-    A refused call answers ENOSYS, not EPERM: programs then fall back as on an older kernel.
+    A refused call answers ENOSYS, not EPERM: programs then fall back as on an older kernel. With a GPU the filter lets pass
+    what CUDA cannot start without, and with it memory that the watchdog does not see: SECURITY.md says what then bounds it.
     """
     try:
         import pyseccomp  # noqa: PLC0415 - it raises RuntimeError where the C library is missing
@@ -82,13 +87,17 @@ def filter_program() -> bytes | None:
         return None
     program = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
     here = pyseccomp.system_arch()
-    for name in (call for group in REFUSED for call in group.calls):
+    allowed = NEEDED_BY_CUDA if gpu else frozenset()
+    for name in (call for group in REFUSED for call in group.calls if call not in allowed):
         if pyseccomp.resolve_syscall(here, name) >= 0:  # some exist on some processors only
             program.add_rule(pyseccomp.ERRNO(errno.ENOSYS), name)
     for flag in NEW_NAMESPACES:
         new = pyseccomp.Arg(0, pyseccomp.MASKED_EQ, flag, flag)
         program.add_rule(pyseccomp.ERRNO(errno.EPERM), "clone", new)
     _keep_memory_in_sight(program, pyseccomp)
+    if not gpu:  # pages that belong to no process's size once its mapping lets them go, and to no file system
+        shared = pyseccomp.Arg(3, pyseccomp.MASKED_EQ, MAP_SHARED_ANONYMOUS, MAP_SHARED_ANONYMOUS)
+        program.add_rule(pyseccomp.ERRNO(errno.EPERM), "mmap", shared)
     # Families that no network namespace separates: AF_VSOCK reaches a virtual machine's host.
     unknown = pyseccomp.ERRNO(errno.EAFNOSUPPORT)
     program.add_rule(unknown, "socket", pyseccomp.Arg(0, pyseccomp.GT, max(FAMILIES)))
@@ -104,8 +113,6 @@ def _keep_memory_in_sight(program: Any, pyseccomp: Any) -> None:
     """Refuse by their arguments the calls that make memory which `processes.memory_in_use` would not see."""
     arg, masked = pyseccomp.Arg, pyseccomp.MASKED_EQ
     denied = pyseccomp.ERRNO(errno.EPERM)
-    # Pages that belong to no process's size once its mapping lets them go, and to no file system.
-    program.add_rule(denied, "mmap", arg(3, masked, MAP_SHARED_ANONYMOUS, MAP_SHARED_ANONYMOUS))
     # Memory handed on from one short-lived process to the next faster than it can be measured.
     program.add_rule(denied, "clone", arg(0, masked, CLONE_VM | CLONE_VFORK | CLONE_THREAD, CLONE_VM))
     # A thread with open files of its own, which its process's table does not show.

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ...engine.inside import MAX_TEXT, MissingNameError, deadline, failure
+from ...models.capture import export
 from .calls import as_array, describe, find_function
 from .images import VisibleImages
 from .networks import evaluating
@@ -46,7 +47,7 @@ def record_maps(
                     batch = images.batch(namespace)
                     if classes is None:  # (B,), what the model itself predicts for each image
                         with evaluating(model), torch.no_grad():
-                            classes = model(batch).argmax(1)
+                            classes = model(export.beside(model, batch)).argmax(1)
                     record |= _map(namespace, model, batch, image, classes, target / f"map-{name}-{image}.npy")
             except BaseException as error:  # noqa: BLE001 - whatever a student raises is an answer
                 record["failure"] = failure(error)

@@ -115,7 +115,7 @@ def _steps(namespace: dict[str, Any], name: str, model: nn.Module) -> dict[str, 
 def _outputs(model: nn.Module, batch: torch.Tensor, folder: Path) -> dict[str, Any]:
     """Run the live model once, in eval mode; save its scores (B, n), or say what it returned instead of them."""
     with evaluating(model), torch.no_grad():
-        scores = model(batch)
+        scores = model(export.beside(model, batch))
     if not isinstance(scores, torch.Tensor):
         held = f" ({len(scores)})" if isinstance(scores, tuple | list | dict) else ""
         return {"returned": f"{type(scores).__name__}{held}"[:MAX_TEXT]}

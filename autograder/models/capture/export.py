@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,7 @@ def export_model(model: nn.Module, example: Tensor, folder: Path) -> Exported:
     tensor, or no method can follow it.
     """
     model = _unwrapped(model)
-    tensors = [*model.parameters(), *model.buffers()]
-    example = example.detach().to(tensors[0].device if tensors else "cpu")
+    example = beside(model, example.detach())
     weights, methods, train = Weights(model), list(Method), None
     with _quiet(), torch.no_grad(), torch.compiler.set_stance("force_eager"), as_found(model):
         model.eval()
@@ -77,6 +77,12 @@ def export_model(model: nn.Module, example: Tensor, folder: Path) -> Exported:
         train.write(folder / "train.json", method)
     np.savez(folder / "weights.npz", **weights.arrays)  # type: ignore[arg-type]
     return Exported(method, sum(p.numel() for p in model.parameters()), train is not None)
+
+
+def beside(model: nn.Module, images: Tensor) -> Tensor:
+    """Return images on the device that the model's first tensor is on."""
+    first = next(chain(model.parameters(), model.buffers()), None)
+    return images if first is None else images.to(first.device)
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:
@@ -102,7 +108,7 @@ def as_found(model: nn.Module) -> Iterator[None]:
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
     python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 - the student's
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     try:
         yield
     finally:

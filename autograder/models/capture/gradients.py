@@ -146,6 +146,8 @@ class StepCounter:
             passes = int.from_bytes(self._elsewhere[:], "little") + 1
             self._elsewhere[:] = passes.to_bytes(8, "little")
             return
+        if any(leaf.is_cuda for leaf in leaves) and torch.cuda.is_current_stream_capturing():
+            return  # nothing is computed yet, and to look at a value would end the recording
         group = self._group(leaves)
         if group.steps >= ENOUGH or _any(gradients):
             group.steps += 1
