@@ -354,7 +354,7 @@ from autograder.engine.report import Profile
 if __name__ == "__main__":
     notebooks = sorted(Path("submitted").glob("*/cnn/cnn.ipynb"))
     how = Grading(Path("graded"), Profile.QUICK, gpu=True)
-    print(*(report.score for report in grade_all(notebooks, load_assignment(), how, jobs=len(notebooks))))
+    print(*(done.report.score for done in grade_all(notebooks, load_assignment(), how, jobs=len(notebooks))))
 """
 
 
