@@ -40,6 +40,8 @@ c.Execute.timeout = 7200
 ALL_IMAGES = 60_000
 NOTEBOOK = "cnn.ipynb"
 NBGRADER = [sys.executable, "-m", "nbgrader"]
+FINDS_ALEMBIC = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+"""Environment: nbgrader makes its gradebook with the command `alembic`, which lies beside this Python."""
 SPLOT = [sys.executable, "-c", "from autograder.cli import main; main()"]
 
 Points = Mapping[str, float | None]
@@ -125,7 +127,7 @@ class Nbgrader(Peer):
         _write(source, self.folder / "source" / "cnn")
         write_images(self.folder / "source" / "cnn" / "data", self.images)
         (self.folder / "nbgrader_config.py").write_text(NBGRADER_CONFIG, "utf-8")
-        _output([*NBGRADER, "generate_assignment", "cnn", "--force"], self.folder)
+        _output([*NBGRADER, "generate_assignment", "cnn", "--force"], self.folder, FINDS_ALEMBIC)
 
     def submit(self, sample: Sample, students: Sequence[str]) -> None:
         """Write the notebooks, and delete earlier grades."""
@@ -139,7 +141,7 @@ class Nbgrader(Peer):
     def grade(self) -> Usage:
         """Grade all with one command."""
         command = confined([*NBGRADER, "autograde", "cnn"], self.folder)
-        return run_measured(command, self.folder, {}, self.folder / "log")
+        return run_measured(command, self.folder, FINDS_ALEMBIC, self.folder / "log")
 
     def points(self, student: str) -> Points:
         """Read the gradebook."""
