@@ -37,6 +37,19 @@ def threads(pid: int) -> list[int]:
         return []
 
 
+def has_ended(pid: int) -> bool:
+    """Whether all of a process's threads have ended, and so it holds no memory, file or namespace any more.
+
+    Until its parent asks for it, it is still listed, as a zombie; in a container the first process may never ask.
+    """
+    for thread in threads(pid):
+        with suppress(OSError):  # it ended meanwhile
+            line = (PROC / str(pid) / "task" / str(thread) / "stat").read_bytes()
+            if line.rpartition(b")")[2].split()[0] not in (b"Z", b"X"):
+                return False
+    return True
+
+
 def host_uid(pid: int) -> int:
     """Look up a process's real user id as this machine, not its user namespace, knows it."""
     status = (PROC / str(pid) / "status").read_text("utf-8", "replace")

@@ -29,9 +29,9 @@ from pathlib import Path
 from autograder.engine.files import FOLDER
 from autograder.engine.report import SandboxKind
 from autograder.engine.sandbox.processes import (
-    PROC,
     descendants,
     free_memory,
+    has_ended,
     memory_in_use,
     min_free_memory,
     pin_to_cores,
@@ -202,7 +202,7 @@ class Watchdog:
     def wait_until_gone(self) -> None:
         """Wait until all recorded processes have ended; hundreds of killed processes take seconds."""
         deadline = time.monotonic() + GONE_S
-        while any((PROC / str(pid)).exists() for pid in self._tree if pid != self._process.pid):
+        while not all(has_ended(pid) for pid in self._tree):
             if time.monotonic() > deadline:
                 return
             time.sleep(INTERVAL_S / 10)
