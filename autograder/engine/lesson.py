@@ -45,6 +45,7 @@ class Lesson:
         sources: folders of source on which verdicts depend, besides the engine, the lesson's own and its graders.
         code: packages copied into the sandbox, by their path there; they import nothing else of the project.
         recorders: name of the package in `code` that answers requests (`engine/inside/bootstrap.py`).
+        imports: modules that its notebooks import; a kernel does so while it waits for another notebook to end.
         schema: what may come out of the sandbox.
         evidence: opens an evidence folder for the fixture `evidence`; raises `EvidenceError` for another schema.
         dataset: returns the data set of a submission; raises `GraderError` if it is not on this machine.
@@ -68,6 +69,7 @@ class Lesson:
     title: Callable[[], str]
     heavy: tuple[str, ...] = ()
     sources: tuple[Path, ...] = ()
+    imports: tuple[str, ...] = ()
     threads: Callable[[int], None] = lambda _count: None
     prepare: Callable[[], None] = lambda: None
     evidence: Callable[[Path], Evidence] = Evidence

@@ -38,6 +38,7 @@ LESSON = Lesson(
     title=lambda: say(pl="sieci konwolucyjne", en="convolutional networks"),
     code={"lesson/recorders": HERE / "recorders", "models/capture": Path(models.__file__).parent / "capture"},
     recorders="lesson.recorders",
+    imports=("torch", "torchvision", "matplotlib.pyplot"),
     schema=Schema(AnyRecord, WEIGHTS, MAX_WEIGHT_BYTES, too_heavy),
     evidence=LessonEvidence,
     dataset=_lazy("autograder.lesson.datasets:chosen_dataset"),

@@ -10,6 +10,7 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +19,8 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
 from autograder.engine import inside
-from autograder.engine.collecting.runner import Runner, SandboxEndedError, bounded_memory
+from autograder.engine.collecting.runner import READY_S, Runner, SandboxEndedError, bounded_memory
+from autograder.engine.collecting.turn import Turn
 from autograder.engine.errors import GraderError
 from autograder.engine.evidence import (
     CellRun,
@@ -96,6 +98,10 @@ class Collection:
     """Returns the key of the evidence; called at the end, since what the graders ask for may be on its way before."""
     until: str | None = None
     """The grade id of the last cell to run; None runs the whole notebook."""
+    turn: Turn | None = None
+    """When to run the cells; None runs them at once."""
+    imports: tuple[str, ...] = ()
+    """Modules that the kernel imports while it waits for its turn."""
 
 
 def collect(submission: Submission, assignment: str, how: Collection, folder: Path) -> None:
@@ -162,15 +168,20 @@ class _NotebookRun:
         """Run the cells once, in order, and take evidence at the test cells."""
         try:
             await self._start()
-            self.deadline = time.monotonic() + self.how.time.submission
-            for index, cell in enumerate(self.submission.cells):
-                if cell.kind == "code" and cell.source.strip():
-                    await self._step(index, cell)
-                if self.how.until is not None and cell.grade_id == self.how.until:
-                    break
+            turn = nullcontext() if self.how.turn is None else self.how.turn.taken(self._import_ahead)
+            async with turn:
+                self.deadline = time.monotonic() + self.how.time.submission
+                await self._run_cells()
             self.runner.why_dead()
         finally:
             await self.runner.stop()
+
+    async def _run_cells(self) -> None:
+        for index, cell in enumerate(self.submission.cells):
+            if cell.kind == "code" and cell.source.strip():
+                await self._step(index, cell)
+            if self.how.until is not None and cell.grade_id == self.how.until:
+                break
 
     async def _start(self) -> None:
         """Start a new kernel and prepare it; this leaves no name in the notebook's namespace."""
@@ -181,6 +192,12 @@ class _NotebookRun:
         )
         await self.runner.start(f"exec({source!r}, {{'shell': get_ipython()}})")
         self._add_time("start_s", started)
+
+    async def _import_ahead(self) -> None:
+        """Have the kernel import what this lesson's notebooks do; where that fails, a new one starts without."""
+        request = f"__import__('sys').modules[{inside.KERNEL_PROBE!r}].import_ahead({self.how.imports!r})"
+        if await self.runner.ask(request, READY_S) is not None:
+            await self._start()
 
     async def _step(self, index: int, cell: Cell) -> None:
         """Run one cell and, at a test cell, the probe."""

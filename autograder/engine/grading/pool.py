@@ -44,7 +44,8 @@ from autograder.engine.text import Lang
 
 POLL_S = 0.2
 END_S = 10.0
-ANSWER = "answer.json"
+ANSWER, BEGUN = "answer.json", "begun"
+"""Files in a worker's folder: the finished task; that the notebook's turn has come."""
 SERVER_ENDED = 255
 """Stands for the exit status of a process whose fork server was ended (multiprocessing/popen_forkserver.py)."""
 ENDED = "The grader's own processes were ended; grade this submission again."
@@ -64,12 +65,14 @@ class _Worker:
 class Pool:
     """Runs tasks in worker processes; leaving the `with` block kills those that still run.
 
+    With `in_turn` one notebook runs at a time, and another worker prepares the next one's sandbox meanwhile.
     Once `stopped` says so nobody is set aside any more: a report that was there before the run stays.
     """
 
-    def __init__(self, stopped: Callable[[], bool], *, alone: bool = False) -> None:
+    def __init__(self, stopped: Callable[[], bool], *, alone: bool = False, in_turn: bool = False) -> None:
         self._stopped = stopped
         self._alone = alone
+        self._in_turn = in_turn
         self._workers: list[_Worker] = []
         self._failed: list[Finished] = []
 
@@ -92,6 +95,11 @@ class Pool:
         self._workers.clear()
         return done
 
+    def has_room(self, jobs: int) -> bool:
+        """Whether another task may start: fewer than `jobs` run, or in turn, and the turn of all has come."""
+        begun = self._in_turn and all((worker.folder / BEGUN).exists() for worker in self._workers)
+        return len(self) < jobs + begun
+
     def __len__(self) -> int:
         """Return how many tasks have not been returned by `result` yet."""
         return len(self._workers) + len(self._failed)
@@ -102,7 +110,9 @@ class Pool:
         try:
             folder = run / str(next(_numbers))
             folder.mkdir()
-            process = get_context("forkserver").Process(target=_work, args=(task, folder))
+            process = get_context("forkserver").Process(
+                target=_work, args=(task, folder, run / "turn" if self._in_turn else None)
+            )
             _start(process, run, task.assignment.lesson, self._stopped, alone=self._alone)
         except (EOFError, OSError) as error:
             if self._stopped():
@@ -245,13 +255,14 @@ def _end_fork_server() -> None:
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
-def _work(task: GradingTask, folder: Path) -> None:
-    """Carry out a task, as a worker, and leave the answer in the private folder `folder`."""
+def _work(task: GradingTask, folder: Path, lock: Path | None) -> None:
+    """Carry out a task, as a worker, and leave the answer in the private folder `folder`; a notebook's turn has this `lock`."""
     alone = _become_worker()
+    from autograder.engine.collecting import Turn  # noqa: PLC0415 - as below
     from autograder.engine.grading.stages import work  # noqa: PLC0415 - what the command need not import
 
     try:
-        work(task, folder / ANSWER, alone=alone)
+        work(task, folder / ANSWER, None if lock is None else Turn(lock, folder / BEGUN), alone=alone)
     except SplotError:
         sys.exit(LOST_STATUS)
 
@@ -292,17 +303,19 @@ def each(
     stopped: Callable[[], bool] = lambda: False,
     *,
     alone: bool = False,
+    in_turn: bool = False,
 ) -> Iterator[Finished]:
     """Yield each task's report as it is finished, `jobs` at a time; end early when `stopped()` is true.
 
-    With `alone`, for one task after which no other comes, judging is prepared while the notebook runs, not before.
+    With `alone`, for one task after which no other comes, judging is prepared while the notebook runs, not before. With
+    `in_turn` one more is at work than notebooks run: it prepares a sandbox and waits, or judges.
     Stopping early, by closing the generator too, kills the running workers; a report that one of them has written by then
     is yielded. Raises `GraderError` if no worker can be started.
     """
     waiting = deque(tasks)
-    with Pool(stopped, alone=alone) as pool:
+    with Pool(stopped, alone=alone, in_turn=in_turn) as pool:
         while (waiting or pool) and not stopped():
-            while waiting and len(pool) < jobs and not stopped():
+            while waiting and pool.has_room(jobs) and not stopped():
                 pool.submit(waiting.popleft())
             done = pool.result(POLL_S)
             if done is not None:
@@ -329,12 +342,13 @@ def grade_all(
     jobs: int = 1,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Finished]:
-    """Yield each submission's report as it is done.
+    """Yield each submission's report as it is done; at one job the next sandbox starts while a notebook runs.
 
     Raises `SplotError` where two would be written to one folder, or one into a submission.
     """
     how = _shared(how, min(jobs, len(paths)))
-    return each(tasks_of(paths, assignment, how), jobs, stopped, alone=len(paths) == 1)
+    alone = len(paths) == 1
+    return each(tasks_of(paths, assignment, how), jobs, stopped, alone=alone, in_turn=jobs == 1 and not alone)
 
 
 def judge_all(

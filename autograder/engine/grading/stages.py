@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from autograder.engine.collecting import TIME_LIMITS, Collection, collect
+from autograder.engine.collecting import TIME_LIMITS, Collection, Turn, collect
 from autograder.engine.errors import SplotError
 from autograder.engine.evidence import FINDINGS_FILE, Evidence, Probe, delete_evidence, findings_or_none, is_evidence_of
 from autograder.engine.files import PRIVATE, write_report, write_whole
@@ -49,10 +49,11 @@ GPU_FAILURE = re.compile(rb'"message":\s*"(?:[^"\\]|\\.)*(?:cuda|cudnn|cublas|nv
 """In `evidence.json` an exception that names a GPU: its memory is full, its driver fails, code works on a processor only."""
 
 
-def work(task: GradingTask, answer: Path, *, alone: bool = False) -> None:
+def work(task: GradingTask, answer: Path, turn: Turn | None = None, *, alone: bool = False) -> None:
     """Run a task in a worker, with the caller's directory, environment and umask, and write the `Finished` task to `answer`.
 
-    With `alone` what judging needs is not imported yet; a process of its own does so while the notebook runs.
+    The notebook waits for its `turn`, if it has one. With `alone` what judging needs is not
+    imported yet; a process of its own does so while the notebook runs.
 
     The report is written before the pages: a failing page must not affect the grade. Raises `SplotError`
     where `answer` cannot be written.
@@ -67,7 +68,7 @@ def work(task: GradingTask, answer: Path, *, alone: bool = False) -> None:
     with in_language(task.how.lang), early_judge(task) if alone else nullcontext() as early:
         try:
             with lock_student_folder(task.folder, group=task.how.group):
-                write_whole(answer, encode(Stages(task, early).up_to_date()))
+                write_whole(answer, encode(Stages(task, early, turn).up_to_date()))
                 if not (task.folder / FEEDBACK_FILE).exists():
                     with confined(replace(task.how.judge, seconds=PAGES_S)):
                         leave_feedback(task.folder, task.assignment, task.how.lang)
@@ -86,12 +87,16 @@ class _PlannedRun:
 
 
 class Stages:
-    """One task on its way, in its locked folder; `early` is the process that judges where this one did not import the graders."""
+    """One task on its way, in its locked folder; `early` is the process that judges where this one did not import the graders.
 
-    def __init__(self, task: GradingTask, early: EarlyJudge | None = None) -> None:
+    The notebook waits for its `turn`, if it has one.
+    """
+
+    def __init__(self, task: GradingTask, early: EarlyJudge | None = None, turn: Turn | None = None) -> None:
         self.task = task
         self.folder = task.folder / "evidence"
         self.early = early
+        self.turn = turn
         self._ran = False
 
     def up_to_date(self) -> Finished:
@@ -193,6 +198,8 @@ class Stages:
             recorders=lesson.recorders,
             key=lambda: self._evidence_key(submission, run.profile),
             until=run.until,
+            turn=self.turn,
+            imports=lesson.imports,
         )
         self._ran = True
         collect(submission, self.task.assignment.name, collection, run.evidence)

@@ -12,7 +12,7 @@ import importlib.util
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -53,6 +53,12 @@ class Requests(ModuleType):
         self._inbox, self._outbox = Path(inbox), Path(outbox)
         self._get_recorders = recorders
         self._recorders: Mapping[str, Recorder] = {}
+
+    def import_ahead(self, names: Sequence[str]) -> None:
+        """Import modules that the notebook is likely to import; what is not there is left to its own cell."""
+        for name in names:
+            with suppress(ImportError):
+                importlib.import_module(name)
 
     def take(self, cell: str) -> None:
         """Answer everything asked at one test cell; `answer.json` is written last."""
