@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from autograder.engine.collecting.collect import Collection, collect
 from autograder.engine.collecting.turn import Turn
 from autograder.engine.evidence import Evidence
 from autograder.engine.grading import Grading, grade_all
-from autograder.engine.grading.pool import _run_folder, each
+from autograder.engine.grading.pool import Pool, _run_folder, each
 from autograder.engine.notebook import load_assignment
 from autograder.engine.notebook.repair import Cell
 from autograder.engine.notebook.submission import Submission
@@ -89,6 +91,15 @@ def test_a_class_runs_one_notebook_at_a_time(tmp_path: Path) -> None:
     assert reports[first].status is Outcome.UNGRADED
     assert [reports[student].score for student in (second, third)] == [CHEAP_POINTS] * 2
     assert f"{second}-out" in printed(Evidence(tmp_path / "graded" / third / "cnn" / "evidence"))
+
+
+def test_the_next_sandbox_needs_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not made ready where the machine has less than one notebook may use."""
+    with Pool(lambda: False, in_turn=True) as pool:
+        pool.submit(task(CHEAP | {"task5_cam": ALONE.format(folder=str(tmp_path), student="ala")}, tmp_path))
+        wait_for(lambda: pool.has_room(1))
+        monkeypatch.setattr("autograder.engine.grading.pool.free_memory", lambda: 2**20)
+        assert not pool.has_room(1)
 
 
 def begun(folder: Path) -> set[str]:

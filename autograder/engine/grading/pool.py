@@ -40,6 +40,7 @@ from autograder.engine.grading.task import (
 )
 from autograder.engine.notebook import Assignment
 from autograder.engine.report import Report
+from autograder.engine.sandbox import free_memory
 from autograder.engine.text import Lang
 
 POLL_S = 0.2
@@ -96,9 +97,8 @@ class Pool:
         return done
 
     def has_room(self, jobs: int) -> bool:
-        """Whether another task may start: fewer than `jobs` run, or in turn, and the turn of all has come."""
-        begun = self._in_turn and all((worker.folder / BEGUN).exists() for worker in self._workers)
-        return len(self) < jobs + begun
+        """Whether another task may start: fewer than `jobs` run, or in turn, and nothing speaks against one more."""
+        return len(self) < jobs + (self._in_turn and all(_leaves_room(worker) for worker in self._workers))
 
     def __len__(self) -> int:
         """Return how many tasks have not been returned by `result` yet."""
@@ -149,6 +149,11 @@ class Pool:
 
 def _answer(worker: _Worker) -> Finished:
     return msgspec.json.decode((worker.folder / ANSWER).read_bytes(), type=Finished)
+
+
+def _leaves_room(worker: _Worker) -> bool:
+    """Whether a worker's turn has come, and there is memory for a notebook beside its own, which may use all of its limit."""
+    return (worker.folder / BEGUN).exists() and free_memory() >= worker.task.how.limits.memory_mb * 2**20
 
 
 _numbers = itertools.count()
