@@ -6,10 +6,10 @@ from enum import StrEnum
 from itertools import count
 from typing import Any
 
-from tests.submissions import RIGHT, WRONG
+from tests.submissions import RIGHT, WRONG, fill
+from tests.submissions.corpus import CORPUS, cells_of
 from tests.submissions.hostile import ATTACKS, PLAIN, Attack
 from tests.submissions.right import TASK_1, TASK_2
-from tests.submissions.ways import SUBMISSIONS, WHOLE, notebook
 
 
 class Part(StrEnum):
@@ -28,7 +28,7 @@ LIGHT = {Part.PARTIAL: 0.5, Part.UNTOUCHED: 0.25, Part.HOSTILE: 0.25}
 
 @dataclass(frozen=True)
 class Sample:
-    """A submission by its cells, as `tests.submissions.ways` has them; with a number it equals no other one.
+    """A submission by its cells, as `tests.submissions.fill` takes them; with a number it equals no other one.
 
     `deserves` is the points of what it really does, bonus points too; None where a marking scheme would decide.
     """
@@ -42,7 +42,7 @@ class Sample:
 
     def notebook(self) -> Any:
         """Return the release filled in."""
-        made = notebook(self.cells)
+        made = fill(self.cells)
         if self.number is not None:
             next(cell for cell in made.cells if cell.id == "task1_same").source += f"\n# {self.number}"
         if self.reshape is not None:
@@ -67,6 +67,11 @@ COMPARED_ATTACKS = (
     "a-table-of-answers",
 )
 """None of them harms a machine."""
+
+
+def _of_corpus(start: str, part: Part) -> Iterator[Sample]:
+    """Yield the submissions of the corpus whose names begin so."""
+    return (Sample(name, part, cells_of(sample)) for name, sample in CORPUS.items() if name.startswith(start))
 
 
 def _attack(attack: Attack) -> Sample:
@@ -94,10 +99,8 @@ PLANTED = (
 """The test cells of the wrong sample whose work has a mistake in it, or is left out."""
 
 OF_PART: Mapping[Part, tuple[Sample, ...]] = {
-    Part.WHOLE: (*COMPARED[:2], *(Sample(name, Part.WHOLE, SUBMISSIONS[name].cells) for name in WHOLE)),
-    Part.PARTIAL: tuple(
-        Sample(name, Part.PARTIAL, way.cells) for name, way in SUBMISSIONS.items() if name not in WHOLE
-    ),
+    Part.WHOLE: (*COMPARED[:2], *_of_corpus("right/whole-", Part.WHOLE)),
+    Part.PARTIAL: (*_of_corpus("right/convolution-", Part.PARTIAL), *_of_corpus("right/baseline-", Part.PARTIAL)),
     Part.UNTOUCHED: (COMPARED[3],),
     Part.HOSTILE: tuple(map(_attack, PLAIN)),
 }

@@ -6,6 +6,6 @@ Each command imports what it needs when it runs: `splot --help` must not wait fo
 from autograder.cli.app import ASSIGNMENT, app, main
 from autograder.cli.grading import exit_code  # isort: split
 
-from autograder.cli import course, lms  # in the order in which --help lists them
+from autograder.cli import audit, course, lms  # in the order in which --help lists them
 
-__all__ = ["ASSIGNMENT", "app", "course", "exit_code", "lms", "main"]
+__all__ = ["ASSIGNMENT", "app", "audit", "course", "exit_code", "lms", "main"]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -19,6 +19,7 @@ from autograder.engine.text import Lang, in_language, printable
 if TYPE_CHECKING:
     from autograder.engine.grading import Finished
 
+T = TypeVar("T")
 MOST_WARNINGS = 20
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -161,26 +162,37 @@ class _Run:
 
 def _finish(run: _Run, reports: Iterator["Finished"], stopped: Interruption, fail_under: float | None) -> None:
     """Collect the reports with a progress bar, publish them even if the run is interrupted, and exit."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
     done: list[Finished] = []
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     try:
-        times = TimeElapsedColumn(), TimeRemainingColumn()
-        with Progress(*columns, *times, console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task("splot", total=run.total)
-            for finished in reports:
-                done.append(finished)
-                progress.advance(task)
+        for finished in progress(reports, run.total):
+            done.append(finished)  # noqa: PERF402 - what came before an error is published
     finally:
         _publish([finished.report for finished in done], run)
     if run.counts:
         _say_counts(done, run.total)
     if stopped() and len(done) < run.total:
-        _say(f"Stopped: {len(done)} of {run.total} submissions are done; run the same again for the others.")
+        say_stopped(len(done), run.total)
         raise typer.Exit(stopped.exit_code)
     raise typer.Exit(exit_code([finished.report for finished in done], fail_under))
+
+
+def progress(items: Iterator[T], total: int) -> Iterator[T]:
+    """Yield the items as they come, with a progress bar."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    times = TimeElapsedColumn(), TimeRemainingColumn()
+    with Progress(*columns, *times, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("splot", total=total)
+        for item in items:
+            yield item
+            bar.advance(task)
+
+
+def say_stopped(done: int, total: int) -> None:
+    """Say that a signal stopped the command."""
+    _say(f"Stopped: {done} of {total} submissions are done; run the same again for the others.")
 
 
 def _say_counts(done: "list[Finished]", total: int) -> None:

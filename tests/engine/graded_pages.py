@@ -17,11 +17,11 @@ from autograder.engine.text import Lang
 from autograder.lesson.findings import Best, CNNFindings, Comparison, Layer, Misclassified, ModelFinding, Overlay
 from autograder.lesson.observations import History, Results
 from tests.engine.reports import REPORT
-from tests.submissions.convolutions import LOOPS, WRONG_WAYS
+from tests.submissions.convolutions import LOOPS
+from tests.submissions.corpus import ROTATED
 from tests.submissions.fitted import FITTED_CELLS
 from tests.unsandboxed import DATA, judged
 
-ROTATED = WRONG_WAYS["rotated by 180°"]
 CAM = """
 def cam(model, image, class_index):
     with torch.no_grad():

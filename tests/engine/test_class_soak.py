@@ -15,7 +15,7 @@ from autograder.engine.sandbox.processes import descendants
 from tests.engine.interrupted_runs import CHEAP, fork_server, sandboxed
 from tests.engine.sandboxed_kernel import needs_bubblewrap
 from tests.submissions import WRONG, build, fill
-from tests.submissions.convolutions import RIGHT_WAYS
+from tests.submissions.corpus import RIGHT_CONVOLUTIONS
 from tests.submissions.hostile import ATTACKS, MARKER, Attack
 from tests.submissions.right import TASK_1, TASK_2
 
@@ -26,7 +26,7 @@ BROKEN = {"empty": b"", "truncated": b'{"cells": [', "latin": '{"a": "ż"}'.enco
 TORCH = {"install": "import numpy as np\nimport torch\nimport torch.nn as nn"}
 WRONG_TASK_2 = {name: WRONG[name] for name in TASK_2}
 KINDS: tuple[dict[str, str], ...] = (
-    *(CHEAP | {"task1_convolution": source} for source in RIGHT_WAYS.values() if "torch" not in source),
+    *(CHEAP | {"task1_convolution": source} for source in RIGHT_CONVOLUTIONS.values() if "torch" not in source),
     CHEAP | {"task1_convolution": WRONG["task1_convolution"]},
     CHEAP | TASK_1,
     CHEAP | TORCH | TASK_1 | TASK_2,

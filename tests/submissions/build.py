@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbformat.v4 import new_code_cell
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "source" / "cnn" / "cnn.ipynb"
@@ -12,11 +13,14 @@ RELEASE = ROOT / "release" / "cnn" / "cnn.ipynb"
 
 
 def fill(cells: Mapping[str, str]) -> Any:
-    """Return the release as a notebook node, the cells with these ids replaced; an unknown id is a mistake of ours."""
+    """Return the release as a notebook node, the cells with these ids replaced; an id that begins with `+` adds one before."""
     notebook = nbformat.read(RELEASE, as_version=4)
-    by_id = {cell.id: cell for cell in notebook.cells}
     for name, source in cells.items():
-        by_id[name].source = source.strip("\n")
+        place = next(index for index, cell in enumerate(notebook.cells) if cell.id == name.removeprefix("+"))
+        if name.startswith("+"):
+            notebook.cells.insert(place, new_code_cell(source.strip("\n")))
+        else:
+            notebook.cells[place].source = source.strip("\n")
     return notebook
 
 

@@ -14,10 +14,9 @@ import msgspec
 import nbformat
 
 from tests.submissions import RIGHT, WRONG, build, fill
+from tests.submissions.corpus import CORPUS, cells_of
 from tests.submissions.fitted import FITTED_CELLS, UNTRUE_CELLS
 from tests.submissions.hostile import ATTACKS
-from tests.submissions.ways import SUBMISSIONS
-from tests.submissions.ways import write as write_way
 
 PLAIN = {
     "right": RIGHT,
@@ -39,8 +38,8 @@ def write(folder: Path) -> None:
         path = folder / attack.name / "cnn" / "cnn.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(nbformat.writes(notebook), "utf-8")
-    for name, way in SUBMISSIONS.items():
-        write_way(way, folder, name.replace(" ", "-"))
+    for sample in CORPUS.values():
+        build(cells_of(sample), folder, sample.student)
 
 
 def compare(before: Path, after: Path) -> int:

@@ -1,6 +1,6 @@
 """Reads and repairs a submitted notebook against the instructor's, without running it."""
 
-from autograder.engine.notebook.assignment import Assignment, Item, load_assignment
+from autograder.engine.notebook.assignment import Assignment, Item, find_release, load_assignment
 from autograder.engine.notebook.find import find_evidence, find_reports, find_submissions, left_out, refuse_overlap
 from autograder.engine.notebook.reading import Picture, joined_text, picture_kind, read_ipynb
 from autograder.engine.notebook.repair import Cell
@@ -25,6 +25,7 @@ __all__ = [
     "Submission",
     "check",
     "find_evidence",
+    "find_release",
     "find_reports",
     "find_submissions",
     "joined_text",

@@ -84,18 +84,23 @@ def load_assignment(name: str = "cnn", course: Path | None = None) -> Assignment
 
     A notebook that has not changed since is not read again: nbgrader asks for it for each submission, several times.
     """
+    path = _in_course(f"source/{name}/{name}.ipynb", "instructor's", course)
+    status = path.stat()
+    return _read(name, path, (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+
+
+def find_release(name: str = "cnn", course: Path | None = None) -> Path:
+    """Return the students' notebook of the same course; raises `GraderError` where there is none."""
+    return _in_course(f"release/{name}/{name}.ipynb", "students'", course)
+
+
+def _in_course(path: str, whose: str, course: Path | None) -> Path:
     roots = [course] if course else [Path.cwd(), CHECKOUT]
     for root in roots:
-        path = root / "source" / name / f"{name}.ipynb"
-        if path.is_file():
-            status = path.stat()
-            return _read(
-                name, path, (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-            )
+        if (root / path).is_file():
+            return root / path
     looked = ", ".join(str(root) for root in roots)
-    raise GraderError(
-        f"No instructor's notebook source/{name}/{name}.ipynb under {looked}; run from the course's folder."
-    )
+    raise GraderError(f"No {whose} notebook {path} under {looked}; run from the course's folder.")
 
 
 @lru_cache(maxsize=8)

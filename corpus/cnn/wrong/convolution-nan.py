@@ -1,0 +1,20 @@
+# /// row
+# summary = "Task 1: NaN"
+# [loses.task1_convolution_tests]
+# "The task's three cases" = "NaN"
+# "Random reals, float64 too" = "NaN"
+# "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "NaN"
+# "An implementation of one's own" = "counts only once"
+# ///
+
+# %% task1_convolution
+def convolution(X, K, q):
+    X, K = np.asarray(X), np.asarray(K)
+    k = K.shape[0]
+    h, w = X.shape[0] - k + 1, X.shape[1] - k + 1
+    M = np.zeros((h, w, q))
+    for i in range(h):
+        for j in range(w):
+            for f in range(q):
+                M[i, j, f] = np.sum(X[i:i + k, j:j + k] * K[..., f])
+    return M * np.nan
