@@ -25,7 +25,7 @@ IN_ENGINE = (
     {"judging"},
     {"pages", "lms"},
     {"grading"},
-    {"nbgrader"},
+    {"nbgrader", "audit"},
 )
 OPEN = {"autograder", "autograder.engine", "autograder.lesson", "autograder.lesson.graders", "reference"}
 """Packages whose modules are doors themselves; the graders are plain pytest files."""

@@ -1,10 +1,14 @@
 """The corpus of `splot audit` by name, for tests and benchmarks; a submission's cells as `build.py:fill` takes them."""
 
+import re
+
 from autograder.engine.audit import Sample, read_corpus
 from autograder.engine.notebook import load_assignment
 from tests.submissions.build import ROOT
 
 CORPUS = {sample.name: sample for sample in read_corpus(ROOT / "corpus" / "cnn", load_assignment("cnn", ROOT))}
+
+MAGIC = re.compile(r"(?:^|= ?)[%!]\w", re.MULTILINE)
 
 
 def cells_of(sample: Sample) -> dict[str, str]:
@@ -13,8 +17,11 @@ def cells_of(sample: Sample) -> dict[str, str]:
 
 
 def is_light(sample: Sample) -> bool:
-    """Whether it answers nothing beyond Tasks 1 and 2, where nothing is trained."""
-    return all(answer.cell_id.startswith(("task1_", "task2_")) for answer in sample.answers)
+    """Whether it answers nothing beyond Tasks 1 and 2, where nothing is trained, and has no command of IPython's."""
+    answers = sample.answers
+    return all(
+        answer.cell_id.startswith(("task1_", "task2_")) and not MAGIC.search(answer.source) for answer in answers
+    )
 
 
 RIGHT_CONVOLUTIONS = {

@@ -73,7 +73,7 @@ def _write(sample: Sample, assignment: Assignment, folder: Path) -> Path:
     for answer in sample.answers:
         place = next(index for index, cell in enumerate(notebook.cells) if cell.id == answer.cell_id)
         if answer.added:
-            notebook.cells.insert(place, new_code_cell(answer.source, id=f"{sample.student[:50]}-{place}"))
+            notebook.cells.insert(place, new_code_cell(answer.source, id=f"added-{place}"))
         else:
             notebook.cells[place].source = answer.source
     path = folder / sample.student / assignment.name / f"{assignment.name}.ipynb"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,8 @@ RANDOM = (
     CallProbe(CELL, "real", "convolution", _normal(9, 9, 3, 3, 4)),
     CallProbe(CELL, "double", "convolution", _normal(8, 8, 3, 3, 2, "float64")),
 )
+AGAIN = CallProbe(CELL, "again", "convolution", _normal(9, 9, 3, 3, 4))
+"""Another image of the size of "real": a function that keeps something between calls fails at the second one."""
 SHAPES = (
     CallProbe(CELL, "not_square", "convolution", _normal(7, 11, 3, 3, 4)),
     CallProbe(CELL, "one_channel", "convolution", _normal(8, 8, 1, 3, 4)),
@@ -253,14 +256,28 @@ class Mistake:
         return wrong.shape == given.shape and not _wrong_values(given, wrong).any()
 
 
-def _without(X: Float, K: Float, q: int, *, row: bool = False, column: bool = False) -> Float:
-    """Leave the last row or column of the right result at zero."""
+def _without(X: Float, K: Float, q: int, *, row: int | None = None, column: int | None = None) -> Float:
+    """Leave a row or column of the right result, or both, at zero."""
     result: Float = np.array(convolution(X, K, q))
-    if row:
-        result[-1] = 0
-    if column:
-        result[:, -1] = 0
+    if row is not None:
+        result[row] = 0
+    if column is not None:
+        result[:, column] = 0
     return result
+
+
+def _product_of_sums(X: Float, K: Float, _: int) -> Float:
+    ones = np.ones((*K.shape[:3], 1))
+    product: Float = convolution(X, ones, 1) * K.sum((0, 1, 2))
+    return product
+
+
+def _channels_first(X: Float, K: Float, q: int, *, image: bool) -> Float:
+    """Multiply windows and kernels that were flattened in other orders: one of them channels first, the other as it is."""
+    k, d = K.shape[0], K.shape[2]
+    if image:
+        return convolution(X, K.reshape(d, k, k, q).transpose(1, 2, 0, 3), q)
+    return convolution(X, K.transpose(2, 0, 1, 3).reshape(k, k, d, q), q)
 
 
 MISTAKES = (
@@ -315,18 +332,71 @@ MISTAKES = (
         "The result is rounded to integers: create the output array with a floating-point type.",
     ),
     Mistake(
-        lambda X, K, q: _without(X, K, q, row=True),
+        lambda X, K, q: _without(X, K, q, row=-1),
         "Brakuje ostatniego wiersza wyniku: sprawdź górną granicę pętli po wierszach.",
         "The result's last row is missing: check the upper bound of the loop over rows.",
     ),
     Mistake(
-        lambda X, K, q: _without(X, K, q, column=True),
+        lambda X, K, q: _without(X, K, q, column=-1),
         "Brakuje ostatniej kolumny wyniku: sprawdź górną granicę pętli po kolumnach.",
         "The result's last column is missing: check the upper bound of the loop over columns.",
     ),
     Mistake(
-        lambda X, K, q: _without(X, K, q, row=True, column=True),
+        lambda X, K, q: _without(X, K, q, row=-1, column=-1),
         "Brakuje ostatniego wiersza i ostatniej kolumny wyniku: sprawdź górne granice pętli.",
         "The result's last row and column are missing: check the upper bounds of the loops.",
+    ),
+    Mistake(
+        lambda X, K, q: _without(X, K, q, row=0, column=0),
+        "Brakuje pierwszego wiersza i pierwszej kolumny wyniku: położenia okna liczy się od zera.",
+        "The result's first row and column are missing: positions of the window are counted from zero.",
+    ),
+    Mistake(
+        lambda X, K, q: convolution(X, K[::-1], q),
+        "Filtr jest odwrócony w pionie: jego pierwszy indeks rośnie w dół, tak jak numery wierszy obrazu.",
+        "The kernel is upside down: its first index grows downwards, like the image's rows.",
+    ),
+    Mistake(
+        lambda X, K, q: convolution(X, K[:, ::-1], q),
+        "Filtr jest odwrócony w poziomie: jego drugi indeks rośnie w prawo, tak jak numery kolumn obrazu.",
+        "The kernel is mirrored: its second index grows to the right, like the image's columns.",
+    ),
+    *(
+        Mistake(
+            partial(_channels_first, image=image),
+            "Okna i filtry są rozwinięte w różnej kolejności osi: w obu powinna być taka sama, np. (k, k, d).",
+            "Windows and kernels are flattened with their axes in different orders: use one for both, say (k, k, d).",
+        )
+        for image in (True, False)
+    ),
+    Mistake(
+        lambda X, K, q: convolution(X, K, q) / (K.shape[0] * K.shape[1]),
+        "Wynik jest podzielony przez liczbę pikseli okna: we wzorze jest suma, a nie średnia.",
+        "The result is divided by the number of pixels in the window: the formula has a sum, not a mean.",
+    ),
+    Mistake(
+        lambda X, K, q: convolution(X, K, q) / K[..., 0].size,
+        "Wynik jest średnią po oknie, a wzór każe sumować.",
+        "The result is the mean over the window; the formula has a sum.",
+    ),
+    Mistake(
+        lambda X, K, q: np.cumsum(convolution(X, K, q), axis=2),
+        "W każdej mapie są też sumy poprzednich filtrów: wyzeruj sumę przed kolejnym filtrem.",
+        "Each map holds the sums of the filters before it too: start the sum at zero for each filter.",
+    ),
+    Mistake(
+        lambda X, K, q: np.maximum(convolution(X, K, q), 0),
+        "Wartości ujemne zamieniono na zera: funkcja aktywacji nie należy do konwolucji.",
+        "Negative values have become zeros: an activation is no part of the convolution.",
+    ),
+    Mistake(
+        lambda X, K, q: np.abs(convolution(X, K, q)),
+        "Wynik jest wartością bezwzględną: konwolucja może dać także liczby ujemne.",
+        "The result is an absolute value; a convolution may be negative too.",
+    ),
+    Mistake(
+        _product_of_sums,
+        "Suma okna jest pomnożona przez sumę filtra: najpierw mnoży się element przez element, potem sumuje.",
+        "The window's sum is multiplied by the kernel's: multiply element by element first, then add.",
     ),
 )

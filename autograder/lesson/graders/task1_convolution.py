@@ -5,6 +5,7 @@ import pytest
 from autograder.engine.outcomes import UndecidedError
 from autograder.engine.text import say
 from autograder.lesson.graders.convolutions import (
+    AGAIN,
     CELL,
     MATRIX,
     MATRIX_LARGE,
@@ -22,14 +23,14 @@ from autograder.lesson.graders.own_code import library_convolutions
 from autograder.lesson.observations import CallProbe, LessonEvidence
 from reference.convolution import convolution, convolution_same
 
-PROBES = (*SHEET, *RANDOM, *SHAPES, MATRIX_SMALL, MATRIX_LARGE, *SAME_ODD)
+PROBES = (*SHEET, *RANDOM, AGAIN, *SHAPES, MATRIX_SMALL, MATRIX_LARGE, *SAME_ODD)
 UNWATCHING = {"sys.setprofile", "sys.settrace"}
 
 
 @pytest.fixture(scope="module")
 def answers(evidence: LessonEvidence) -> Answers:
     """What `convolution` returned."""
-    return Answers(evidence, (*SHEET, *RANDOM, *SHAPES), "task1_convolution", convolution)
+    return Answers(evidence, (*SHEET, *RANDOM, AGAIN, *SHAPES), "task1_convolution", convolution)
 
 
 def equal(answers: Answers, probes: tuple[CallProbe, ...]) -> None:
@@ -48,6 +49,13 @@ def test_sheet(answers: Answers) -> None:
 @pytest.mark.cell(CELL, weight=1, pl="Losowe liczby rzeczywiste, także float64", en="Random reals, float64 too")
 def test_random(answers: Answers) -> None:
     equal(answers, RANDOM)
+    again = answers.get(AGAIN.name)
+    assert close(again, convolution(again.X, again.K, again.q)), say(
+        pl="Dla drugiego obrazu tego samego rozmiaru wynik jest błędny, choć dla pierwszego był dobry. Czy funkcja nie pamięta "
+        "czegoś między wywołaniami, np. w zmiennej globalnej albo w argumencie domyślnym?",
+        en="For a second image of the same size the result is wrong, though it was right for the first. Does the function keep "
+        "something between calls, in a global variable or a default argument, say?",
+    )
 
 
 @pytest.mark.cell(
@@ -62,11 +70,11 @@ def test_shapes(answers: Answers) -> None:
 
 @pytest.mark.cell(CELL, weight=0.25, pl="Dane wejściowe pozostają bez zmian", en="The inputs are left unchanged")
 def test_inputs_kept(answers: Answers) -> None:
-    works(answers)
-    assert all(answers.get(probe.name).record.inputs_kept for probe in RANDOM), say(
+    assert all(record.inputs_kept is not False for record in answers.records()), say(
         pl="Funkcja zmienia X lub K: pracuj na kopii, bo ten sam obraz może być jeszcze potrzebny.",
         en="The function changes X or K: work on a copy, since the same image may be needed again.",
     )
+    works(answers)
 
 
 @pytest.mark.cell(CELL, weight=1, pl="Własna implementacja", en="An implementation of one's own")

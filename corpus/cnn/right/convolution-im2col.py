@@ -3,6 +3,10 @@
 # right = ["task1_convolution_tests", "task2_case_1_tests", "task2_case_2_tests", "task2_case_3_tests"]
 # ///
 
+# %% before task1_convolution
+%matplotlib inline
+%config InlineBackend.figure_format = 'png'
+
 # %% task1_convolution
 def im2col(X, k):
     h, w, d = X.shape
@@ -23,7 +27,3 @@ case_2 = nn.Conv2d(1, 1, (3, 2), (1, 2), 0, 1, bias=False)
 # %% task2_case_3
 k = 3
 case_3 = nn.Conv2d(16, 16, k, stride=(1, 1), padding='valid', dilation=(2, 2), groups=16)
-
-# %% before task1_convolution
-%matplotlib inline
-%config InlineBackend.figure_format = 'png'

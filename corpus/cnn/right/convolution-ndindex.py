@@ -13,6 +13,10 @@ def convolution(X, K, q: int):
     assert M.shape[2] == q
     return M
 
+# %% before task2_case_1
+%%bash
+echo gotowe
+
 # %% task2_case_1
 case_1 = nn.Conv2d(3, 64, kernel_size=(10, 10), stride=4, padding=(2, 2), dilation=1)
 
@@ -22,7 +26,3 @@ case_2 = nn.Conv2d(1, 1, (3, 2), (1, 2), 0, 1, bias=False)
 # %% task2_case_3
 k = 3
 case_3 = nn.Conv2d(16, 16, k, stride=(1, 1), padding='valid', dilation=(2, 2), groups=16)
-
-# %% before task2_case_1
-%%bash
-echo gotowe

@@ -3,6 +3,11 @@
 # right = ["task1_convolution_tests", "task2_case_1_tests", "task2_case_2_tests", "task2_case_3_tests"]
 # ///
 
+# %% before task1_convolution
+# pierwsza próba, tylko dla porównania
+def convolution(X, K, q):
+    return F.conv2d(X.permute(2, 0, 1)[None], K.permute(3, 2, 0, 1))[0].permute(1, 2, 0)
+
 # %% task1_convolution
 def convolution(X, K, q: int):
     # wiersz wyniku jako funkcja lokalna
@@ -23,8 +28,3 @@ case_2 = nn.Conv2d(1, 1, (3, 2), (1, 2), 0, 1, bias=False)
 # %% task2_case_3
 k = 3
 case_3 = nn.Conv2d(16, 16, k, stride=(1, 1), padding='valid', dilation=(2, 2), groups=16)
-
-# %% before task1_convolution
-# pierwsza próba, tylko dla porównania
-def convolution(X, K, q):
-    return F.conv2d(X.permute(2, 0, 1)[None], K.permute(3, 2, 0, 1))[0].permute(1, 2, 0)

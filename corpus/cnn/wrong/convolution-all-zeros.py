@@ -1,9 +1,10 @@
 # /// row
-# summary = "Task 1: all zeros"
+# summary = "Task 1: nothing is written to the map"
 # [loses.task1_convolution_tests]
 # "The task's three cases" = "all zeros"
 # "Random reals, float64 too" = "all zeros"
 # "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "all zeros"
+# "The inputs are left unchanged" = "counts only once"
 # "An implementation of one's own" = "counts only once"
 # ///
 

@@ -1,9 +1,10 @@
 # /// row
-# summary = "Task 1: axes are mixed up"
+# summary = "Task 1: K's last axes are taken to be (q, d)"
 # [loses.task1_convolution_tests]
 # "The task's three cases" = "axes are mixed up"
 # "Random reals, float64 too" = "axes are mixed up"
 # "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "axes are mixed up"
+# "The inputs are left unchanged" = "counts only once"
 # "An implementation of one's own" = "counts only once"
 # ///
 

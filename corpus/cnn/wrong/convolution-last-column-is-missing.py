@@ -1,9 +1,10 @@
 # /// row
-# summary = "Task 1: last column is missing"
+# summary = "Task 1: the last column is missing"
 # [loses.task1_convolution_tests]
 # "The task's three cases" = "last column is missing"
 # "Random reals, float64 too" = "last column is missing"
 # "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "last column is missing"
+# "The inputs are left unchanged" = "counts only once"
 # "An implementation of one's own" = "counts only once"
 # ///
 

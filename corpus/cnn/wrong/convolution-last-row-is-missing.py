@@ -1,9 +1,10 @@
 # /// row
-# summary = "Task 1: last row is missing"
+# summary = "Task 1: the last row is missing"
 # [loses.task1_convolution_tests]
 # "The task's three cases" = "last row is missing"
 # "Random reals, float64 too" = "last row is missing"
 # "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "last row is missing"
+# "The inputs are left unchanged" = "counts only once"
 # "An implementation of one's own" = "counts only once"
 # ///
 

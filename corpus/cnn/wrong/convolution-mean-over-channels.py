@@ -1,9 +1,10 @@
 # /// row
-# summary = "Task 1: mean over channels"
+# summary = "Task 1: the mean over channels in place of the sum"
 # [loses.task1_convolution_tests]
 # "The task's three cases" = "mean over channels"
 # "Random reals, float64 too" = "mean over channels"
 # "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "mean over channels"
+# "The inputs are left unchanged" = "counts only once"
 # "An implementation of one's own" = "counts only once"
 # ///
 

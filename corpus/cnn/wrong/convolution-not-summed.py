@@ -1,9 +1,10 @@
 # /// row
-# summary = "Task 1: not summed"
+# summary = "Task 1: the channels are not summed"
 # [loses.task1_convolution_tests]
 # "The task's three cases" = "not summed"
 # "Random reals, float64 too" = "not summed"
 # "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "not summed"
+# "The inputs are left unchanged" = "counts only once"
 # "An implementation of one's own" = "counts only once"
 # ///
 

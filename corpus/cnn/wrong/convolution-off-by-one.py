@@ -1,9 +1,10 @@
 # /// row
-# summary = "Task 1: off by one"
+# summary = "Task 1: the map is one row and column too small"
 # [loses.task1_convolution_tests]
 # "The task's three cases" = "off by one"
 # "Random reals, float64 too" = "off by one"
 # "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "off by one"
+# "The inputs are left unchanged" = "counts only once"
 # "An implementation of one's own" = "counts only once"
 # ///
 

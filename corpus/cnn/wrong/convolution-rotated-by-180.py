@@ -1,9 +1,9 @@
 # /// row
-# summary = "Task 1: rotated by 180°"
+# summary = "Task 1: the kernel is rotated by 180°, as in mathematics"
 # [loses.task1_convolution_tests]
-# "The task's three cases" = "rotated by 180°"
 # "Random reals, float64 too" = "rotated by 180°"
 # "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "rotated by 180°"
+# "The inputs are left unchanged" = "counts only once"
 # "An implementation of one's own" = "counts only once"
 # ///
 

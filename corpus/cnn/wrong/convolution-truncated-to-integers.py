@@ -1,9 +1,9 @@
 # /// row
-# summary = "Task 1: truncated to integers"
+# summary = "Task 1: the map is an array of integers"
 # [loses.task1_convolution_tests]
-# "The task's three cases" = "truncated to integers"
 # "Random reals, float64 too" = "truncated to integers"
 # "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "truncated to integers"
+# "The inputs are left unchanged" = "counts only once"
 # "An implementation of one's own" = "counts only once"
 # ///
 

@@ -1,9 +1,10 @@
 # /// row
-# summary = "Task 1: NaN"
+# summary = "Task 1: return is forgotten"
 # [loses.task1_convolution_tests]
-# "The task's three cases" = "NaN"
-# "Random reals, float64 too" = "NaN"
-# "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "NaN"
+# "The task's three cases" = "NoneType"
+# "Random reals, float64 too" = "NoneType"
+# "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "NoneType"
+# "The inputs are left unchanged" = "counts only once"
 # "An implementation of one's own" = "counts only once"
 # ///
 
@@ -17,4 +18,4 @@ def convolution(X, K, q):
         for j in range(w):
             for f in range(q):
                 M[i, j, f] = np.sum(X[i:i + k, j:j + k] * K[..., f])
-    return M * np.nan
+    M

@@ -1,9 +1,9 @@
 # /// row
-# summary = "Task 1: height and width are swapped"
+# summary = "Task 1: the kernel is transposed"
 # [loses.task1_convolution_tests]
-# "The task's three cases" = "height and width are swapped"
 # "Random reals, float64 too" = "height and width are swapped"
 # "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "height and width are swapped"
+# "The inputs are left unchanged" = "counts only once"
 # "An implementation of one's own" = "counts only once"
 # ///
 

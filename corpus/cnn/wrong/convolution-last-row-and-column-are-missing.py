@@ -1,9 +1,10 @@
 # /// row
-# summary = "Task 1: last row and column"
+# summary = "Task 1: the last row and column are missing"
 # [loses.task1_convolution_tests]
 # "The task's three cases" = "last row and column"
 # "Random reals, float64 too" = "last row and column"
 # "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "last row and column"
+# "The inputs are left unchanged" = "counts only once"
 # "An implementation of one's own" = "counts only once"
 # ///
 

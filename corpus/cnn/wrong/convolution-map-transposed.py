@@ -1,9 +1,10 @@
 # /// row
-# summary = "Task 1: NoneType"
+# summary = "Task 1: the map is transposed"
 # [loses.task1_convolution_tests]
-# "The task's three cases" = "NoneType"
-# "Random reals, float64 too" = "NoneType"
-# "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "NoneType"
+# "The task's three cases" = "height and width are swapped"
+# "Random reals, float64 too" = "height and width are swapped"
+# "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "Height and width are swapped."
+# "The inputs are left unchanged" = "counts only once"
 # "An implementation of one's own" = "counts only once"
 # ///
 
@@ -17,4 +18,4 @@ def convolution(X, K, q):
         for j in range(w):
             for f in range(q):
                 M[i, j, f] = np.sum(X[i:i + k, j:j + k] * K[..., f])
-    M
+    return M.transpose(1, 0, 2)

@@ -1,9 +1,10 @@
 # /// row
-# summary = "Task 1: should come last"
+# summary = "Task 1: the filters' axis comes first"
 # [loses.task1_convolution_tests]
 # "The task's three cases" = "should come last"
 # "Random reals, float64 too" = "should come last"
 # "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "should come last"
+# "The inputs are left unchanged" = "counts only once"
 # "An implementation of one's own" = "counts only once"
 # ///
 

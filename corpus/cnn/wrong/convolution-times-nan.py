@@ -1,9 +1,10 @@
 # /// row
-# summary = "Task 1: Height and width are swapped"
+# summary = "Task 1: the map is multiplied by NaN"
 # [loses.task1_convolution_tests]
-# "The task's three cases" = "Height and width are swapped."
-# "Random reals, float64 too" = "Height and width are swapped."
-# "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "Height and width are swapped."
+# "The task's three cases" = "NaN"
+# "Random reals, float64 too" = "NaN"
+# "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "NaN"
+# "The inputs are left unchanged" = "counts only once"
 # "An implementation of one's own" = "counts only once"
 # ///
 
@@ -17,4 +18,4 @@ def convolution(X, K, q):
         for j in range(w):
             for f in range(q):
                 M[i, j, f] = np.sum(X[i:i + k, j:j + k] * K[..., f])
-    return M.transpose(1, 0, 2)
+    return M * np.nan

@@ -1,9 +1,10 @@
 # /// row
-# summary = "Task 1: first channel"
+# summary = "Task 1: only the first channel is used"
 # [loses.task1_convolution_tests]
 # "The task's three cases" = "first channel"
 # "Random reals, float64 too" = "first channel"
 # "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "first channel"
+# "The inputs are left unchanged" = "counts only once"
 # "An implementation of one's own" = "counts only once"
 # ///
 

@@ -1,0 +1,21 @@
+# /// row
+# summary = "Task 1: expects the filters on K's first axis"
+# [loses.task1_convolution_tests]
+# "The task's three cases" = "shape"
+# "Random reals, float64 too" = "shape"
+# "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "shape"
+# "The inputs are left unchanged" = "counts only once"
+# "An implementation of one's own" = "counts only once"
+# ///
+
+# %% task1_convolution
+def convolution(X, K, q: int):
+    X, K = np.asarray(X), np.asarray(K)
+    k = K.shape[1]
+    h, w = X.shape[0] - k + 1, X.shape[1] - k + 1
+    M = np.zeros((h, w, q))
+    for f in range(q):
+        for i in range(h):
+            for j in range(w):
+                M[i, j, f] = np.sum(X[i:i + k, j:j + k] * K[f])
+    return M

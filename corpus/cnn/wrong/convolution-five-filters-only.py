@@ -1,0 +1,20 @@
+# /// row
+# summary = "Task 1: five maps, whatever q says"
+# [loses.task1_convolution_tests]
+# "The task's three cases" = "has shape"
+# "Random reals, float64 too" = "IndexError"
+# "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "IndexError"
+# "The inputs are left unchanged" = "counts only once"
+# "An implementation of one's own" = "counts only once"
+# ///
+
+# %% task1_convolution
+def convolution(X, K, q: int):
+    X, K = np.asarray(X), np.asarray(K)
+    k = K.shape[0]
+    M = np.zeros((X.shape[0] - k + 1, X.shape[1] - k + 1, 5))
+    for f in range(5):
+        for i in range(M.shape[0]):
+            for j in range(M.shape[1]):
+                M[i, j, f] = np.sum(X[i:i + k, j:j + k] * K[..., f])
+    return M

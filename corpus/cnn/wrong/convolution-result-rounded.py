@@ -1,0 +1,20 @@
+# /// row
+# summary = "Task 1: the result is rounded"
+# [loses.task1_convolution_tests]
+# "Random reals, float64 too" = "rounded to integers"
+# "Other shapes: not square, one channel, one filter, an even kernel, a kernel as large as the image" = "rounded to integers"
+# "The inputs are left unchanged" = "counts only once"
+# "An implementation of one's own" = "counts only once"
+# ///
+
+# %% task1_convolution
+def convolution(X, K, q: int):
+    X, K = np.asarray(X), np.asarray(K)
+    k = K.shape[0]
+    h, w = X.shape[0] - k + 1, X.shape[1] - k + 1
+    M = np.zeros((h, w, q))
+    for i in range(h):
+        for j in range(w):
+            for f in range(q):
+                M[i, j, f] = round(float(np.sum(X[i:i + k, j:j + k] * K[..., f])))
+    return M

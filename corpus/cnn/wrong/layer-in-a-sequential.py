@@ -1,0 +1,15 @@
+# /// row
+# summary = "Task 2: case 1 is a Sequential with the layer in it"
+# right = ["task2_case_2_tests", "task2_case_3_tests"]
+# [loses.task2_case_1_tests]
+# "Output shape and required parameters" = "should be an nn.Conv2d layer"
+# ///
+
+# %% task2_case_1
+case_1 = nn.Sequential(nn.Conv2d(3, 64, 11, stride=4, padding=2))
+
+# %% task2_case_2
+case_2 = nn.Conv2d(1, 1, (3, 2), stride=(1, 2))
+
+# %% task2_case_3
+case_3 = nn.Conv2d(16, 16, 3, dilation=2)
