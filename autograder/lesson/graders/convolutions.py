@@ -364,7 +364,7 @@ MISTAKES = (
     *(
         Mistake(
             partial(_channels_first, image=image),
-            "Okna i filtry są rozwinięte w różnej kolejności osi: w obu powinna być taka sama, np. (k, k, d).",
+            "Okna i filtry są rozwinięte z osiami w różnej kolejności: powinna być jednakowa, np. (k, k, d).",
             "Windows and kernels are flattened with their axes in different orders: use one for both, say (k, k, d).",
         )
         for image in (True, False)
