@@ -23,6 +23,7 @@ from autograder.lesson.findings import Best, CNNFindings, Comparison, Layer, Mis
 from autograder.lesson.graders.activations import CELL, judged_model
 from autograder.lesson.graders.convolutions import (
     MATRIX_LARGE,
+    MATRIX_OTHER,
     MATRIX_SMALL,
     RANDOM,
     SAME_ODD,
@@ -84,7 +85,7 @@ class ComparedFunction(NamedTuple):
 
 FUNCTIONS = (
     ComparedFunction((*RANDOM, *SHAPES, *SHEET), convolution, 3),
-    ComparedFunction((MATRIX_SMALL, MATRIX_LARGE), convolution, 1),
+    ComparedFunction((MATRIX_SMALL, MATRIX_LARGE, MATRIX_OTHER), convolution, 1),
     ComparedFunction(SAME_ODD, convolution_same, 1),
 )
 

@@ -1,7 +1,7 @@
 """Task 1's probes, the student's answers to them, and the known mistakes; shared by checks and pictures."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -54,7 +54,11 @@ SHAPES = (
 )
 MATRIX_SMALL = CallProbe(MATRIX, "matrix_small", "convolution_matrix", _normal(8, 10, 3, 3, 4), steps=True)
 MATRIX_LARGE = CallProbe(MATRIX, "matrix_large", "convolution_matrix", _normal(16, 18, 3, 3, 4), steps=True)
-SAME_ODD = tuple(CallProbe(SAME, f"same_{k}", "convolution_same", _normal(7, 9, 3, k, 4)) for k in (1, 3, 5))
+MATRIX_OTHER = CallProbe(MATRIX, "matrix_other", "convolution_matrix", _normal(9, 7, 2, 4, 3), steps=True)
+SAME_ODD = tuple(
+    CallProbe(SAME, f"same_{k}", "convolution_same", _normal(7, 9, d, k, q))
+    for k, d, q in ((1, 3, 4), (3, 3, 4), (5, 2, 3))
+)
 
 
 def arguments(evidence: LessonEvidence, probe: CallProbe) -> tuple[Array, Array, int]:
@@ -184,7 +188,7 @@ def _wrong_numbers(answer: CallAnswer, given: Float, expected: Float) -> str:
             en="The result is all zeros: the function still returns the placeholder, or writes nothing to its output array.",
         )
     for known in MISTAKES:
-        if known.explains(answer, given):
+        if known.explains(_padded(answer, expected), given):
             return say(pl=known.pl, en=known.en)
     wrong = _wrong_values(given, expected)
     if np.all(np.abs(given - expected) <= ROUGH * np.abs(expected).max()):
@@ -200,6 +204,12 @@ def _wrong_numbers(answer: CallAnswer, given: Float, expected: Float) -> str:
         en=f"The shape {given.shape} is right, but {wrong.sum()} of {wrong.size} values are wrong. "
         "Work out one entry by hand for a 3×3 image and a 2×2 kernel.",
     )
+
+
+def _padded(answer: CallAnswer, expected: Float) -> CallAnswer:
+    """Return the answer as one for the padded image, of which the expected result is the plain convolution."""
+    p = (expected.shape[0] - answer.X.shape[0] + answer.K.shape[0] - 1) // 2
+    return replace(answer, X=np.pad(answer.X, ((p, p), (p, p), (0, 0))))
 
 
 def _wrong_shape(answer: CallAnswer, got: tuple[int, ...], expected: tuple[int, ...]) -> str:
@@ -225,7 +235,7 @@ def _wrong_shape(answer: CallAnswer, got: tuple[int, ...], expected: tuple[int, 
             en="That is the input's size: in this task the kernel never leaves the image (no padding).",
         ),
     }
-    off_by_one = {(oh + a, ow + b, q) for a in (-1, 0, 1) for b in (-1, 0, 1)}
+    off_by_one = {(oh + a, ow + b, q) for a in (-1, 0, 1) for b in (-1, 0, 1) if oh == h - k + 1}
     if got in hints:
         return f"{head} {hints[got]}"
     if got in off_by_one:

@@ -121,7 +121,8 @@ class _Body:
     """A function, class or expression, and what the names in it mean."""
 
     def __init__(self, node: ast.AST, names: _Names) -> None:
-        self.nodes = list(ast.walk(node))
+        annotations = {id(part) for note in _annotations(node) for part in ast.walk(note)}
+        self.nodes = [inner for inner in ast.walk(node) if id(inner) not in annotations]
         self.names = names
         self.own = _Names({})
         self.own.read(inner for inner in self.nodes if isinstance(inner, ast.stmt) and inner is not node)
@@ -143,6 +144,15 @@ class _Body:
                     found, parts = self.names.paths(beyond), between + parts
             for path in found:
                 yield ".".join([path, *parts])
+
+
+def _annotations(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the type annotations in a node; naming a library's type there is no use of it."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.arg | ast.AnnAssign) and inner.annotation is not None:
+            yield inner.annotation
+        elif isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and inner.returns is not None:
+            yield inner.returns
 
 
 def _reachable(function: str, names: _Names) -> Iterator[_Body]:

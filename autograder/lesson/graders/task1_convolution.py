@@ -9,6 +9,7 @@ from autograder.lesson.graders.convolutions import (
     CELL,
     MATRIX,
     MATRIX_LARGE,
+    MATRIX_OTHER,
     MATRIX_SMALL,
     RANDOM,
     SAME,
@@ -23,7 +24,7 @@ from autograder.lesson.graders.own_code import library_convolutions
 from autograder.lesson.observations import CallProbe, LessonEvidence
 from reference.convolution import convolution, convolution_same
 
-PROBES = (*SHEET, *RANDOM, AGAIN, *SHAPES, MATRIX_SMALL, MATRIX_LARGE, *SAME_ODD)
+PROBES = (*SHEET, *RANDOM, AGAIN, *SHAPES, MATRIX_SMALL, MATRIX_LARGE, MATRIX_OTHER, *SAME_ODD)
 UNWATCHING = {"sys.setprofile", "sys.settrace"}
 
 
@@ -97,14 +98,14 @@ def works(answers: Answers) -> None:
 @pytest.fixture(scope="module")
 def matrix(evidence: LessonEvidence) -> Answers:
     """What `convolution_matrix` returned."""
-    return Answers(evidence, (MATRIX_SMALL, MATRIX_LARGE), "task1_matrix", convolution)
+    return Answers(evidence, (MATRIX_SMALL, MATRIX_LARGE, MATRIX_OTHER), "task1_matrix", convolution)
 
 
 @pytest.mark.cell(
     MATRIX, weight=1, pl="Wynik jak z konwolucji, bez pętli po pikselach", en="Equal to the convolution, no loop"
 )
 def test_matrix(matrix: Answers) -> None:
-    equal(matrix, (MATRIX_SMALL, MATRIX_LARGE))
+    equal(matrix, (MATRIX_SMALL, MATRIX_LARGE, MATRIX_OTHER))
     small, large = (matrix.get(probe.name).record for probe in (MATRIX_SMALL, MATRIX_LARGE))
     assert small.steps is not None and large.steps is not None and large.steps - small.steps < 16, say(  # noqa: PT018
         pl="Liczba kroków Pythona rośnie razem z obrazem, więc w funkcji jest pętla po pikselach lub wierszach. "

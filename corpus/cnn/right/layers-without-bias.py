@@ -1,5 +1,5 @@
 # /// row
-# summary = "Task 2: without bias, in float64, by a dictionary of arguments"
+# summary = "Task 2: without bias, by a dictionary of arguments"
 # right = ["task2_case_1_tests", "task2_case_2_tests", "task2_case_3_tests"]
 # ///
 

@@ -1,0 +1,15 @@
+# /// row
+# summary = "Task 2: case 1 is nn.Conv1d"
+# right = ["task2_case_2_tests", "task2_case_3_tests"]
+# [loses.task2_case_1_tests]
+# "Output shape and required parameters" = "is of type Conv1d"
+# ///
+
+# %% task2_case_1
+case_1 = nn.Conv1d(3, 64, kernel_size=11, stride=4, padding=2)
+
+# %% task2_case_2
+case_2 = nn.Conv2d(in_channels=1, out_channels=1, padding=0, dilation=1, kernel_size=(3, 2), stride=(1, 2))
+
+# %% task2_case_3
+case_3 = nn.Conv2d(in_channels=16, out_channels=16, stride=1, padding=0, kernel_size=3, dilation=2)

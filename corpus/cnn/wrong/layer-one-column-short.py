@@ -1,0 +1,15 @@
+# /// row
+# summary = "Task 2: case 2 with a square kernel, one column too few"
+# right = ["task2_case_1_tests", "task2_case_3_tests"]
+# [loses.task2_case_2_tests]
+# "Output shape and required parameters" = "= 15, but the map should be 30×16"
+# ///
+
+# %% task2_case_1
+case_1 = nn.Conv2d(in_channels=3, out_channels=64, padding=2, dilation=1, kernel_size=11, stride=4)
+
+# %% task2_case_2
+case_2 = nn.Conv2d(1, 1, padding=0, dilation=1, kernel_size=(3, 3), stride=(1, 2))
+
+# %% task2_case_3
+case_3 = nn.Conv2d(in_channels=16, out_channels=16, stride=1, padding=0, kernel_size=3, dilation=2)
