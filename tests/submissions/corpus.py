@@ -8,7 +8,7 @@ from tests.submissions.build import ROOT
 
 CORPUS = {sample.name: sample for sample in read_corpus(ROOT / "corpus" / "cnn", load_assignment("cnn", ROOT))}
 
-MAGIC = re.compile(r"(?:^|= ?)[%!]\w", re.MULTILINE)
+MAGIC = re.compile(r"(?:^|= ?)(?:%%?|!)\w", re.MULTILINE)
 
 
 def cells_of(sample: Sample) -> dict[str, str]:

@@ -235,14 +235,20 @@ def _wrong_shape(answer: CallAnswer, got: tuple[int, ...], expected: tuple[int, 
             en="That is the input's size: in this task the kernel never leaves the image (no padding).",
         ),
     }
-    off_by_one = {(oh + a, ow + b, q) for a in (-1, 0, 1) for b in (-1, 0, 1) if oh == h - k + 1}
+    off_by_one = {(oh + a, ow + b, q) for a in (-1, 0, 1) for b in (-1, 0, 1)}
     if got in hints:
         return f"{head} {hints[got]}"
     if got in off_by_one:
-        return head + say(
-            pl=f" Rozmiar różni się o jeden: ile położeń ma filtr o boku {k} na odcinku długości {h}?",
-            en=f" The size is off by one: how many positions does a kernel of side {k} have on a length of {h}?",
+        pl, en = (
+            f"ile położeń ma filtr o boku {k} na odcinku długości {h}?",
+            f"how many positions does a kernel of side {k} have on a length of {h}?",
         )
+        if oh > h - k + 1:
+            pl, en = (
+                f"ile zer trzeba dodać z każdej strony dla filtra o boku {k}?",
+                f"how many zeros does each side need for a kernel of side {k}?",
+            )
+        return head + say(pl=f" Rozmiar różni się o jeden: {pl}", en=f" The size is off by one: {en}")
     return head + say(
         pl=" Porównaj go z rozmiarem, o który prosi zadanie.",
         en=" Compare it with the size that the task asks for.",
