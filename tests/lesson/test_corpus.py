@@ -10,8 +10,10 @@ from autograder.engine.grading import Grading
 from autograder.engine.notebook import load_assignment
 from autograder.engine.report import Profile
 from tests.engine.sandboxed_kernel import needs_bubblewrap
+from tests.submissions.build import ROOT
 from tests.submissions.corpus import CORPUS, cells_of, is_light
 from tests.unsandboxed import judged
+from tools.audit_table import corpus_table
 
 LIGHT = [name for name, sample in CORPUS.items() if is_light(sample)]
 SAMPLE = LIGHT[::3]
@@ -28,6 +30,11 @@ def test_no_two_are_equal() -> None:
     """Each adds something; a summary names it."""
     assert len({str(sample.answers) for sample in CORPUS.values()}) == len(CORPUS)
     assert len({sample.row.summary for sample in CORPUS.values()}) == len(CORPUS)
+
+
+def test_the_document_is_of_this_corpus() -> None:
+    """docs/audit.md tells of the submissions there are; if not, run `splot audit` again, and `python -m tools.audit_table`."""
+    assert corpus_table(CORPUS.values()) in (ROOT / "docs" / "audit.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
