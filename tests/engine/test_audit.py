@@ -45,6 +45,8 @@ def test_a_row_and_its_cells_are_read(tmp_path: Path) -> None:
         ("task2_case_1", False),
     ]
     assert sample.answers[0].source == "# %%timeit is none of ours\nx = 1"
+    (alone,) = read_corpus(tmp_path / "wrong" / "a.py", load_assignment())
+    assert (alone.name, alone.row) == ("a", sample.row)
 
 
 @pytest.mark.parametrize(

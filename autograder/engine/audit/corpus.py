@@ -64,8 +64,8 @@ class Sample:
 
 
 def read_corpus(folder: Path, assignment: Assignment) -> list[Sample]:
-    """Read all submissions below a folder, sorted by name; raises `GraderError` where there is none, or one is no row."""
-    files = sorted(folder.rglob("*.py"))
+    """Read all submissions below a folder, or a single file; raises `GraderError` where there is none, or one has no row."""
+    files, folder = ([folder], folder.parent) if folder.is_file() else (sorted(folder.rglob("*.py")), folder)
     if not files:
         raise GraderError(
             f"{folder} holds no corpus: there is no file <name>.py below it that begins with `# /// row`."
