@@ -1,12 +1,11 @@
 """Shows an audit, in the terminal and as a page: rows are submissions, columns are checks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from autograder.engine.audit.compare import CheckAudit, SampleAudit, Verdict, is_fault
@@ -16,7 +15,7 @@ from autograder.engine.files import write_whole
 from autograder.engine.lesson import find_lesson
 from autograder.engine.notebook import Assignment
 from autograder.engine.pages import percent, plain, render
-from autograder.engine.text import Lang
+from autograder.engine.text import Lang, in_language
 
 LEGEND = "+ passes, - fails, as they should; ? open, more data may decide it; p left to a person; ! otherwise than the row says"
 
@@ -103,7 +102,8 @@ def explain_rates(figures: Rates) -> list[str]:
         (figures.false_passes, "checks that should fail passed"),
         (figures.unnamed, "failures did not name the mistake"),
     )
-    sentences = [f"{rate.count} of {rate.n} {what}{_bound(rate)}." for rate, what in kinds]
+    with in_language(Lang.EN):
+        sentences = [f"{rate.count} of {rate.n} {what}{_bound(rate)}." for rate, what in kinds]
     return [*sentences, f"{figures.open} checks are open: more data may decide them."] if figures.open else sentences
 
 
@@ -116,25 +116,37 @@ def _bound(rate: Rate) -> str:
 def print_audit(audit: Audit, assignment: Assignment, console: Console) -> None:
     """Print the table, what disagrees, and the rates."""
     table = AuditTable(audit, assignment)
-    shown = Table(box=None, pad_edge=False)
-    shown.add_column("submission")
-    for cell in table.cells:
-        shown.add_column(cell.removesuffix("_tests"), overflow="fold")
-    for row in table.rows:
-        shown.add_row(plain(row.name), *(_symbols(row.cells[cell]) for cell in table.cells))
-    console.print(shown)
-    console.print(plain(LEGEND), style="dim")
+    for text in _lines(table):
+        console.print(text, soft_wrap=True)  # what is longer than the terminal goes on in its next line
+    columns = ", ".join(f"{number} {cell.removesuffix('_tests')}" for number, cell in enumerate(table.cells, 1))
+    console.print(plain(f"{columns}; {LEGEND}"), style="dim")
     for row, checks in table.faults:
         console.print(plain(f"\n{row.name}: {row.summary}"), style="bold")
         for line in [row.reason] if row.reason is not None else map(describe, checks):
             console.print(plain(f"  {line}"), soft_wrap=True)
     console.print()
     for sentence in explain_rates(audit.rates):
-        console.print(plain(sentence))
+        console.print(plain(sentence), soft_wrap=True)
 
 
-def _symbols(checks: Iterable[CheckAudit]) -> Text:
-    return Text().join(Text(char := symbol(check), "bold red" if char == "!" else "") for check in checks)
+def _lines(table: AuditTable) -> Iterator[Text]:
+    """Yield the table: the names, then a column for each test cell, by its number, with a character for each check."""
+    first = max(len(row.name) for row in table.rows) + 1
+    width = {
+        cell: max(len(str(number)), *(len(row.cells[cell]) for row in table.rows))
+        for number, cell in enumerate(table.cells, 1)
+    }
+    numbers = (str(number).ljust(size) for number, size in enumerate(width.values(), 1))
+    yield Text(" ".join(["submission".ljust(first), *numbers]), "bold")
+    for row in table.rows:
+        line = Text(row.name.ljust(first))
+        for cell, size in width.items():
+            line.append(" ")
+            for check in row.cells[cell]:
+                line.append(char := symbol(check), "bold red" if char == "!" else "")
+            line.append(" " * (size - len(row.cells[cell])))
+        line.rstrip()
+        yield line
 
 
 def describe(check: CheckAudit) -> str:
